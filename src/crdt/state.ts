@@ -1,0 +1,53 @@
+// The port to what the cluster knows. `crdt/store.ts` implements it over Yjs documents, the journal and a Mesh.
+// One writer per record: `commit` changes this node's own document only; `view` joins all of them.
+// Must never: decode an envelope with Yjs before its signature and size are checked; let a peer write another's document.
+
+import type { ClaimRecord, ContainerId, ContainerRecord, ImageRecord, NodeId, NodeRecord, SpecRecord, StateRecord } from "../model.js";
+
+/** The join of all documents: a pure function of them. The same documents give the same view on every node. */
+export interface ClusterView {
+	readonly nodes: ReadonlyMap<NodeId, NodeRecord>;
+	/** Winning record of every workload, tombstones included. */
+	readonly specs: ReadonlyMap<string, SpecRecord>;
+	/** Winning claim of every container. */
+	readonly claims: ReadonlyMap<ContainerId, ClaimRecord>;
+	/** Of every container, what each node that has it says, highest epoch first. */
+	readonly containers: ReadonlyMap<ContainerId, readonly ContainerRecord[]>;
+	readonly images: readonly ImageRecord[];
+}
+
+export type RecordKey = `spec/${string}` | `claim/${string}` | `container/${string}` | `node` | `image/${string}`;
+
+export interface State {
+	readonly self: NodeId;
+	view(): ClusterView;
+	/** This node's own record under a key; null when it has none. */
+	own(key: RecordKey): StateRecord | null;
+	/**
+	 * Writes records (under `keyOf(record)`) and drops keys in one transaction of this node's document. Resolves when
+	 * the journal is synced to disk; only then do peers hear of it. Rejects with `too-large` past the named limits.
+	 */
+	commit(records: readonly StateRecord[], drop?: readonly RecordKey[]): Promise<void>;
+	/** As commit, but without waiting for the disk: for facts that the runtime can tell again. Batched. */
+	put(records: readonly StateRecord[], drop?: readonly RecordKey[]): void;
+	/** Called after the view changed, at most once per batch. */
+	subscribe(listener: (view: ClusterView) => void): () => void;
+	/** A HybridTime later than every one seen here. */
+	time(): { readonly ms: number; readonly logical: number };
+	stop(): Promise<void>;
+}
+
+export function keyOf(record: StateRecord): RecordKey {
+	switch (record.kind) {
+		case "spec":
+			return `spec/${record.name}`;
+		case "claim":
+			return `claim/${record.container}`;
+		case "container":
+			return `container/${record.container}`;
+		case "node":
+			return "node";
+		case "image":
+			return `image/${record.name}`;
+	}
+}

@@ -1,0 +1,55 @@
+// The port to peers. Real adapter: mesh/libp2p-mesh.ts; simulated adapter: test/cluster/sim. Both pass
+// test/mesh/contract.ts.
+//
+// What may be assumed: every peer seen here is an admitted member (it proved a certificate of this cluster before any
+// other protocol answered). Frames from one peer arrive in the order sent, at most once, or not at all: a frame can be
+// lost whenever a connection ends, so whoever needs certainty repairs (anti-entropy). Streams are ordered and end
+// with `end` or an error; their bytes are encrypted and authenticated.
+// Not guaranteed: that a peer in `peers()` still answers.
+
+import type { NodeId } from "../model.js";
+
+/** Largest frame of `broadcast` and `send`; a larger one from a peer costs it the connection. */
+export const FRAME_BYTES_MAX = 1024 * 1024;
+
+/** Planes of small frames. `state`: signed envelopes. `heartbeat`: NodeSample and incarnation. */
+export type FramePlane = "state" | "heartbeat";
+
+export interface MeshStream {
+	readonly peer: NodeId;
+	/** Next bytes in arrival order; null at the end. Reading slowly pauses the sender. */
+	read(): Promise<Uint8Array | null>;
+	/** Resolves when more may be written (back-pressure). The buffer must not be changed afterwards. */
+	write(bytes: Uint8Array): Promise<void>;
+	/** No more writes; the peer reads null after the last byte. Reading goes on. */
+	end(): Promise<void>;
+	/** Ends both directions at once; the peer's read rejects. */
+	abort(reason: Error): void;
+}
+
+export type StreamHandler = (stream: MeshStream) => Promise<void>;
+
+export interface PeerEvent {
+	readonly kind: "connected" | "disconnected";
+	readonly node: NodeId;
+}
+
+export interface Mesh {
+	readonly self: NodeId;
+	/** Multiaddrs that others can dial, with `/p2p/<self>`. */
+	addresses(): readonly string[];
+	/** Connected, admitted members. */
+	peers(): readonly NodeId[];
+	/** To every connected peer; never waits: a peer whose queue is full loses the frame. */
+	broadcast(plane: FramePlane, frame: Uint8Array): void;
+	send(to: NodeId, plane: FramePlane, frame: Uint8Array): void;
+	onFrame(plane: FramePlane, listener: (from: NodeId, frame: Uint8Array) => void): () => void;
+	onPeer(listener: (event: PeerEvent) => void): () => void;
+	/** Answers streams of `protocol` (`/swarm/<name>/<major>`); a handler that throws aborts its stream. */
+	handle(protocol: string, handler: StreamHandler): void;
+	/** Code `unreachable` when there is no connection and none can be made. */
+	open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream>;
+	/** Members to keep connected; called again whenever the set changes. Redials with back-off and jitter. */
+	keepConnected(members: readonly { readonly node: NodeId; readonly addresses: readonly string[] }[]): void;
+	stop(): Promise<void>;
+}

@@ -1,0 +1,264 @@
+// The nouns of Stratoswarm: readonly, JSON-safe records that every folder shares. Read this first.
+// This file imports nothing and decides nothing. Byte counts are bytes, times are milliseconds since the Unix epoch
+// unless the name says otherwise, and `null` stands for "known to be absent" (an absent sensor is null, never 0).
+
+declare const brand: unique symbol;
+type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** A node's identity: its libp2p peer id in base58btc (`12D3Koo…`). Never reused. */
+export type NodeId = Brand<string, "NodeId">;
+/** `<workload>.<index>`, unique in the cluster: `web.0`. */
+export type ContainerId = Brand<string, "ContainerId">;
+/** `sha256:` and 64 lower-case hexadecimal digits. */
+export type Digest = Brand<string, "Digest">;
+
+/** What a user asks for. The system never changes it; a new wish is a higher revision of its record. */
+export interface Spec {
+	/** 1 to 63 characters `[a-z0-9-]`, starting and ending with a letter or digit. */
+	readonly name: string;
+	/** Image reference: `host`, or `name[:tag]` as `swarm image ls` prints it. */
+	readonly image: string;
+	/** Arguments that replace the image's entrypoint and command; null runs the image's own. */
+	readonly command: readonly string[] | null;
+	/** Added to the image's environment. */
+	readonly env: Readonly<Record<string, string>>;
+	/** Absolute path inside the container; null takes the image's. */
+	readonly workdir: string | null;
+	/** `name`, `uid`, `name:group` or `uid:gid`; null takes the image's. */
+	readonly user: string | null;
+	readonly resources: ResourceRequest;
+	/** Labels of the workload itself, for `swarm ps`. */
+	readonly labels: Readonly<Record<string, string>>;
+	/** Every one must hold on the node that runs it. */
+	readonly constraints: readonly Constraint[];
+	readonly ports: readonly PublishedPort[];
+	/** 1 to 1,000. */
+	readonly replicas: number;
+	/** `bridge`: own address, outgoing NAT. `none`: loopback only. */
+	readonly network: "bridge" | "none";
+	/** Between SIGTERM and SIGKILL. */
+	readonly stopGraceMs: number;
+}
+
+/** null: not asked for, not limited. */
+export interface ResourceRequest {
+	/** CPUs, fractions allowed (0.5 is half a core). Reserved by the scheduler, enforced as a quota. */
+	readonly cpus: number | null;
+	readonly memoryBytes: number | null;
+	/** Processes and threads. */
+	readonly pids: number | null;
+}
+
+/** `label=value`, `label!=value`, or `label` (present). */
+export interface Constraint {
+	readonly label: string;
+	readonly operator: "=" | "!=" | "exists";
+	readonly value: string | null;
+}
+
+export interface PublishedPort {
+	/** Port on the node, 1–65535. */
+	readonly host: number;
+	/** Port in the container, 1–65535. */
+	readonly container: number;
+	readonly protocol: "tcp" | "udp";
+}
+
+// ---- what documents hold: one writer per record, one document per writer ------------------------------------------
+
+/** Milliseconds with a logical counter behind the point: later on one node is always larger. */
+export interface HybridTime {
+	readonly ms: number;
+	readonly logical: number;
+}
+
+/** The wish. Highest (revision, time, writer) of all documents wins; `removed` is the tombstone. */
+export interface SpecRecord {
+	readonly kind: "spec";
+	readonly name: string;
+	readonly revision: number;
+	readonly time: HybridTime;
+	readonly writer: NodeId;
+	readonly spec: Spec;
+	readonly desired: "running" | "stopped";
+	readonly removed: boolean;
+}
+
+/** The right to run. Highest epoch of all documents wins, ties by hash of (container, epoch, owner). A hand-over is a
+ * claim that the source writes in its own document with the target as owner: that write is the point of no return. */
+export interface ClaimRecord {
+	readonly kind: "claim";
+	readonly container: ContainerId;
+	readonly epoch: number;
+	readonly owner: NodeId;
+	readonly writer: NodeId;
+	readonly workload: string;
+	/** Revision of the spec that this epoch runs. */
+	readonly revision: number;
+	readonly reason: "placed" | "adopted" | "handover" | "restarted";
+	/** For a hand-over: the move it belongs to. */
+	readonly move: string | null;
+	readonly time: HybridTime;
+}
+
+/** The fact: what the writer's runtime holds of a container. */
+export interface ContainerRecord {
+	readonly kind: "container";
+	readonly container: ContainerId;
+	readonly node: NodeId;
+	readonly epoch: number;
+	readonly revision: number;
+	readonly phase: Phase;
+	readonly exitCode: number | null;
+	/** IPv4 address in the container network; null without one. */
+	readonly address: string | null;
+	readonly imageDigest: Digest | null;
+	readonly createdAtMs: number;
+	readonly startedAtMs: number | null;
+	readonly finishedAtMs: number | null;
+	/** Why it failed, one line; null when it did not. */
+	readonly error: string | null;
+}
+
+/** Static description of a node, written by itself at every boot and when it changes. */
+export interface NodeRecord {
+	readonly kind: "node";
+	readonly node: NodeId;
+	readonly name: string;
+	/** Multiaddrs that peers dial. */
+	readonly addresses: readonly string[];
+	readonly labels: Readonly<Record<string, string>>;
+	readonly hardware: HardwareProfile;
+	readonly version: string;
+	/** Rises at every start of the daemon. */
+	readonly incarnation: number;
+	readonly joinedAtMs: number;
+	readonly left: boolean;
+}
+
+/** An image that the writer's node holds whole. */
+export interface ImageRecord {
+	readonly kind: "image";
+	/** As `swarm image ls` prints it, `name:tag`. */
+	readonly name: string;
+	/** Digest of the manifest. */
+	readonly digest: Digest;
+	readonly node: NodeId;
+	readonly sizeBytes: number;
+}
+
+export type StateRecord = SpecRecord | ClaimRecord | ContainerRecord | NodeRecord | ImageRecord;
+
+// ---- the life of a container ---------------------------------------------------------------------------------------
+
+export type Phase =
+	| "created"
+	| "starting"
+	| "running"
+	| "pausing"
+	| "paused"
+	| "resuming"
+	| "checkpointing"
+	| "restoring"
+	| "stopping"
+	| "stopped"
+	| "failed";
+
+// ---- nodes ---------------------------------------------------------------------------------------------------------
+
+export type Liveness = "alive" | "suspect" | "down" | "left";
+
+/** What a node is made of; read from /proc and /sys under a given root. Absent parts are null or empty. */
+export interface HardwareProfile {
+	readonly architecture: string;
+	readonly kernel: string;
+	readonly cpuModel: string | null;
+	/** CPU feature flags, sorted (x86 `flags`, arm64 `Features`). */
+	readonly cpuFlags: readonly string[];
+	readonly cpus: number;
+	readonly cores: number;
+	readonly memoryBytes: number;
+	readonly numa: readonly NumaNode[];
+	readonly pci: readonly PciDevice[];
+	readonly gpus: readonly GpuDevice[];
+	readonly sensors: readonly Sensor[];
+}
+
+export interface NumaNode {
+	readonly id: number;
+	readonly cpus: readonly number[];
+	readonly memoryBytes: number;
+	/** Distance to every node by rising id, 10 is local (ACPI SLIT). */
+	readonly distances: readonly number[];
+}
+
+export interface PciDevice {
+	/** `0000:3b:00.0` */
+	readonly address: string;
+	/** Four hexadecimal digits each, without 0x. */
+	readonly vendor: string;
+	readonly device: string;
+	/** Six hexadecimal digits. */
+	readonly class: string;
+	readonly numaNode: number | null;
+	readonly linkSpeedGtps: number | null;
+	readonly linkWidth: number | null;
+}
+
+export interface GpuDevice {
+	readonly address: string;
+	readonly vendor: "nvidia" | "amd" | "intel" | "other";
+	readonly numaNode: number | null;
+	/** NVIDIA: whether the kernel driver is bound. */
+	readonly driver: string | null;
+}
+
+export interface Sensor {
+	/** `hwmon0/temp1` or `thermal_zone0`. */
+	readonly name: string;
+	readonly label: string | null;
+	/** Critical limit; null when the sensor gives none. */
+	readonly criticalCelsius: number | null;
+}
+
+/** What changes from second to second: travels in heartbeats, never in a document. */
+export interface NodeSample {
+	readonly takenAtMs: number;
+	/** Run-queue averages over 1 and 5 minutes (proc(5) loadavg). */
+	readonly load1: number;
+	readonly load5: number;
+	readonly memoryBytesAvailable: number;
+	/** Share of the last 10 s in which some task waited, 0–100 (PSI `some avg10`); null without PSI. */
+	readonly cpuPressure: number | null;
+	readonly memoryPressure: number | null;
+	readonly ioPressure: number | null;
+	/** Hottest reading and the margin to its own limit; null without a sensor: unknown, never cool. */
+	readonly temperatureCelsius: number | null;
+	readonly thermalHeadroomCelsius: number | null;
+	readonly diskBytesFree: number;
+}
+
+/** A line of `swarm events`. */
+export interface SwarmEvent {
+	readonly timeMs: number;
+	readonly node: NodeId;
+	/** `container.started`, `node.down`, `move.done`, … */
+	readonly kind: string;
+	/** Container, workload, node or image it is about. */
+	readonly subject: string;
+	readonly message: string;
+	readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Output of a container. */
+export interface LogLine {
+	readonly timeMs: number;
+	readonly stream: "stdout" | "stderr";
+	/** Without the line feed; a line longer than 16 KiB arrives in parts with `partial` on all but the last. */
+	readonly text: string;
+	readonly partial: boolean;
+}
+
+export function containerIdOf(workload: string, index: number): ContainerId {
+	return `${workload}.${index}` as ContainerId;
+}

@@ -1,0 +1,166 @@
+// The port to containers on this machine. Real adapter: runtime/native-runtime.ts (our C programs, the kernel, CRIU);
+// simulated adapter: test/cluster/sim. Both pass test/runtime/contract.ts.
+//
+// What may be assumed: every call names (container, epoch). A call with an epoch lower than the last one this machine saw
+// for that container fails with code `fenced` and does nothing; this holds across daemon restarts (the epoch is on
+// disk). Calls for one container are serialised here; different containers run side by side. When a call rejects,
+// the container is in the phase that `get` tells and nothing half-made stays behind. Killing the daemon never ends a
+// container: the monitor keeps it, and a new daemon's `open` finds it with logs and exit code.
+// Not guaranteed: that a container still runs when `get` says so; subscribe for its end.
+
+import type { Readable, Writable } from "node:stream";
+import type { ContainerId, Digest, LogLine, Phase, ResourceRequest, Spec } from "../model.js";
+
+export interface CreateRequest {
+	readonly container: ContainerId;
+	readonly epoch: number;
+	readonly revision: number;
+	readonly spec: Spec;
+	readonly image: PreparedImage;
+	/** IPv4 address in the container network (10.99.0.0/16); null for `network: none`. */
+	readonly address: string | null;
+}
+
+/** An image ready to be a root file system: produced by runtime/image, consumed by create and restore. */
+export interface PreparedImage {
+	readonly name: string;
+	readonly digest: Digest;
+	/** Overlay lower directories, uppermost first, all read-only for the container. */
+	readonly lowerDirectories: readonly string[];
+	/** `host` only: host paths shown read-only in the container, e.g. /usr. Empty for others. */
+	readonly hostPaths: readonly string[];
+	readonly config: ImageConfig;
+}
+
+/** From the OCI image config (image-spec config.md). */
+export interface ImageConfig {
+	readonly entrypoint: readonly string[];
+	readonly command: readonly string[];
+	readonly env: Readonly<Record<string, string>>;
+	readonly workdir: string;
+	readonly user: string;
+	readonly stopSignal: number;
+}
+
+/** What the machine holds of a container. */
+export interface ContainerState {
+	readonly container: ContainerId;
+	readonly epoch: number;
+	readonly revision: number;
+	readonly phase: Phase;
+	readonly spec: Spec;
+	readonly imageName: string;
+	readonly imageDigest: Digest;
+	/** PID of the container's first process in the host's pid namespace; null unless it has one. */
+	readonly pid: number | null;
+	readonly address: string | null;
+	/** 0–255; 128 + signal when a signal ended it; null while it runs or when it never ran. */
+	readonly exitCode: number | null;
+	readonly oomKilled: boolean;
+	readonly createdAtMs: number;
+	readonly startedAtMs: number | null;
+	readonly finishedAtMs: number | null;
+	readonly error: string | null;
+	/** The migration in progress or last finished that brought or took it; null for none. */
+	readonly move: string | null;
+}
+
+export interface ExecRequest {
+	readonly command: readonly string[];
+	readonly env: Readonly<Record<string, string>>;
+	readonly workdir: string | null;
+	readonly user: string | null;
+}
+
+export interface ExecSession {
+	readonly stdin: Writable;
+	readonly stdout: Readable;
+	readonly stderr: Readable;
+	/** Exit code as a shell gives it: 126 not executable, 127 not found, 128 + signal. */
+	readonly exit: Promise<number>;
+	/** SIGKILL to the process. */
+	kill(): void;
+}
+
+export interface LogOptions {
+	/** Last lines only; null: all. */
+	readonly tail: number | null;
+	readonly follow: boolean;
+	/** null: both. */
+	readonly stream: "stdout" | "stderr" | null;
+}
+
+export interface ContainerStats {
+	readonly cpuUsageUs: number;
+	readonly memoryBytes: number;
+	readonly memoryBytesLimit: number | null;
+	readonly pids: number;
+}
+
+export interface Runtime {
+	/** Makes everything but the first instruction: directories, cgroups, network, namespaces. Phase `created`. */
+	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState>;
+	/** Phase `running`. Fails with `usage` when the command does not exist in the image (phase `failed`, exit 127). */
+	start(container: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState>;
+	/** Stop signal, grace, SIGKILL. Phase `stopped` with its exit code; a stopped container stays as it is. */
+	stop(container: ContainerId, epoch: number, graceMs: number, signal: AbortSignal): Promise<ContainerState>;
+	/** Freezer. Phases `paused` and `running`. */
+	pause(container: ContainerId, epoch: number): Promise<ContainerState>;
+	resume(container: ContainerId, epoch: number): Promise<ContainerState>;
+	/** From `stopped` or `failed` to `created` under a higher epoch, keeping the written files and the logs. */
+	reset(container: ContainerId, epoch: number, revision: number, signal: AbortSignal): Promise<ContainerState>;
+	/** Ends what runs and removes every trace: processes, cgroups, mounts, network, directory. Idempotent. */
+	remove(container: ContainerId, epoch: number): Promise<void>;
+	exec(container: ContainerId, request: ExecRequest): Promise<ExecSession>;
+	logs(container: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+	stats(container: ContainerId): Promise<ContainerStats>;
+	get(container: ContainerId): ContainerState | null;
+	list(): readonly ContainerState[];
+	/** Called after every change of any container's state, in order. Returns the unsubscribe function. */
+	subscribe(listener: (state: ContainerState) => void): () => void;
+	/** The halves of a move; null where this machine cannot checkpoint (doctor says why). */
+	readonly checkpoints: Checkpoints | null;
+	/** Lets go of all containers without touching them. */
+	close(): Promise<void>;
+}
+
+export interface DumpResult {
+	/** Bytes of the image files in the directory. */
+	readonly imageBytes: number;
+	/** Wall clock and monotonic milliseconds (Clock.monotonicMs) at which the first process was frozen. */
+	readonly frozenAtMonotonicMs: number;
+	readonly dumpMs: number;
+	/** What the target needs besides image files: standard-stream pipe inodes, pid, mounts. Opaque JSON. */
+	readonly manifest: Readonly<Record<string, unknown>>;
+}
+
+export interface RestoreRequest {
+	readonly create: CreateRequest;
+	/** Directory with CRIU image files; the caller removes it afterwards. */
+	readonly imageDirectory: string;
+	/** Directory that becomes the container's upper layer (moved, not copied). */
+	readonly upperDirectory: string;
+	/** Log files of the source; moved in place so that logs go on unbroken. */
+	readonly logDirectory: string;
+	readonly manifest: Readonly<Record<string, unknown>>;
+	readonly source: { readonly createdAtMs: number; readonly startedAtMs: number | null };
+	readonly move: string;
+}
+
+/**
+ * Never two: `dump` leaves the container frozen by its cgroup through any crash of daemon or CRIU after success;
+ * only `thaw` runs it again. `restore` brings everything up to, but not including, the first instruction: phase
+ * `restoring`; `release` lets it run, `remove` throws it away. A restored container that is waiting survives the
+ * daemon; a new daemon finds it in phase `restoring`.
+ */
+export interface Checkpoints {
+	/** From `running` to `checkpointing`, frozen, all output already in the log files. On failure: running, as before. */
+	dump(container: ContainerId, epoch: number, directory: string, move: string, signal: AbortSignal): Promise<DumpResult>;
+	/** Rollback on the source: from `checkpointing` to `running`. Idempotent. */
+	thaw(container: ContainerId, epoch: number): Promise<ContainerState>;
+	/** Paths of a container that is `checkpointing`, for the transfer. */
+	files(container: ContainerId): { readonly upperDirectory: string; readonly logDirectory: string };
+	restore(request: RestoreRequest, signal: AbortSignal): Promise<ContainerState>;
+	/** First instruction on the target: from `restoring` to `running`. */
+	release(container: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState>;
+}
