@@ -2,7 +2,16 @@
 // One writer per record: `commit` changes this node's own document only; `view` joins all of them.
 // Must never: decode an envelope with Yjs before its signature and size are checked; let a peer write another's document.
 
-import type { ClaimRecord, ContainerId, ContainerRecord, ImageRecord, NodeId, NodeRecord, SpecRecord, StateRecord } from "../model.js";
+import type {
+	ClaimRecord,
+	ContainerId,
+	ContainerRecord,
+	ImageRecord,
+	NodeId,
+	NodeRecord,
+	SpecRecord,
+	StateRecord,
+} from "../model.js";
 
 /** The join of all documents: a pure function of them. The same documents give the same view on every node. */
 export interface ClusterView {

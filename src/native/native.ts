@@ -1,7 +1,6 @@
 // The one door to our C library (koffi). Same names, same order as native/include/stratoswarm.h. Every function is
 // synchronous and short, throws SwarmError with the failing step, and leaves the Node process as it found it.
 
-
 export interface Native {
 	/** Starts a program (argv[0] is its absolute path) with its own session, no inherited descriptors, standard streams
 	 * on /dev/null, /dev/null and `stderrPath` (append), not our child any more when this returns. Gives its pid. */
@@ -33,4 +32,3 @@ export interface VethOptions {
 	/** `02:…`, six hexadecimal octets. */
 	readonly mac: string;
 }
-

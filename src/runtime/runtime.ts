@@ -155,7 +155,13 @@ export interface RestoreRequest {
  */
 export interface Checkpoints {
 	/** From `running` to `checkpointing`, frozen, all output already in the log files. On failure: running, as before. */
-	dump(container: ContainerId, epoch: number, directory: string, move: string, signal: AbortSignal): Promise<DumpResult>;
+	dump(
+		container: ContainerId,
+		epoch: number,
+		directory: string,
+		move: string,
+		signal: AbortSignal,
+	): Promise<DumpResult>;
 	/** Rollback on the source: from `checkpointing` to `running`. Idempotent. */
 	thaw(container: ContainerId, epoch: number): Promise<ContainerState>;
 	/** Paths of a container that is `checkpointing`, for the transfer. */
