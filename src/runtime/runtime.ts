@@ -9,7 +9,7 @@
 // Not guaranteed: that a container still runs when `get` says so; subscribe for its end.
 
 import type { Readable, Writable } from "node:stream";
-import type { ContainerId, Digest, LogLine, Phase, ResourceRequest, Spec } from "../model.js";
+import type { ContainerId, Digest, LogLine, Phase, Spec } from "../model.js";
 
 export interface CreateRequest {
 	readonly container: ContainerId;
