@@ -262,3 +262,46 @@ export interface LogLine {
 export function containerIdOf(workload: string, index: number): ContainerId {
 	return `${workload}.${index}` as ContainerId;
 }
+
+// ---- moves ---------------------------------------------------------------------------------------------------------
+
+export interface MoveProgress {
+	/** `verdict`, `reserve`, `image`, `dump`, `transfer`, `restore`, `handover`, `release`, `done`. */
+	readonly step: string;
+	readonly message: string;
+	readonly bytesDone: number | null;
+	readonly bytesTotal: number | null;
+}
+
+export interface MoveResult {
+	readonly move: string;
+	readonly container: ContainerId;
+	readonly from: NodeId;
+	readonly to: NodeId;
+	/** Everything sent: memory images, written files, logs. */
+	readonly bytes: number;
+	/** Of these, the memory images. */
+	readonly imageBytes: number;
+	/** From the request to the target's confirmation. */
+	readonly durationMs: number;
+	/** From the freeze to the arrival at the source of the news that the target runs: an upper bound by one network way. */
+	readonly downtimeMs: number;
+}
+
+export interface VerdictCheck {
+	readonly check: string;
+	readonly ok: boolean;
+	readonly source: string;
+	readonly target: string;
+	/** One sentence; for a refusal with what to do about it. */
+	readonly reason: string;
+}
+
+export interface Verdict {
+	readonly container: ContainerId;
+	readonly from: NodeId;
+	readonly to: NodeId;
+	/** Whether every check passed. */
+	readonly ok: boolean;
+	readonly checks: readonly VerdictCheck[];
+}

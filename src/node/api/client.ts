@@ -1,0 +1,281 @@
+// The client of the daemon's local API: what every command calls. Knows routes and framing, decides nothing, imports
+// nothing heavy (it is on the path of every command).
+
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { type ErrorData, SwarmError } from "../../errors.js";
+import type { LogLine, MoveProgress, MoveResult, Spec, SwarmEvent, Verdict } from "../../model.js";
+import type { ExecRequest, LogOptions } from "../../runtime/runtime.js";
+import type {
+	ContainerDetail,
+	ContainerRow,
+	DeployResult,
+	Explanation,
+	ImageRow,
+	JoinLine,
+	NodeDetail,
+	NodeRow,
+	Ping,
+	RunRequest,
+	RunResult,
+	TokenRequest,
+} from "./contract.js";
+import { decodeExecFrames } from "./frames.js";
+
+export const SOCKET_NAME = "swarm.sock";
+export const DEFAULT_STATE_DIRECTORY = "/var/lib/stratoswarm/node";
+
+/** `--state`, else SWARM_STATE, else the default. */
+export function stateDirectoryOf(flag: string | null): string {
+	return flag ?? process.env.SWARM_STATE ?? DEFAULT_STATE_DIRECTORY;
+}
+
+export interface ExecStreams {
+	readonly stdin: Readable | null;
+	readonly onStdout: (bytes: Uint8Array) => void;
+	readonly onStderr: (bytes: Uint8Array) => void;
+}
+
+export interface Client {
+	ping(signal?: AbortSignal): Promise<Ping>;
+	nodes(): Promise<readonly NodeRow[]>;
+	node(name: string): Promise<NodeDetail>;
+	stopDaemon(): Promise<void>;
+	leave(): Promise<void>;
+	createToken(request: TokenRequest): Promise<JoinLine>;
+	deploy(spec: Spec): Promise<DeployResult>;
+	containers(): Promise<readonly ContainerRow[]>;
+	inspect(ref: string): Promise<ContainerDetail>;
+	explain(workload: string): Promise<Explanation>;
+	stop(workload: string): Promise<readonly ContainerRow[]>;
+	start(workload: string): Promise<readonly ContainerRow[]>;
+	remove(workload: string): Promise<void>;
+	logs(ref: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+	/** Resolves with the exit code. */
+	exec(ref: string, request: ExecRequest, streams: ExecStreams, signal: AbortSignal): Promise<number>;
+	migrate(
+		ref: string,
+		to: string,
+		onProgress: (progress: MoveProgress) => void,
+		signal: AbortSignal,
+	): Promise<MoveResult>;
+	verdict(ref: string, to: string, signal: AbortSignal): Promise<Verdict>;
+	images(): Promise<readonly ImageRow[]>;
+	importImage(
+		path: string,
+		name: string | null,
+		onProgress: (message: string) => void,
+		signal: AbortSignal,
+	): Promise<ImageRow>;
+	removeImage(name: string): Promise<void>;
+	events(options: { follow: boolean; tail: number | null }, signal: AbortSignal): AsyncIterable<SwarmEvent>;
+	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
+}
+
+interface Call {
+	readonly method: "GET" | "POST" | "DELETE";
+	readonly path: string;
+	readonly query?: Readonly<Record<string, string | null>>;
+	readonly body?: unknown;
+	readonly stdin?: Readable | null;
+	readonly signal?: AbortSignal | undefined;
+}
+
+export function connectLocal(stateDirectory: string): Client {
+	const json = <T>(call: Call): Promise<T> => answerOf<T>(stateDirectory, call);
+	const ref = (name: string) => `/v1/containers/${encodeURIComponent(name)}`;
+	const workload = (name: string) => `/v1/workloads/${encodeURIComponent(name)}`;
+	return {
+		ping: (signal) => json({ method: "GET", path: "/v1/ping", signal }),
+		nodes: () => json({ method: "GET", path: "/v1/nodes" }),
+		node: (name) => json({ method: "GET", path: `/v1/nodes/${encodeURIComponent(name)}` }),
+		stopDaemon: () => json({ method: "POST", path: "/v1/node/stop" }),
+		leave: () => json({ method: "POST", path: "/v1/node/leave" }),
+		createToken: (body) => json({ method: "POST", path: "/v1/tokens", body }),
+		deploy: (body) => json({ method: "POST", path: "/v1/workloads", body }),
+		containers: () => json({ method: "GET", path: "/v1/containers" }),
+		inspect: (name) => json({ method: "GET", path: ref(name) }),
+		explain: (name) => json({ method: "GET", path: `${workload(name)}/explain` }),
+		stop: (name) => json({ method: "POST", path: `${workload(name)}/stop` }),
+		start: (name) => json({ method: "POST", path: `${workload(name)}/start` }),
+		remove: (name) => json({ method: "DELETE", path: workload(name) }),
+		logs: (name, options, signal) =>
+			linesOf<LogLine>(stateDirectory, {
+				method: "GET",
+				path: `${ref(name)}/logs`,
+				query: {
+					tail: options.tail === null ? null : String(options.tail),
+					follow: options.follow ? "1" : null,
+					stream: options.stream,
+				},
+				signal,
+			}),
+		exec: (name, request, streams, signal) =>
+			runExec(
+				stateDirectory,
+				{
+					method: "POST",
+					path: `${ref(name)}/exec`,
+					query: { request: JSON.stringify(request) },
+					stdin: streams.stdin,
+					signal,
+				},
+				streams,
+			),
+		migrate: (name, to, onProgress, signal) =>
+			resultOf<MoveProgress, MoveResult>(
+				stateDirectory,
+				{ method: "POST", path: `${ref(name)}/migrate`, body: { to, dryRun: false }, signal },
+				onProgress,
+			),
+		verdict: (name, to, signal) =>
+			resultOf<MoveProgress, Verdict>(
+				stateDirectory,
+				{ method: "POST", path: `${ref(name)}/migrate`, body: { to, dryRun: true }, signal },
+				() => {},
+			),
+		images: () => json({ method: "GET", path: "/v1/images" }),
+		importImage: (path, name, onProgress, signal) =>
+			resultOf<{ message: string }, ImageRow>(
+				stateDirectory,
+				{ method: "POST", path: "/v1/images", body: { path, name }, signal },
+				(line) => onProgress(line.message),
+			),
+		removeImage: (name) => json({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}` }),
+		events: (options, signal) =>
+			linesOf<SwarmEvent>(stateDirectory, {
+				method: "GET",
+				path: "/v1/events",
+				query: { follow: options.follow ? "1" : null, tail: options.tail === null ? null : String(options.tail) },
+				signal,
+			}),
+		run: (body, signal) => json({ method: "POST", path: "/v1/runs", body, signal }),
+	};
+}
+
+function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
+	const query = Object.entries(call.query ?? {}).flatMap(([key, value]) =>
+		value === null ? [] : [`${key}=${encodeURIComponent(value)}`],
+	);
+	const body = call.body === undefined ? null : JSON.stringify(call.body);
+	return new Promise((resolve, reject) => {
+		const outgoing = httpRequest({
+			socketPath: join(stateDirectory, SOCKET_NAME),
+			method: call.method,
+			path: query.length === 0 ? call.path : `${call.path}?${query.join("&")}`,
+			headers: body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+			...(call.signal === undefined ? {} : { signal: call.signal }),
+		});
+		outgoing.on("error", (error: NodeJS.ErrnoException) => reject(connectionError(error, stateDirectory)));
+		outgoing.on("response", resolve);
+		if (call.stdin) {
+			outgoing.flushHeaders();
+			call.stdin.pipe(outgoing);
+		} else outgoing.end(body ?? undefined);
+	});
+}
+
+function connectionError(error: NodeJS.ErrnoException, stateDirectory: string): Error {
+	if (error.code === "ENOENT" || error.code === "ECONNREFUSED")
+		return new SwarmError(
+			"unreachable",
+			`Cannot reach the node in ${stateDirectory}: no daemon answers, start it with \`swarm node start\` (or name another with --state or SWARM_STATE)`,
+			{ cause: error },
+		);
+	if (error.code === "EACCES")
+		return new SwarmError("refused", `Cannot reach the node in ${stateDirectory}: permission denied, run as root`, {
+			cause: error,
+		});
+	if (error.code === "ECONNRESET" || error.code === "EPIPE")
+		return new SwarmError("unreachable", `Cannot finish: the daemon in ${stateDirectory} went away meanwhile`, {
+			cause: error,
+			retryable: true,
+		});
+	return error;
+}
+
+async function answerOf<T>(stateDirectory: string, call: Call): Promise<T> {
+	const response = await send(stateDirectory, call);
+	const parts: Buffer[] = [];
+	for await (const part of response) parts.push(part as Buffer);
+	const text = Buffer.concat(parts).toString();
+	const value = (text === "" ? {} : JSON.parse(text)) as { error?: ErrorData };
+	if ((response.statusCode ?? 500) >= 400) throw errorIn(value);
+	return value as T;
+}
+
+function errorIn(value: { error?: ErrorData }): SwarmError {
+	return value.error === undefined
+		? new SwarmError("failed", "Cannot read the daemon's answer: it is no error of ours")
+		: SwarmError.fromJSON(value.error);
+}
+
+/** Lines until the end; an `{error}` line throws. */
+async function* rawLinesOf<T>(stateDirectory: string, call: Call): AsyncIterable<T | { result: unknown }> {
+	const response = await send(stateDirectory, call);
+	let held = "";
+	response.setEncoding("utf8");
+	for await (const part of response) {
+		held += part as string;
+		for (let at = held.indexOf("\n"); at >= 0; at = held.indexOf("\n")) {
+			const value = JSON.parse(held.slice(0, at)) as T & { error?: ErrorData | string | null };
+			held = held.slice(at + 1);
+			if (isErrorLine(value)) throw errorIn(value);
+			yield value;
+		}
+	}
+	if (held !== "") {
+		const value = JSON.parse(held) as { error?: ErrorData };
+		if (isErrorLine(value)) throw errorIn(value);
+	}
+}
+
+function isErrorLine(value: { error?: unknown }): value is { error: ErrorData } {
+	return typeof value.error === "object" && value.error !== null && "code" in value.error;
+}
+
+async function* linesOf<T>(stateDirectory: string, call: Call): AsyncIterable<T> {
+	for await (const line of rawLinesOf<T>(stateDirectory, call)) {
+		if (typeof line === "object" && line !== null && "result" in line) return;
+		yield line as T;
+	}
+}
+
+async function resultOf<Line, Result>(
+	stateDirectory: string,
+	call: Call,
+	onLine: (line: Line) => void,
+): Promise<Result> {
+	for await (const line of rawLinesOf<Line>(stateDirectory, call)) {
+		if (typeof line === "object" && line !== null && "result" in line) return line.result as Result;
+		onLine(line as Line);
+	}
+	throw new SwarmError("unreachable", "Cannot finish: the daemon ended the answer before the result", {
+		retryable: true,
+	});
+}
+
+async function runExec(stateDirectory: string, call: Call, streams: ExecStreams): Promise<number> {
+	const response = await send(stateDirectory, call);
+	if ((response.statusCode ?? 500) >= 400) {
+		const parts: Buffer[] = [];
+		for await (const part of response) parts.push(part as Buffer);
+		throw errorIn(JSON.parse(Buffer.concat(parts).toString()) as { error?: ErrorData });
+	}
+	for await (const frame of decodeExecFrames(response)) {
+		switch (frame.kind) {
+			case "stdout":
+				streams.onStdout(frame.bytes);
+				break;
+			case "stderr":
+				streams.onStderr(frame.bytes);
+				break;
+			case "exit":
+				return frame.exitCode;
+			case "error":
+				throw SwarmError.fromJSON(frame.error);
+		}
+	}
+	throw new SwarmError("unreachable", "Cannot finish exec: the daemon ended the answer before the exit code");
+}

@@ -1,0 +1,167 @@
+// What the daemon answers on its unix socket (`<state>/swarm.sock`) and, for what lives on another node, over the mesh
+// (`/swarm/api/1`). HTTP/1.1; bodies are JSON, streams are one JSON value per line (`application/x-ndjson`) whose last line
+// is `{"result": …}` or `{"error": ErrorData}`. An error answer is `{"error": ErrorData}` with a status that only says
+// client's (400) or ours (500): callers branch on the code.
+//
+// GET    /v1/ping                          → Ping
+// GET    /v1/nodes                         → NodeRow[]
+// GET    /v1/nodes/:name                   → NodeDetail
+// POST   /v1/node/stop                     → {}             the daemon ends, containers go on
+// POST   /v1/node/leave                    → {}             leaves the cluster; its workloads go elsewhere
+// POST   /v1/tokens            TokenRequest → JoinLine
+// POST   /v1/workloads         Spec        → DeployResult
+// GET    /v1/workloads/:name/explain       → Explanation
+// POST   /v1/workloads/:name/stop|start    → ContainerRow[]
+// DELETE /v1/workloads/:name               → {}
+// GET    /v1/containers                    → ContainerRow[]
+// GET    /v1/containers/:ref               → ContainerDetail
+// GET    /v1/containers/:ref/logs?tail=&follow=&stream=      → lines of LogLine
+// POST   /v1/containers/:ref/exec?request= (ExecRequest JSON) body: standard input → frames (see ExecFrame)
+// POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
+// GET    /v1/images                        → ImageRow[]
+// POST   /v1/images            {path,name} → lines of {message}, then ImageRow
+// DELETE /v1/images/:name                  → {}
+// GET    /v1/events?follow=&tail=          → lines of SwarmEvent
+// POST   /v1/runs              RunRequest  → RunResult      one container on this node, outside the cluster's state
+//
+// `:ref` is a container id (`web.0`) or the name of a workload with one replica.
+
+import type { ErrorData } from "../../errors.js";
+import type {
+	ClaimRecord,
+	ContainerId,
+	ContainerRecord,
+	Digest,
+	Liveness,
+	MoveProgress,
+	MoveResult,
+	NodeId,
+	NodeRecord,
+	NodeSample,
+	Phase,
+	Spec,
+	SpecRecord,
+	Verdict,
+} from "../../model.js";
+import type { ContainerState, ContainerStats } from "../../runtime/runtime.js";
+import type { Decision } from "../../scheduler/schedule.js";
+
+export const API_PROTOCOL = "/swarm/api/1";
+export const BODY_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface Ping {
+	readonly node: NodeId;
+	readonly name: string;
+	readonly cluster: string;
+	readonly version: string;
+	readonly pid: number;
+	readonly stateDirectory: string;
+}
+
+export interface NodeRow {
+	readonly node: NodeId;
+	readonly name: string;
+	readonly liveness: Liveness;
+	/** Whether this is the node that answers. */
+	readonly self: boolean;
+	readonly addresses: readonly string[];
+	readonly cpus: number;
+	readonly memoryBytes: number;
+	/** Winning claims that it owns. */
+	readonly containers: number;
+	readonly rttMs: number | null;
+	readonly version: string;
+}
+
+export interface NodeDetail extends NodeRow {
+	readonly record: NodeRecord;
+	/** Last heartbeat; null when none came. */
+	readonly sample: NodeSample | null;
+	readonly requested: { readonly cpus: number; readonly memoryBytes: number };
+}
+
+export interface TokenRequest {
+	readonly ttlMs: number;
+	readonly uses: number;
+}
+
+export interface JoinLine {
+	/** `/ip4/…/tcp/…/p2p/…` */
+	readonly address: string;
+	readonly token: string;
+	/** `swarm node join … --token …` */
+	readonly command: string;
+	readonly expiresAtMs: number;
+}
+
+export interface DeployResult {
+	readonly workload: string;
+	readonly containers: readonly ContainerRow[];
+}
+
+/** A line of `swarm ps`: the winning claim joined with what its owner says. */
+export interface ContainerRow {
+	readonly container: ContainerId;
+	readonly workload: string;
+	readonly image: string;
+	/** null: not placed yet. */
+	readonly owner: NodeId | null;
+	readonly node: string | null;
+	readonly epoch: number | null;
+	readonly desired: "running" | "stopped";
+	/** `pending` until the owner reports; `lost` while the owner is down. */
+	readonly phase: Phase | "pending" | "lost";
+	readonly exitCode: number | null;
+	readonly address: string | null;
+	readonly startedAtMs: number | null;
+	readonly ports: readonly string[];
+	readonly error: string | null;
+}
+
+export interface ContainerDetail extends ContainerRow {
+	readonly spec: SpecRecord;
+	readonly claim: ClaimRecord | null;
+	readonly records: readonly ContainerRecord[];
+	/** From the runtime of the node that holds it; null when that node does not answer. */
+	readonly state: ContainerState | null;
+	readonly stats: ContainerStats | null;
+}
+
+export interface Explanation {
+	readonly workload: string;
+	readonly containers: readonly {
+		readonly container: ContainerId;
+		readonly owner: NodeId | null;
+		readonly decision: Decision;
+	}[];
+}
+
+export interface ImageRow {
+	readonly name: string;
+	readonly digest: Digest;
+	readonly sizeBytes: number;
+	/** Names of the nodes that hold it. */
+	readonly nodes: readonly string[];
+}
+
+export interface RunRequest {
+	readonly spec: Spec;
+	/** Whether to take it away once it has ended. */
+	readonly remove: boolean;
+}
+
+export interface RunResult {
+	readonly exitCode: number;
+	readonly durationMs: number;
+}
+
+/**
+ * Answer of exec: frames of one byte kind, four bytes length (big-endian), payload. Kinds: 1 standard output, 2 standard
+ * error, 3 the end with JSON `{exitCode}`, 4 the end with JSON ErrorData.
+ */
+export type ExecFrame =
+	| { readonly kind: "stdout" | "stderr"; readonly bytes: Uint8Array }
+	| { readonly kind: "exit"; readonly exitCode: number }
+	| { readonly kind: "error"; readonly error: ErrorData };
+
+export type MoveLine = MoveProgress | { readonly result: MoveResult | Verdict };
