@@ -211,22 +211,24 @@ function errorIn(value: { error?: ErrorData }): SwarmError {
 		: SwarmError.fromJSON(value.error);
 }
 
+type Line = Readonly<Record<string, unknown>>;
+
 /** Lines until the end; an `{error}` line throws. */
-async function* rawLinesOf<T>(stateDirectory: string, call: Call): AsyncIterable<T | { result: unknown }> {
+async function* rawLinesOf(stateDirectory: string, call: Call): AsyncIterable<Line> {
 	const response = await send(stateDirectory, call);
 	let held = "";
 	response.setEncoding("utf8");
 	for await (const part of response) {
 		held += part as string;
 		for (let at = held.indexOf("\n"); at >= 0; at = held.indexOf("\n")) {
-			const value = JSON.parse(held.slice(0, at)) as T & { error?: ErrorData | string | null };
+			const value = JSON.parse(held.slice(0, at)) as Line;
 			held = held.slice(at + 1);
 			if (isErrorLine(value)) throw errorIn(value);
 			yield value;
 		}
 	}
 	if (held !== "") {
-		const value = JSON.parse(held) as { error?: ErrorData };
+		const value = JSON.parse(held) as Line;
 		if (isErrorLine(value)) throw errorIn(value);
 	}
 }
@@ -236,20 +238,20 @@ function isErrorLine(value: { error?: unknown }): value is { error: ErrorData } 
 }
 
 async function* linesOf<T>(stateDirectory: string, call: Call): AsyncIterable<T> {
-	for await (const line of rawLinesOf<T>(stateDirectory, call)) {
-		if (typeof line === "object" && line !== null && "result" in line) return;
+	for await (const line of rawLinesOf(stateDirectory, call)) {
+		if ("result" in line) return;
 		yield line as T;
 	}
 }
 
-async function resultOf<Line, Result>(
+async function resultOf<Progress, Result>(
 	stateDirectory: string,
 	call: Call,
-	onLine: (line: Line) => void,
+	onProgress: (progress: Progress) => void,
 ): Promise<Result> {
-	for await (const line of rawLinesOf<Line>(stateDirectory, call)) {
-		if (typeof line === "object" && line !== null && "result" in line) return line.result as Result;
-		onLine(line as Line);
+	for await (const line of rawLinesOf(stateDirectory, call)) {
+		if ("result" in line) return line.result as Result;
+		onProgress(line as Progress);
 	}
 	throw new SwarmError("unreachable", "Cannot finish: the daemon ended the answer before the result", {
 		retryable: true,

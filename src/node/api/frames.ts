@@ -8,15 +8,24 @@ const HEADER_BYTES = 5;
 const kinds = { stdout: 1, stderr: 2, exit: 3, error: 4 } as const;
 
 export function encodeExecFrame(frame: ExecFrame): Uint8Array {
-	const payload =
-		frame.kind === "stdout" || frame.kind === "stderr"
-			? frame.bytes
-			: Buffer.from(JSON.stringify(frame.kind === "exit" ? { exitCode: frame.exitCode } : frame.error));
+	const payload = payloadOf(frame);
 	const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
 	bytes.writeUInt8(kinds[frame.kind], 0);
 	bytes.writeUInt32BE(payload.length, 1);
 	bytes.set(payload, HEADER_BYTES);
 	return bytes;
+}
+
+function payloadOf(frame: ExecFrame): Uint8Array {
+	switch (frame.kind) {
+		case "stdout":
+		case "stderr":
+			return frame.bytes;
+		case "exit":
+			return Buffer.from(JSON.stringify({ exitCode: frame.exitCode }));
+		case "error":
+			return Buffer.from(JSON.stringify(frame.error));
+	}
 }
 
 export async function* decodeExecFrames(source: AsyncIterable<Uint8Array>): AsyncIterable<ExecFrame> {
