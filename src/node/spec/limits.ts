@@ -1,0 +1,17 @@
+// How large a spec and its parts may be. Every number here is checked at the one door, validate-spec.ts.
+
+/** A spec travels in frames and documents: its JSON may not be larger. */
+export const SPEC_BYTES_MAX = 64 * 1024;
+export const COMMAND_ARGUMENTS_MAX = 512;
+export const ENV_ENTRIES_MAX = 512;
+export const LABELS_MAX = 64;
+export const LABEL_VALUE_CHARACTERS_MAX = 255;
+export const CONSTRAINTS_MAX = 64;
+export const PORTS_MAX = 64;
+export const REPLICAS_MAX = 1000;
+export const CPUS_MIN = 0.01;
+export const CPUS_MAX = 4096;
+export const MEMORY_BYTES_MIN = 1024 * 1024;
+export const PIDS_MAX = 4_194_304;
+export const STOP_GRACE_MS_DEFAULT = 10_000;
+export const STOP_GRACE_MS_MAX = 3_600_000;

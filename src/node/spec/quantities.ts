@@ -1,0 +1,68 @@
+// Sizes, durations, ports and constraints as people type them. Each function returns null for what it cannot read:
+// the caller knows the field and says what is wanted. Must never guess.
+
+import type { Constraint, PublishedPort } from "../../model.js";
+
+const KIB = 1024;
+const sizeUnits: Readonly<Record<string, number>> = {
+	"": 1,
+	K: KIB,
+	M: KIB ** 2,
+	G: KIB ** 3,
+	T: KIB ** 4,
+};
+
+const SECOND_MS = 1000;
+const durationUnits: Readonly<Record<string, number>> = {
+	ms: 1,
+	s: SECOND_MS,
+	m: 60 * SECOND_MS,
+	h: 3600 * SECOND_MS,
+};
+
+/** What LABEL_PATTERN allows, in words. */
+export const LABEL_WANTED = "1 to 63 characters of letters, digits, '.', '_', '/' and '-', starting with a letter";
+export const LABEL_PATTERN = /^[A-Za-z][A-Za-z0-9._/-]{0,62}$/;
+
+/** Bytes of `1048576`, `512K`, `256M`, `1.5G` (powers of 1024, as docker and systemd count; `Mi`, `MiB`, `MB` are the same). */
+export function parseSize(text: string): number | null {
+	const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B?)$/i.exec(text.trim());
+	if (!match) return null;
+	const unit = sizeUnits[(match[2] ?? "").toUpperCase()];
+	if (unit === undefined) return null;
+	const bytes = Math.round(Number(match[1]) * unit);
+	return Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+/** Milliseconds of `500ms`, `10s`, `1.5m`, `1h`; a bare number is seconds. */
+export function parseDuration(text: string): number | null {
+	const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(text.trim());
+	if (!match) return null;
+	const unit = durationUnits[match[2] ?? "s"];
+	if (unit === undefined) return null;
+	const ms = Math.round(Number(match[1]) * unit);
+	return Number.isSafeInteger(ms) ? ms : null;
+}
+
+/** `8080:80`, `53:53/udp`; `80` publishes the port under its own number. */
+export function parsePort(text: string): PublishedPort | null {
+	const match = /^(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(text.trim());
+	if (!match) return null;
+	const host = Number(match[1]);
+	const container = match[2] === undefined ? host : Number(match[2]);
+	if (!isPort(host) || !isPort(container)) return null;
+	return { host, container, protocol: match[3] === "udp" ? "udp" : "tcp" };
+}
+
+export function isPort(value: unknown): value is number {
+	return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65535;
+}
+
+/** `label=value`, `label!=value`, `label`. */
+export function parseConstraint(text: string): Constraint | null {
+	const match = /^([^=!\s]+)(?:(!?=)(.*))?$/.exec(text.trim());
+	const label = match?.[1];
+	if (!match || label === undefined || !LABEL_PATTERN.test(label)) return null;
+	if (match[2] === undefined) return { label, operator: "exists", value: null };
+	return { label, operator: match[2] === "=" ? "=" : "!=", value: (match[3] ?? "").trim() };
+}

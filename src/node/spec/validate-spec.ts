@@ -1,0 +1,204 @@
+// The one door for specs: what a person or a program gives becomes a Spec or a list of problems. Fields have the
+// model's names; `resources.memory` ("256M") and `stopGrace` ("10s") may stand for memoryBytes and stopGraceMs, and
+// ports and constraints may be written as text ("8080:80", "disk=ssd").
+// Must never accept a field that it does not know: a typing error would silently change what runs.
+
+import type { Constraint, PublishedPort, ResourceRequest, Spec } from "../../model.js";
+import {
+	COMMAND_ARGUMENTS_MAX,
+	CONSTRAINTS_MAX,
+	CPUS_MAX,
+	CPUS_MIN,
+	ENV_ENTRIES_MAX,
+	LABEL_VALUE_CHARACTERS_MAX,
+	LABELS_MAX,
+	MEMORY_BYTES_MIN,
+	PIDS_MAX,
+	PORTS_MAX,
+	REPLICAS_MAX,
+	SPEC_BYTES_MAX,
+	STOP_GRACE_MS_DEFAULT,
+	STOP_GRACE_MS_MAX,
+} from "./limits.js";
+import { type FieldPath, type Problem, problemsError, type Report, reportInto } from "./problems.js";
+import {
+	isPort,
+	LABEL_PATTERN,
+	LABEL_WANTED,
+	parseConstraint,
+	parseDuration,
+	parsePort,
+	parseSize,
+} from "./quantities.js";
+import { type Fields, fieldsOf, listOf, optionalText, textField, textsOf, wholeNumber } from "./readers.js";
+
+const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const IMAGE_PATTERN = /^[a-z0-9][a-z0-9._/:-]{0,254}$/;
+const USER_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?$/;
+const ENV_PATTERN = /^[A-Za-z_][A-Za-z0-9_.-]{0,254}$/;
+
+const specFields = [
+	"name",
+	"image",
+	"command",
+	"env",
+	"workdir",
+	"user",
+	"resources",
+	"labels",
+	"constraints",
+	"ports",
+	"replicas",
+	"network",
+	"stopGraceMs",
+	"stopGrace",
+];
+
+/** The spec, or a `usage` error that names every wrong field in one line. */
+export function validateSpec(given: unknown): Spec {
+	const { spec, problems } = checkSpec(given);
+	if (spec === null) throw problemsError(problems);
+	return spec;
+}
+
+/** As validateSpec, with the problems as data: for callers that know the lines of a file. */
+export function checkSpec(given: unknown): { readonly spec: Spec | null; readonly problems: readonly Problem[] } {
+	const problems: Problem[] = [];
+	const report = reportInto(problems);
+	const fields = fieldsOf(given, [], specFields, report);
+	if (fields === null) return { spec: null, problems };
+	const spec: Spec = {
+		name: textField(fields, "name", NAME_PATTERN, nameWanted, report) ?? "",
+		image: textField(fields, "image", IMAGE_PATTERN, "an image such as host or redis:7", report) ?? "",
+		command: commandOf(fields.command, report),
+		env: textsOf(fields.env, ["env"], { key: ENV_PATTERN, keyWanted: envWanted, most: ENV_ENTRIES_MAX }, report),
+		workdir: optionalText(fields.workdir, ["workdir"], /^\/[^\0]*$/, "an absolute path", report),
+		user: optionalText(fields.user, ["user"], USER_PATTERN, "name, uid, name:group or uid:gid", report),
+		resources: resourcesOf(fields.resources, report),
+		labels: textsOf(fields.labels, ["labels"], labelRule, report),
+		constraints: listOf(fields.constraints, "constraints", CONSTRAINTS_MAX, constraintOf, report),
+		ports: portsOf(fields, report),
+		replicas: wholeNumber(fields.replicas ?? 1, ["replicas"], 1, REPLICAS_MAX, report) ?? 1,
+		network: networkOf(fields.network, report),
+		stopGraceMs: stopGraceOf(fields, report),
+	};
+	if (problems.length > 0) return { spec: null, problems };
+	const bytes = Buffer.byteLength(JSON.stringify(spec));
+	if (bytes > SPEC_BYTES_MAX) report.phrase([], `${bytes} bytes as JSON`, `at most ${SPEC_BYTES_MAX}`);
+	return problems.length > 0 ? { spec: null, problems } : { spec, problems };
+}
+
+const nameWanted = "1 to 63 characters of a-z, 0-9 and '-', starting and ending with a letter or digit";
+const envWanted = "a variable name of letters, digits and '_'";
+const labelRule = {
+	key: LABEL_PATTERN,
+	keyWanted: LABEL_WANTED,
+	most: LABELS_MAX,
+	valueMax: LABEL_VALUE_CHARACTERS_MAX,
+};
+
+function commandOf(given: unknown, report: Report): readonly string[] | null {
+	if (given === undefined || given === null) return null;
+	const wanted = 'a list such as [sleep, "60"]';
+	if (!Array.isArray(given)) {
+		report.value(["command"], given, wanted);
+		return null;
+	}
+	if (given.length === 0 || given.length > COMMAND_ARGUMENTS_MAX) {
+		report.phrase(["command"], `a list of ${given.length}`, `1 to ${COMMAND_ARGUMENTS_MAX} arguments`);
+		return null;
+	}
+	const wrong = given.findIndex((part) => typeof part !== "string" || part.includes("\0"));
+	if (wrong >= 0) report.value(["command", wrong], given[wrong], "text");
+	if (given[0] === "") report.value(["command", 0], "", "the program to run");
+	return given as readonly string[];
+}
+
+function resourcesOf(given: unknown, report: Report): ResourceRequest {
+	const none = { cpus: null, memoryBytes: null, pids: null };
+	if (given === undefined || given === null) return none;
+	const fields = fieldsOf(given, ["resources"], ["cpus", "memory", "memoryBytes", "pids"], report);
+	if (fields === null) return none;
+	return {
+		cpus: cpusOf(fields.cpus, report),
+		memoryBytes: memoryOf(fields, report),
+		pids: fields.pids == null ? null : wholeNumber(fields.pids, ["resources", "pids"], 1, PIDS_MAX, report),
+	};
+}
+
+function cpusOf(given: unknown, report: Report): number | null {
+	if (given === undefined || given === null) return null;
+	if (typeof given === "number" && given >= CPUS_MIN && given <= CPUS_MAX) return given;
+	report.value(["resources", "cpus"], given, `CPUs from ${CPUS_MIN} to ${CPUS_MAX}, such as 0.5`);
+	return null;
+}
+
+function memoryOf(fields: Fields, report: Report): number | null {
+	const field = fields.memory == null ? "memoryBytes" : "memory";
+	const given = fields[field];
+	if (given === undefined || given === null) return null;
+	const bytes = typeof given === "string" && field === "memory" ? parseSize(given) : given;
+	if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= MEMORY_BYTES_MIN) return bytes;
+	report.value(["resources", field], given, "at least 1M, as a size such as 256M or 1.5G");
+	return null;
+}
+
+function constraintOf(given: unknown, path: FieldPath, report: Report): Constraint | null {
+	const read = typeof given === "string" ? parseConstraint(given) : constraintFrom(given);
+	if (read === null) report.value(path, given, "label=value, label!=value or label");
+	return read;
+}
+
+function constraintFrom(given: unknown): Constraint | null {
+	if (typeof given !== "object" || given === null) return null;
+	const { label, operator, value = null } = given as Fields;
+	if (typeof label !== "string" || !LABEL_PATTERN.test(label)) return null;
+	if (operator === "exists" && value === null) return { label, operator, value };
+	if ((operator === "=" || operator === "!=") && typeof value === "string") return { label, operator, value };
+	return null;
+}
+
+function portsOf(fields: Fields, report: Report): readonly PublishedPort[] {
+	const ports = listOf(fields.ports, "ports", PORTS_MAX, portOf, report);
+	const seen = new Set<string>();
+	for (const [index, port] of ports.entries()) {
+		const key = `${port.protocol}/${port.host}`;
+		if (seen.has(key)) report.phrase(["ports", index], `${key} a second time`, "every port of the node once");
+		seen.add(key);
+	}
+	if (ports.length > 0 && fields.network === "none") {
+		report.phrase(["ports"], "given with network none", "network bridge, or no ports");
+	}
+	return ports;
+}
+
+function portOf(given: unknown, path: FieldPath, report: Report): PublishedPort | null {
+	const read = typeof given === "string" ? parsePort(given) : portFrom(given);
+	if (read === null) report.value(path, given, "node:container such as 8080:80 or 53:53/udp, ports 1 to 65535");
+	return read;
+}
+
+function portFrom(given: unknown): PublishedPort | null {
+	if (isPort(given)) return { host: given, container: given, protocol: "tcp" };
+	if (typeof given !== "object" || given === null) return null;
+	const { host, container, protocol = "tcp" } = given as Fields;
+	if (!isPort(host) || !isPort(container) || (protocol !== "tcp" && protocol !== "udp")) return null;
+	return { host, container, protocol };
+}
+
+function networkOf(given: unknown, report: Report): Spec["network"] {
+	if (given === undefined || given === null || given === "bridge") return "bridge";
+	if (given === "none") return "none";
+	report.value(["network"], given, "bridge or none");
+	return "bridge";
+}
+
+function stopGraceOf(fields: Fields, report: Report): number {
+	const field = fields.stopGrace == null ? "stopGraceMs" : "stopGrace";
+	const given = fields[field] ?? STOP_GRACE_MS_DEFAULT;
+	const text = typeof given === "number" && field === "stopGrace" ? String(given) : given;
+	const ms = typeof text === "string" && field === "stopGrace" ? parseDuration(text) : text;
+	if (typeof ms === "number" && Number.isInteger(ms) && ms >= 0 && ms <= STOP_GRACE_MS_MAX) return ms;
+	report.value([field], given, "a duration up to 1h, such as 10s or 500ms");
+	return STOP_GRACE_MS_DEFAULT;
+}

@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { SwarmError } from "../../../src/errors.js";
+import type { Spec } from "../../../src/model.js";
+import { validateSpec } from "../../../src/node/spec/validate-spec.js";
+
+const least = { name: "web", image: "host" };
+
+function refusalOf(given: unknown): SwarmError {
+	try {
+		validateSpec(given);
+	} catch (thrown) {
+		if (thrown instanceof SwarmError) return thrown;
+		throw thrown;
+	}
+	throw new Error("the spec was accepted");
+}
+
+describe("validateSpec", () => {
+	it("fills in the defaults for everything but name and image", () => {
+		expect(validateSpec(least)).toEqual({
+			name: "web",
+			image: "host",
+			command: null,
+			env: {},
+			workdir: null,
+			user: null,
+			resources: { cpus: null, memoryBytes: null, pids: null },
+			labels: {},
+			constraints: [],
+			ports: [],
+			replicas: 1,
+			network: "bridge",
+			stopGraceMs: 10_000,
+		} satisfies Spec);
+	});
+
+	it("reads sizes, durations, ports and constraints as people write them", () => {
+		const spec = validateSpec({
+			...least,
+			resources: { cpus: 0.5, memory: "1.5G", pids: 100 },
+			ports: ["8080:80", "53:53/udp", 9000],
+			constraints: ["disk=ssd", "zone!=b", "gpu"],
+			stopGrace: "1m",
+		});
+		expect(spec.resources).toEqual({ cpus: 0.5, memoryBytes: 1.5 * 1024 ** 3, pids: 100 });
+		expect(spec.ports).toEqual([
+			{ host: 8080, container: 80, protocol: "tcp" },
+			{ host: 53, container: 53, protocol: "udp" },
+			{ host: 9000, container: 9000, protocol: "tcp" },
+		]);
+		expect(spec.constraints).toEqual([
+			{ label: "disk", operator: "=", value: "ssd" },
+			{ label: "zone", operator: "!=", value: "b" },
+			{ label: "gpu", operator: "exists", value: null },
+		]);
+		expect(spec.stopGraceMs).toBe(60_000);
+	});
+
+	it("accepts its own answer unchanged, so that a spec can be sent again", () => {
+		const spec = validateSpec({ ...least, resources: { memory: "64M" }, ports: ["80"], constraints: ["a", "b=c"] });
+		expect(validateSpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
+	});
+
+	it.each([
+		["a missing name", { image: "host" }, "name is missing, wanted 1 to 63 characters"],
+		["capitals in the name", { ...least, name: "Web" }, 'name is "Web", wanted 1 to 63 characters'],
+		["an unknown field", { ...least, imgae: "x" }, "imgae is not a known field, wanted one of name, image"],
+		["a command in one text", { ...least, command: "sleep 60" }, 'command is "sleep 60", wanted a list such as'],
+		["a number in the command", { ...least, command: ["sleep", 60] }, "command[1] is the number 60, wanted text"],
+		["no command", { ...least, command: [] }, "command is a list of 0, wanted 1 to 512 arguments"],
+		[
+			"a size without sense",
+			{ ...least, resources: { memory: "12Q" } },
+			'resources.memory is "12Q", wanted at least 1M',
+		],
+		["too little memory", { ...least, resources: { memoryBytes: 10 } }, "resources.memoryBytes is the number 10"],
+		["negative cpus", { ...least, resources: { cpus: -1 } }, "resources.cpus is the number -1, wanted CPUs from 0.01"],
+		["no replicas", { ...least, replicas: 0 }, "replicas is the number 0, wanted a whole number from 1 to 1000"],
+		["a port out of range", { ...least, ports: ["80:99999"] }, 'ports[0] is "80:99999", wanted node:container'],
+		["a port twice", { ...least, ports: ["80", "80:81"] }, "ports[1] is tcp/80 a second time"],
+		["ports without a network", { ...least, ports: ["80"], network: "none" }, "ports is given with network none"],
+		["another network", { ...least, network: "host" }, 'network is "host", wanted bridge or none'],
+		["a relative workdir", { ...least, workdir: "x" }, 'workdir is "x", wanted an absolute path'],
+		["a wrong variable name", { ...least, env: { "a b": "c" } }, "env.a b is a name that is not allowed"],
+		["a number as variable", { ...least, env: { A: 1 } }, "env.A is the number 1, wanted text (in quotes)"],
+		["a wrong constraint", { ...least, constraints: ["=x"] }, 'constraints[0] is "=x", wanted label=value'],
+		["too long a grace", { ...least, stopGrace: "2h" }, 'stopGrace is "2h", wanted a duration up to 1h'],
+		["a list", [], "the spec is a list, wanted fields (name, image"],
+		["nothing", null, "the spec is empty, wanted fields"],
+	])("refuses %s in one line that says field, given and wanted", (_, given, sentence) => {
+		const refusal = refusalOf(given);
+		expect(refusal.code).toBe("usage");
+		expect(refusal.message).toContain(`Cannot accept the spec: ${sentence}`);
+		expect(refusal.message).not.toContain("\n");
+	});
+
+	it("names every wrong field at once", () => {
+		const refusal = refusalOf({ name: "_", image: "host", replicas: 1.5 });
+		expect(refusal.details.problems).toMatchObject([{ field: "name" }, { field: "replicas" }]);
+		expect(refusal.message).toMatch(/name is "_".*; replicas is the number 1.5/);
+	});
+
+	it("refuses a spec that is too large to travel", () => {
+		const command = Array.from({ length: 10 }, () => "x".repeat(10_000));
+		expect(refusalOf({ ...least, command }).message).toMatch(/the spec is \d+ bytes as JSON, wanted at most 65536/);
+	});
+});
