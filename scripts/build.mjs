@@ -1,0 +1,150 @@
+// Builds what runs: the C parts (make -C src/native) and the bundle of command line and daemon in dist/: ES modules for
+// Node 22, shared code in chunks, one file per command so that a command loads only what it needs. Also writes what
+// oclif reads at start (dist/package.json and dist/oclif.manifest.json), so that no directory is searched when a command
+// is typed. `--bundle` and `--native` build one half. Never type checks (npm run check).
+
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const dist = path.join(root, "dist");
+const fresh = path.join(root, `dist.${process.pid}`);
+
+/** Stay in node_modules: native binaries, and what is only needed by features we do not bundle. */
+const external = ["koffi", "msgpackr-extract", "*.node"];
+
+/** CommonJS packages inside an ES module bundle still call require, __filename and __dirname. */
+const banner = [
+	'import { createRequire as swarmCreateRequire } from "node:module";',
+	'import { fileURLToPath as swarmFileUrl } from "node:url";',
+	'import { dirname as swarmDirname } from "node:path";',
+	"const require = swarmCreateRequire(import.meta.url);",
+	"const __filename = swarmFileUrl(import.meta.url);",
+	"const __dirname = swarmDirname(__filename);",
+].join("\n");
+
+/** Packages that oclif loads at start and, with a manifest at hand, hardly ever calls: evaluated at their first use. */
+const lateNames = ["cli-spinners", "debug", "ejs", "lilconfig", "minimatch", "semver", "tinyglobby", "wrap-ansi"];
+
+/** Gives `late` packages as a function proxy, so that `late(…)`, `late.name` and `late.name(…)` load it when reached. */
+const late = {
+	name: "late",
+	setup(build) {
+		const filter = new RegExp(`^(${lateNames.join("|")})$`);
+		build.onResolve({ filter }, (args) => {
+			if (args.kind !== "require-call" || !args.importer.includes("@oclif/core/lib")) return null;
+			return { path: args.path, namespace: "late", pluginData: { resolveDir: args.resolveDir } };
+		});
+		build.onLoad({ filter: /.*/, namespace: "late" }, (args) => ({
+			resolveDir: args.pluginData.resolveDir,
+			contents: `module.exports = new Proxy(function () {}, {
+				get: (_, key) => require("${args.path}")[key],
+				apply: (_, self, given) => Reflect.apply(require("${args.path}"), self, given),
+				construct: (_, given) => Reflect.construct(require("${args.path}"), given),
+			});`,
+		}));
+	},
+};
+
+/** Output name without `.js` → source. */
+function entryPoints() {
+	const fixed = ["src/cli/main.ts", "src/node/main.ts", "bench/main.ts", "scripts/demo.ts"];
+	const found = globSync(["src/cli/commands/**/*.ts", "src/**/*.worker.ts"], { cwd: root }).sort();
+	const present = fixed.filter((file) => existsSync(path.join(root, file)));
+	return Object.fromEntries([...present, ...found].map((file) => [file.replace(/^src\//, "").slice(0, -3), file]));
+}
+
+function buildNative() {
+	if (!existsSync(path.join(root, "src/native/Makefile"))) return true;
+	return spawnSync("make", ["-s", "-C", "src/native"], { cwd: root, stdio: "inherit" }).status === 0;
+}
+
+async function bundle(entries) {
+	await build({
+		absWorkingDir: root,
+		entryPoints: entries,
+		outdir: fresh,
+		bundle: true,
+		splitting: true,
+		chunkNames: "chunks/[hash]",
+		format: "esm",
+		platform: "node",
+		target: "node22",
+		external,
+		banner: { js: banner },
+		plugins: [late],
+		minify: true,
+		keepNames: true,
+		sourcemap: "linked",
+		sourcesContent: false,
+		logLevel: "warning",
+		logOverride: { "require-resolve-not-external": "silent" },
+	});
+}
+
+/** oclif's root is dist/, so its two files lie there; the settings come from the `oclif` block of package.json. */
+async function writeOclifFiles() {
+	const pkg = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));
+	const commands = { strategy: "pattern", target: "./cli/commands", globPatterns: ["**/*.js"] };
+	const pjson = {
+		name: pkg.name,
+		version: pkg.version,
+		type: "module",
+		private: true,
+		oclif: { ...pkg.oclif, commands },
+	};
+	await writeFile(path.join(fresh, "package.json"), `${JSON.stringify(pjson, null, "\t")}\n`);
+	if (!existsSync(path.join(fresh, "cli/commands"))) return 0;
+	const { Plugin } = createRequire(import.meta.url)("@oclif/core/config");
+	const plugin = new Plugin({ root: fresh, isRoot: true, pjson, ignoreManifest: true, errorOnManifestCreate: true });
+	await plugin.load();
+	await writeFile(path.join(fresh, "oclif.manifest.json"), JSON.stringify(plugin.manifest));
+	return Object.keys(plugin.manifest.commands).length;
+}
+
+/** What bin/swarm runs: compiled code is kept beside the bundle, which halves the start (no effect where not writable). */
+async function writeLauncher() {
+	const lines = [
+		'import { enableCompileCache } from "node:module";',
+		'enableCompileCache(new URL("cache", import.meta.url).pathname);',
+		'await import("./cli/main.js");',
+	];
+	await writeFile(path.join(fresh, "swarm.js"), `${lines.join("\n")}\n`);
+}
+
+/** A daemon may be running from dist/: the old one goes only when the new one is whole. */
+async function replaceDist() {
+	const old = path.join(root, `dist.old.${process.pid}`);
+	if (existsSync(dist)) await rename(dist, old);
+	await rename(fresh, dist);
+	await rm(old, { recursive: true, force: true });
+}
+
+async function buildBundle() {
+	const startedAtMs = performance.now();
+	const entries = entryPoints();
+	const count = Object.keys(entries).length;
+	if (count === 0) return;
+	try {
+		await bundle(entries);
+		const commands = await writeOclifFiles();
+		await writeLauncher();
+		await replaceDist();
+		const tookMs = Math.round(performance.now() - startedAtMs);
+		console.error(`bundled ${count} entry points, ${commands} of them commands, into dist/ in ${tookMs} ms`);
+	} finally {
+		await rm(fresh, { recursive: true, force: true });
+	}
+}
+
+const only = process.argv[2] ?? null;
+if (only !== "--bundle" && !buildNative()) {
+	console.error("Cannot build the C parts: make -C src/native failed, see above");
+	process.exit(1);
+}
+if (only !== "--native") await buildBundle();
