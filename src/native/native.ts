@@ -1,28 +1,52 @@
-// The one door to our C library (koffi). Same names, same order as native/include/stratoswarm.h. Every function is
-// synchronous and short, throws SwarmError with the failing step, and leaves the Node process as it found it.
+// The one door to our C library (koffi, binding.ts). Same names, same order as include/stratoswarm.h. Every function
+// throws SwarmError with the failing step and leaves the Node process as it found it: no descriptor, child, namespace,
+// directory or signal handler of it changes. Functions are synchronous and short unless they give a promise.
 
 export interface Native {
-	/** Starts a program (argv[0] is its absolute path) with its own session, no inherited descriptors, standard streams
-	 * on /dev/null, /dev/null and `stderrPath` (append), not our child any more when this returns. Gives its pid. */
-	spawnDetached(argv: readonly string[], stderrPath: string): number;
-	/** Makes a network namespace and keeps it by a bind mount at `path`. */
+	/**
+	 * Starts a program (argv[0] is its absolute path) in a session of its own, with no environment, working directory
+	 * `/`, standard input and output on /dev/null, standard error appended to `stderrPath`, every other descriptor
+	 * closed, default signals; when this returns the program has been executed and is not our child. Gives its pid.
+	 */
+	spawnDetached(argv: readonly string[], options: SpawnOptions): number;
+	/** Makes a network namespace with loopback up and keeps it by a bind mount at `path`. `conflict` if it exists. */
 	netnsCreate(path: string): void;
-	/** Unmounts and removes it; absent is fine. */
+	/** Unmounts and removes it; absent is fine. Links inside it disappear later, in the kernel's own time (about 30 ms). */
 	netnsDelete(path: string): void;
-	/** Bridge with an address, up; an existing one is kept. `prefix` bits. */
+	/** Bridge with an address, up; an existing one is kept, with the address added. `prefix` in bits. */
 	bridgeEnsure(name: string, address: string, prefix: number, mac: string): void;
 	/** veth pair: `hostName` here as port of `bridge`, `eth0` born inside the namespace with address, MAC and default route. */
 	vethCreate(options: VethOptions): void;
-	/** Absent is fine. Slow (33 ms): asynchronous inside the kernel where possible. */
-	linkDelete(name: string): void;
+	/** Absent is fine. The kernel takes 33 ms for it, so it runs on a thread. Removing the namespace of the other end does the same. */
+	linkDelete(name: string): Promise<void>;
 	linkSetUp(name: string, up: boolean): void;
-	/** Writes "1"/"0" and waits until cgroup.events says so; `timeoutMs` then SwarmError `timeout`. */
+	/**
+	 * Writes "1"/"0" into `cgroup.freeze` of a v2 cgroup and waits until `cgroup.events` says so (about 50 µs);
+	 * `timeout` after `timeoutMs` of blocking, with the freezer left as it was asked to be.
+	 */
 	cgroupFreeze(cgroupPath: string, frozen: boolean, timeoutMs: number): void;
-	/** pidfd_open + pidfd_send_signal; false when the process is gone. */
+	/** pidfd_open + pidfd_send_signal; false when the process is gone. `signal` 0 only asks. */
 	signal(pid: number, signal: number): boolean;
+	/** mknod(2): `mode` with the file type (S_IFCHR 0o020000, S_IFIFO 0o010000 …). A whiteout is S_IFCHR, 0, 0. The path may be bytes. */
+	makeNode(path: string | Uint8Array, mode: number, major: number, minor: number): void;
+	/** lsetxattr(2), never follows a link. */
+	setAttribute(path: string | Uint8Array, name: string, value: Uint8Array): void;
+	/** llistxattr(2) and lgetxattr(2), never follow a link. Null when the attribute or attributes are absent or unsupported. */
+	getAttribute(path: string | Uint8Array, name: string): Uint8Array | null;
+}
+
+export interface SpawnOptions {
+	/** Opened for appending, made with mode 0600. */
+	readonly stderrPath: string;
+	/**
+	 * A listening unix socket made here before the program starts and given to it as descriptor 3, so that a connection
+	 * made right after this call is never refused. A socket file that is there already is replaced. null: none.
+	 */
+	readonly socketPath: string | null;
 }
 
 export interface VethOptions {
+	/** At most 15 characters. */
 	readonly hostName: string;
 	readonly bridge: string;
 	readonly netnsPath: string;

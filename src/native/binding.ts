@@ -1,0 +1,140 @@
+// Binds libstratoswarm.so with koffi: the only file that knows koffi. Same functions and order as include/stratoswarm.h.
+// Must never read errno (after an asynchronous call it is lost): errors come back in struct sw_error.
+
+import koffi, { type LibraryHandle, type TypeObject } from "koffi";
+import { type ErrorCode, SwarmError } from "../errors.js";
+import type { Native } from "./native.js";
+import { type NativePaths, nativePaths } from "./paths.js";
+
+const ABI_VERSION = 1;
+/** XATTR_SIZE_MAX of linux/limits.h. */
+const ATTRIBUTE_BYTES_MAX = 65_536;
+const ENODATA = 61;
+
+interface NativeError {
+	readonly code: number;
+	readonly step: string;
+	readonly message: string;
+}
+
+type Result = { readonly value: number; readonly error: NativeError };
+
+/** Loads the library; throws `unsupported` when it is not built or is of another version. */
+export function loadNative(paths: NativePaths = nativePaths()): Native {
+	const library = koffi.load(paths.library);
+	const version: number = library.func("int32_t sw_abi_version()")();
+	if (version !== ABI_VERSION)
+		throw new SwarmError(
+			"unsupported",
+			`Cannot use ${paths.library}: its version is ${version}, wanted ${ABI_VERSION} (make -C src/native)`,
+		);
+	return bind(functionsOf(library));
+}
+
+function bind(functions: ReturnType<typeof functionsOf>): Native {
+	const call = (action: string, run: (error: object) => number): number => {
+		const error: Record<string, unknown> = {};
+		return checked(action, { value: run(error), error: error as unknown as NativeError });
+	};
+	const f = functions;
+	return {
+		spawnDetached: (argv, { stderrPath, socketPath }) =>
+			call(`start ${argv[0]}`, (error) => f.spawnDetached([...argv, null], stderrPath, socketPath, error)),
+		netnsCreate: (path) => void call(`make network namespace ${path}`, (error) => f.netnsCreate(path, error)),
+		netnsDelete: (path) => void call(`remove network namespace ${path}`, (error) => f.netnsDelete(path, error)),
+		bridgeEnsure: (name, address, prefix, mac) =>
+			void call(`make bridge ${name}`, (error) => f.bridgeEnsure(name, address, prefix, mac, error)),
+		vethCreate: (o) =>
+			void call(`make link ${o.hostName}`, (error) =>
+				f.vethCreate(o.hostName, o.bridge, o.netnsPath, o.address, o.prefix, o.gateway, o.mac, error),
+			),
+		linkDelete: (name) =>
+			new Promise((resolve, reject) => {
+				const error: Record<string, unknown> = {};
+				f.linkDelete.async(name, error, (failure: unknown, value: number) => {
+					if (failure !== null) return reject(failure);
+					try {
+						checked(`remove link ${name}`, { value, error: error as unknown as NativeError });
+						resolve();
+					} catch (thrown) {
+						reject(thrown);
+					}
+				});
+			}),
+		linkSetUp: (name, up) => void call(`set link ${name}`, (error) => f.linkSetUp(name, up ? 1 : 0, error)),
+		cgroupFreeze: (path, frozen, timeoutMs) =>
+			void call(`${frozen ? "freeze" : "thaw"} ${path}`, (error) =>
+				f.cgroupFreeze(path, frozen ? 1 : 0, timeoutMs, error),
+			),
+		signal: (pid, signal) => call(`send signal ${signal} to ${pid}`, (error) => f.signal(pid, signal, error)) === 1,
+		makeNode: (path, mode, major, minor) =>
+			void call("make a file node", (error) => f.makeNode(pathBytes(path), mode, major, minor, error)),
+		setAttribute: (path, name, value) =>
+			void call(`set attribute ${name}`, (error) => f.setAttribute(pathBytes(path), name, value, value.length, error)),
+		getAttribute(path, name) {
+			const value = new Uint8Array(ATTRIBUTE_BYTES_MAX);
+			const error: Record<string, unknown> = {};
+			const size = f.getAttribute(pathBytes(path), name, value, value.length, error);
+			if (size === -ENODATA) return null;
+			return value.slice(0, checked(`read attribute ${name}`, { value: size, error: error as unknown as NativeError }));
+		},
+	};
+}
+
+function functionsOf(library: LibraryHandle) {
+	const error = koffi.struct({ code: "int32_t", step: koffi.array("char", 48), message: koffi.array("char", 208) });
+	const out = koffi.out(koffi.pointer(error));
+	const bytes = koffi.pointer("uint8_t");
+	const func = (name: string, ...parameters: (string | TypeObject)[]) =>
+		library.func(name, "int32_t", [...parameters, out]);
+	return {
+		spawnDetached: func("sw_spawn_detached", koffi.pointer("str"), "str", "str"),
+		netnsCreate: func("sw_netns_create", "str"),
+		netnsDelete: func("sw_netns_delete", "str"),
+		bridgeEnsure: func("sw_bridge_ensure", "str", "str", "uint32_t", "str"),
+		vethCreate: func("sw_veth_create", "str", "str", "str", "str", "uint32_t", "str", "str"),
+		linkDelete: func("sw_link_delete", "str"),
+		linkSetUp: func("sw_link_set_up", "str", "uint32_t"),
+		cgroupFreeze: func("sw_cgroup_freeze", "str", "uint32_t", "uint32_t"),
+		signal: func("sw_signal", "int32_t", "int32_t"),
+		makeNode: func("sw_make_node", bytes, "uint32_t", "uint32_t", "uint32_t"),
+		setAttribute: func("sw_set_attribute", bytes, "str", bytes, "uint32_t"),
+		getAttribute: func("sw_get_attribute", bytes, "str", bytes, "uint32_t"),
+	};
+}
+
+function checked(action: string, { value, error }: Result): number {
+	if (value >= 0) return value;
+	throw new SwarmError(codeOf(error.code), `Cannot ${action}: ${error.message}`, {
+		details: { errno: error.code, step: error.step },
+	});
+}
+
+// errno values are the same on every architecture that we build for (asm-generic/errno.h).
+function codeOf(errno: number): ErrorCode {
+	switch (errno) {
+		case 2: // ENOENT
+		case 19: // ENODEV
+			return "not-found";
+		case 16: // EBUSY
+		case 17: // EEXIST
+			return "conflict";
+		case 22: // EINVAL
+			return "usage";
+		case 38: // ENOSYS
+		case 95: // EOPNOTSUPP
+			return "unsupported";
+		case 110: // ETIMEDOUT
+			return "timeout";
+		default:
+			return "failed";
+	}
+}
+
+function pathBytes(path: string | Uint8Array): Uint8Array {
+	const bytes = typeof path === "string" ? Buffer.from(path) : path;
+	if (bytes.includes(0)) throw new SwarmError("usage", "Cannot use a path with a NUL byte");
+	const terminated = new Uint8Array(bytes.length + 1);
+	terminated.set(bytes);
+	return terminated;
+}

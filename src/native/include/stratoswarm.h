@@ -1,0 +1,47 @@
+/* libstratoswarm.so: what Node asks of the kernel. Bound by binding.ts under the same names, in the same order.
+ *
+ * Every function gives >= 0 or -errno and fills *error (never NULL) when it fails. None prints, exits, changes the
+ * caller's directory, umask, namespaces, signal handlers or descriptors, or leaves a child behind. */
+#ifndef STRATOSWARM_H
+#define STRATOSWARM_H
+
+#include <stdint.h>
+
+/* Rises with every change of this file; binding.ts refuses another one. */
+#define SW_ABI_VERSION 1
+
+struct sw_error {
+	int32_t code;     /* errno, positive */
+	char step[48];    /* what was being done: "open the log file" */
+	char message[208]; /* whole sentence part: "open /x/y: No such file or directory" */
+};
+
+int32_t sw_abi_version(void);
+
+/* argv ends with NULL, argv[0] is an absolute path; socket_path may be NULL. Gives the pid. */
+int32_t sw_spawn_detached(const char *const *argv, const char *stderr_path, const char *socket_path,
+			  struct sw_error *error);
+
+int32_t sw_netns_create(const char *path, struct sw_error *error);
+int32_t sw_netns_delete(const char *path, struct sw_error *error);
+
+/* Addresses as text (IPv4), mac as six hexadecimal octets with colons. */
+int32_t sw_bridge_ensure(const char *name, const char *address, uint32_t prefix, const char *mac,
+			 struct sw_error *error);
+int32_t sw_veth_create(const char *host_name, const char *bridge, const char *netns_path, const char *address,
+		       uint32_t prefix, const char *gateway, const char *mac, struct sw_error *error);
+int32_t sw_link_delete(const char *name, struct sw_error *error);
+int32_t sw_link_set_up(const char *name, uint32_t up, struct sw_error *error);
+
+int32_t sw_cgroup_freeze(const char *cgroup_path, uint32_t frozen, uint32_t timeout_ms, struct sw_error *error);
+
+/* 1 sent, 0 no such process. */
+int32_t sw_signal(int32_t pid, int32_t signal, struct sw_error *error);
+
+int32_t sw_make_node(const char *path, uint32_t mode, uint32_t major, uint32_t minor, struct sw_error *error);
+int32_t sw_set_attribute(const char *path, const char *name, const uint8_t *value, uint32_t size,
+			 struct sw_error *error);
+/* Gives the size of the value, -ENODATA when absent or unsupported (without filling *error). */
+int32_t sw_get_attribute(const char *path, const char *name, uint8_t *value, uint32_t size, struct sw_error *error);
+
+#endif

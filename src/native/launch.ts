@@ -1,0 +1,138 @@
+// The `launch` file of a container directory: all that monitor and init need to know, as `key=value` strings, each ended
+// by NUL. Repeated keys keep their order. Decoder: common/launch.c. Pure; must never touch the disk.
+
+import { SwarmError } from "../errors.js";
+import type { ContainerId } from "../model.js";
+
+/** Limits of the decoder (common/launch.h). */
+export const LAUNCH_BYTES_MAX = 1024 * 1024;
+export const LAUNCH_ENTRIES_MAX = 8192;
+
+export interface LaunchConfig {
+	readonly container: ContainerId;
+	/** Fencing: the monitor refuses `start` with a lower one. */
+	readonly epoch: number;
+	/** At most 64 bytes (sethostname(2)). */
+	readonly hostname: string;
+	/** args[0] is looked up in PATH inside the container unless it has a slash. */
+	readonly args: readonly string[];
+	/** PATH and HOME are added when absent (HOME from the container's own /etc/passwd). */
+	readonly env: Readonly<Record<string, string>>;
+	/** Absolute; made when absent. */
+	readonly workdir: string;
+	/** `name`, `uid`, `name:group` or `uid:gid`, looked up in the container's own /etc/passwd and /etc/group; "" is root. */
+	readonly user: string;
+	/** Overlay lower directories, uppermost first, at least one. */
+	readonly lowerDirectories: readonly string[];
+	/** Shown read-only at the same path: a directory or file is bound, a symbolic link made again, an absent one left out. */
+	readonly hostPaths: readonly string[];
+	readonly binds: readonly LaunchBind[];
+	/** Written into the upper layer each time the container is built, mode 0644: /etc/hosts, /etc/hostname, /etc/resolv.conf. */
+	readonly files: readonly LaunchFile[];
+	/** Directory of the container in the v2 tree; it exists. */
+	readonly cgroup2: string;
+	/** Directories of the container in v1 hierarchies; they exist (cpuset with cpus and mems set). */
+	readonly cgroup1: readonly string[];
+	/** Kept by Native.netnsCreate; null gives a new one with loopback only, which ends with the container. */
+	readonly netns: string | null;
+	/** What cannot be raised is lowered to what this process has, with a line in `stderr`. */
+	readonly rlimits: readonly LaunchRlimit[];
+}
+
+export interface LaunchBind {
+	readonly source: string;
+	/** Inside the container; made when absent. */
+	readonly target: string;
+	readonly readOnly: boolean;
+}
+
+export interface LaunchFile {
+	readonly path: string;
+	readonly content: string;
+}
+
+export interface LaunchRlimit {
+	/** As in `ulimit`: nofile, nproc, core, memlock, stack … (getrlimit(2) without RLIMIT_, lower case). */
+	readonly name: string;
+	/** null: unlimited. */
+	readonly soft: number | null;
+	readonly hard: number | null;
+}
+
+/** Throws `usage` with the field that is wrong, `too-large` when the decoder would refuse the size. */
+export function encodeLaunch(config: LaunchConfig): Uint8Array {
+	check(config);
+	const entries = entriesOf(config);
+	if (entries.length > LAUNCH_ENTRIES_MAX)
+		throw new SwarmError("too-large", `Cannot launch: ${entries.length} entries, wanted at most ${LAUNCH_ENTRIES_MAX}`);
+	const encoder = new TextEncoder();
+	const bytes = encoder.encode(entries.map(([key, value]) => `${key}=${withoutNul(key, value)}\0`).join(""));
+	if (bytes.length > LAUNCH_BYTES_MAX)
+		throw new SwarmError("too-large", `Cannot launch: ${bytes.length} bytes, wanted at most ${LAUNCH_BYTES_MAX}`);
+	return bytes;
+}
+
+type Entry = readonly [key: string, value: string];
+
+function entriesOf(config: LaunchConfig): readonly Entry[] {
+	return [
+		["version", "1"],
+		["container", config.container],
+		["epoch", String(config.epoch)],
+		["hostname", config.hostname],
+		["workdir", config.workdir],
+		["user", config.user],
+		["cgroup2", config.cgroup2],
+		...config.cgroup1.map((path): Entry => ["cgroup1", path]),
+		...(config.netns === null ? [] : [["netns", config.netns] as const]),
+		...config.lowerDirectories.map((path): Entry => ["lower", path]),
+		...config.hostPaths.map((path): Entry => ["host", path]),
+		...config.binds.map((bind): Entry => ["bind", `${bind.readOnly ? "ro" : "rw"}\n${bind.source}\n${bind.target}`]),
+		...config.files.map((file): Entry => ["file", `${file.path}\n${file.content}`]),
+		...config.rlimits.map((limit): Entry => ["rlimit", rlimitText(limit)]),
+		...config.args.map((argument): Entry => ["arg", argument]),
+		...Object.entries(config.env).map(([name, value]): Entry => ["env", `${name}=${value}`]),
+	];
+}
+
+function rlimitText(limit: LaunchRlimit): string {
+	return `${limit.name} ${limit.soft ?? "unlimited"} ${limit.hard ?? "unlimited"}`;
+}
+
+function check(config: LaunchConfig): void {
+	const { hostname, args, lowerDirectories } = config;
+	if (!Number.isSafeInteger(config.epoch) || config.epoch < 1) wrong("epoch", config.epoch, "a whole number from 1");
+	if (hostname === "" || Buffer.byteLength(hostname) > 64) wrong("hostname", hostname, "1 to 64 bytes");
+	if (args.length === 0 || args[0] === "") wrong("args", args, "a program");
+	if (lowerDirectories.length === 0) wrong("lowerDirectories", lowerDirectories, "at least one");
+	for (const name of Object.keys(config.env))
+		if (name === "" || name.includes("=")) wrong("env", name, "a name without =");
+	for (const path of pathsOf(config))
+		if (!path.startsWith("/") || path.includes("\n")) wrong("path", path, "an absolute path without a line feed");
+	for (const limit of config.rlimits)
+		for (const value of [limit.soft, limit.hard])
+			if (value !== null && (!Number.isSafeInteger(value) || value < 0))
+				wrong(`rlimit ${limit.name}`, value, "a count");
+}
+
+function pathsOf(config: LaunchConfig): readonly string[] {
+	return [
+		config.workdir,
+		config.cgroup2,
+		...config.cgroup1,
+		...(config.netns === null ? [] : [config.netns]),
+		...config.lowerDirectories,
+		...config.hostPaths,
+		...config.binds.flatMap((bind) => [bind.source, bind.target]),
+		...config.files.map((file) => file.path),
+	];
+}
+
+function withoutNul(key: string, value: string): string {
+	if (value.includes("\0")) wrong(key, value, "no NUL character");
+	return value;
+}
+
+function wrong(field: string, given: unknown, wanted: string): never {
+	throw new SwarmError("usage", `Cannot launch: ${field} is ${JSON.stringify(given)}, wanted ${wanted}`);
+}
