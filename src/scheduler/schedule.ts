@@ -53,6 +53,6 @@ export interface NodeRow {
 export interface Decision {
 	/** null: no node is feasible; the rows say why. */
 	readonly node: NodeId | null;
-	/** Best first, refused nodes last, each group by falling score, then by node id. */
+	/** Best first (ties by rendezvous hash of workload and node), then the refused by node id. */
 	readonly rows: readonly NodeRow[];
 }
