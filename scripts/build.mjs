@@ -1,7 +1,6 @@
 // Builds what runs: the C parts (make -C src/native) and the bundle of command line and daemon in dist/: ES modules for
-// Node 22, shared code in chunks, one file per command so that a command loads only what it needs. Also writes what
-// oclif reads at start (dist/package.json and dist/oclif.manifest.json), so that no directory is searched when a command
-// is typed. `--bundle` and `--native` build one half. Never type checks (npm run check).
+// Node 22, shared code in chunks, one file per command so that a command loads only what it needs. Also writes
+// oclif.manifest.json, so that no directory is searched when a command is typed. `--bundle` and `--native` build one half. Never type checks (npm run check).
 
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
@@ -87,27 +86,20 @@ async function bundle(entries) {
 	});
 }
 
-/** oclif's root is dist/, so its two files lie there; the settings come from the `oclif` block of package.json. */
-async function writeOclifFiles() {
-	const pkg = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));
-	const commands = { strategy: "pattern", target: "./cli/commands", globPatterns: ["**/*.js"] };
-	const pjson = {
-		name: pkg.name,
-		version: pkg.version,
-		type: "module",
-		private: true,
-		oclif: { ...pkg.oclif, commands },
-	};
-	await writeFile(path.join(fresh, "package.json"), `${JSON.stringify(pjson, null, "\t")}\n`);
-	if (!existsSync(path.join(fresh, "cli/commands"))) return 0;
+/** What oclif reads at start instead of searching directories and loading every command. Gives their number. */
+async function writeManifest() {
+	const target = path.join(root, "oclif.manifest.json");
+	await rm(target, { force: true });
+	if (!existsSync(path.join(dist, "cli/commands"))) return 0;
+	const pjson = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));
 	const { Plugin } = createRequire(import.meta.url)("@oclif/core/config");
-	const plugin = new Plugin({ root: fresh, isRoot: true, pjson, ignoreManifest: true, errorOnManifestCreate: true });
+	const plugin = new Plugin({ root, isRoot: true, pjson, ignoreManifest: true, errorOnManifestCreate: true });
 	await plugin.load();
-	await writeFile(path.join(fresh, "oclif.manifest.json"), JSON.stringify(plugin.manifest));
+	await writeFile(target, JSON.stringify(plugin.manifest));
 	return Object.keys(plugin.manifest.commands).length;
 }
 
-/** What bin/swarm runs: compiled code is kept beside the bundle, which halves the start (no effect where not writable). */
+/** What bin/swarm runs: keeps compiled code beside the bundle, a quarter of the start (no effect where not writable). */
 async function writeLauncher() {
 	const lines = [
 		'import { enableCompileCache } from "node:module";',
@@ -132,9 +124,9 @@ async function buildBundle() {
 	if (count === 0) return;
 	try {
 		await bundle(entries);
-		const commands = await writeOclifFiles();
 		await writeLauncher();
 		await replaceDist();
+		const commands = await writeManifest();
 		const tookMs = Math.round(performance.now() - startedAtMs);
 		console.error(`bundled ${count} entry points, ${commands} of them commands, into dist/ in ${tookMs} ms`);
 	} finally {
