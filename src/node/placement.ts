@@ -1,0 +1,101 @@
+// From the view to the scheduler's question: one snapshot a node, with what is promised there. Pure.
+
+import type { ClusterView } from "../crdt/state.js";
+import type { ContainerId, NodeId, Spec } from "../model.js";
+import { type Decision, type NodeSnapshot, schedule } from "../scheduler/schedule.js";
+import type { MembershipPort } from "./ports.js";
+
+export interface PlacementFacts {
+	readonly view: ClusterView;
+	readonly membership: MembershipPort;
+	/** Claims decided in the same breath and not in the view yet. */
+	readonly pending: readonly { readonly container: ContainerId; readonly owner: NodeId; readonly spec: Spec }[];
+}
+
+export function decide(
+	facts: PlacementFacts,
+	spec: Spec,
+	container: ContainerId,
+	exclude: readonly NodeId[],
+): Decision {
+	return schedule(snapshotsOf(facts, spec, container), { spec, resources: spec.resources, exclude });
+}
+
+/** Every member that has not left, as the scheduler sees it, without what `container` itself takes. */
+export function snapshotsOf(facts: PlacementFacts, spec: Spec, container: ContainerId): readonly NodeSnapshot[] {
+	const promised = promisedOf(facts, container);
+	const sizeBytes = imageBytes(facts.view, spec.image);
+	return [...facts.view.nodes.values()]
+		.filter((record) => !record.left)
+		.map((record) => {
+			const here = promised.filter((promise) => promise.owner === record.node);
+			return {
+				node: record.node,
+				name: record.name,
+				labels: record.labels,
+				liveness: facts.membership.liveness(record.node),
+				hardware: record.hardware,
+				sample: facts.membership.sample(record.node),
+				requested: {
+					cpus: here.reduce((sum, promise) => sum + (promise.spec.resources.cpus ?? 0), 0),
+					memoryBytes: here.reduce((sum, promise) => sum + (promise.spec.resources.memoryBytes ?? 0), 0),
+				},
+				siblings: here.filter((promise) => promise.spec.name === spec.name).length,
+				portsTaken: here.flatMap((promise) => promise.spec.ports.map((port) => `${port.protocol}/${port.host}`)),
+				image: {
+					present: facts.view.images.some((image) => image.node === record.node && image.name === spec.image),
+					missingBytes: sizeBytes,
+				},
+			};
+		});
+}
+
+interface Promised {
+	readonly owner: NodeId;
+	readonly spec: Spec;
+}
+
+/** What runs or will run: claims of wanted containers that have not ended, and the pending ones. */
+function promisedOf(facts: PlacementFacts, without: ContainerId): readonly Promised[] {
+	const promised: Promised[] = [];
+	for (const claim of facts.view.claims.values()) {
+		if (claim.container === without) continue;
+		const spec = facts.view.specs.get(claim.workload);
+		if (spec === undefined || spec.removed || spec.desired === "stopped") continue;
+		const ended = (facts.view.containers.get(claim.container) ?? []).some(
+			(record) => record.epoch === claim.epoch && (record.phase === "stopped" || record.phase === "failed"),
+		);
+		if (!ended) promised.push({ owner: claim.owner, spec: spec.spec });
+	}
+	return [...promised, ...facts.pending.filter((pending) => pending.container !== without)];
+}
+
+/** Bytes of an image somewhere in the cluster; null when nobody has it. */
+function imageBytes(view: ClusterView, name: string): number | null {
+	return view.images.find((image) => image.name === name)?.sizeBytes ?? null;
+}
+
+/** A free address of the container network 10.99.0.0/16, unique among all records; `fraction` in [0, 1). */
+export function freeAddress(view: ClusterView, taken: ReadonlySet<string>, fraction: () => number): string | null {
+	const used = new Set(taken);
+	for (const records of view.containers.values())
+		for (const record of records) if (record.address !== null) used.add(record.address);
+	for (let attempt = 0; attempt < ADDRESS_ATTEMPTS_MAX; attempt++) {
+		// 1.0 to 254.255: the first and last block stay free for gateways.
+		const number = 256 + Math.floor(fraction() * 254 * 256);
+		const address = `10.99.${number >> 8}.${number & 255}`;
+		if (!used.has(address)) return address;
+	}
+	return null;
+}
+
+const ADDRESS_ATTEMPTS_MAX = 1_000;
+
+/** `n1: has 0.2 of 1 CPUs free` for every refused node. */
+export function refusalsOf(decision: Decision): string {
+	return decision.rows
+		.flatMap((row) =>
+			row.refusals.length === 0 ? [] : [`${row.name}: ${row.refusals.map((r) => r.reason).join(", ")}`],
+		)
+		.join("; ");
+}

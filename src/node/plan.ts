@@ -1,0 +1,216 @@
+// What this node should do next: a pure function of the view, of what its runtime holds and of who is alive. Effects are
+// data; reconcile.ts carries them out and asks again. Must never: read a clock, choose by chance, or act for another node.
+//
+// Rules. The winner of the claims runs it, everybody else does not. Only the owner touches its container. A container that
+// nobody owns, or whose owner is down for long enough, is placed by exactly one node: the one that rendezvous hashing
+// names among the alive (after a hand-over whose target died before it ran: the source, which still has the frozen copy).
+
+import { createHash } from "node:crypto";
+import type { ClusterView } from "../crdt/state.js";
+import {
+	type ClaimRecord,
+	type ContainerId,
+	containerIdOf,
+	type Liveness,
+	type NodeId,
+	type SpecRecord,
+} from "../model.js";
+import type { ContainerState } from "../runtime/runtime.js";
+
+/** A node must have been down this long before its containers are placed again: longer than a daemon's restart. */
+export const ADOPT_AFTER_MS = 6_000;
+/** Between an adopting claim and the start, so that a claim of the other side of a healing split is seen first. */
+export const SETTLE_MS = 1_000;
+/** After its own boot a node starts and adopts nothing before it heard peers, or this long when none answers. */
+export const BOOT_SETTLE_MS = 4_000;
+
+/** Containers of `POST /v1/runs` are not in the cluster's state; the plan leaves them alone. */
+export const LOCAL_RUN_PREFIX = "run-";
+
+export type Effect =
+	/** Bring the container of this claim to running: create, or reset what is there, then start. */
+	| { readonly kind: "run"; readonly container: ContainerId; readonly claim: ClaimRecord; readonly spec: SpecRecord }
+	| { readonly kind: "stop"; readonly container: ContainerId; readonly epoch: number; readonly graceMs: number }
+	| { readonly kind: "remove"; readonly container: ContainerId; readonly epoch: number }
+	/** Another copy won: freeze, checkpoint, keep the files aside, remove. */
+	| { readonly kind: "supersede"; readonly container: ContainerId; readonly winner: ClaimRecord }
+	/** Ask the scheduler and write a claim. */
+	| {
+			readonly kind: "place";
+			readonly container: ContainerId;
+			readonly epoch: number;
+			readonly spec: SpecRecord;
+			readonly reason: "placed" | "adopted";
+			readonly exclude: readonly NodeId[];
+	  }
+	/** Claim it for this node: a new run after `start`, or a frozen copy taken back from a target that is gone. */
+	| {
+			readonly kind: "claim";
+			readonly container: ContainerId;
+			readonly epoch: number;
+			readonly spec: SpecRecord;
+			readonly index: number;
+			readonly reason: "restarted" | "adopted";
+	  };
+
+export interface PlanFacts {
+	readonly self: NodeId;
+	readonly view: ClusterView;
+	readonly states: ReadonlyMap<ContainerId, ContainerState>;
+	readonly liveness: (node: NodeId) => Liveness;
+	/** How long a node has been `down` or `left` as seen here; 0 while it is not. */
+	readonly downForMs: (node: NodeId) => number;
+	/** Containers that the migration machine holds; the plan does not touch them. */
+	readonly moving: ReadonlySet<ContainerId>;
+	/** Containers whose last effect failed and whose time to try again has not come. */
+	readonly backingOff: ReadonlySet<ContainerId>;
+	/** Whether this node heard enough of its peers since its boot (BOOT_SETTLE_MS). */
+	readonly settled: boolean;
+	readonly nowMs: number;
+}
+
+export function plan(facts: PlanFacts): readonly Effect[] {
+	const effects: Effect[] = [];
+	const wanted = new Set<ContainerId>();
+	for (const spec of facts.view.specs.values()) {
+		const replicas = spec.removed ? 0 : spec.spec.replicas;
+		for (let index = 0; index < replicas; index++) {
+			const container = containerIdOf(spec.name, index);
+			wanted.add(container);
+			if (facts.moving.has(container) || facts.backingOff.has(container)) continue;
+			const effect = effectFor(facts, spec, container, index);
+			if (effect !== null) effects.push(effect);
+		}
+	}
+	for (const state of facts.states.values()) {
+		if (wanted.has(state.container) || facts.moving.has(state.container) || facts.backingOff.has(state.container))
+			continue;
+		if (isUnwanted(facts, state.container))
+			effects.push({ kind: "remove", container: state.container, epoch: state.epoch });
+	}
+	return effects;
+}
+
+/** Only a tombstone or fewer replicas end a container: one whose spec is unknown here is left alone. */
+function isUnwanted(facts: PlanFacts, container: ContainerId): boolean {
+	return facts.view.specs.has(workloadOf(container));
+}
+
+export function workloadOf(container: ContainerId): string {
+	return container.slice(0, container.lastIndexOf("."));
+}
+
+function effectFor(facts: PlanFacts, spec: SpecRecord, container: ContainerId, index: number): Effect | null {
+	const claim = facts.view.claims.get(container) ?? null;
+	const state = facts.states.get(container) ?? null;
+	if (claim === null) return placeUnclaimed(facts, spec, container);
+	if (claim.owner === facts.self) return ownEffect(facts, spec, claim, state, index);
+	if (state !== null) return foreignEffect(facts, spec, claim, state, index);
+	return adoptEffect(facts, spec, claim);
+}
+
+function placeUnclaimed(facts: PlanFacts, spec: SpecRecord, container: ContainerId): Effect | null {
+	if (spec.desired !== "running" || !facts.settled) return null;
+	// The writer of the spec writes the first claims with it; others step in only when it cannot.
+	const writerPlaces = facts.liveness(spec.writer) === "alive" && facts.view.nodes.has(spec.writer);
+	const responsible = writerPlaces ? spec.writer : responsibleNode(facts, container);
+	if (responsible !== facts.self) return null;
+	return { kind: "place", container, epoch: 1, spec, reason: "placed", exclude: [] };
+}
+
+function ownEffect(
+	facts: PlanFacts,
+	spec: SpecRecord,
+	claim: ClaimRecord,
+	state: ContainerState | null,
+	index: number,
+): Effect | null {
+	const container = claim.container;
+	if (spec.desired === "stopped") return stopEffect(spec, state);
+	if (claim.revision < spec.revision)
+		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
+	if (state !== null && state.epoch === claim.epoch && state.phase !== "created") return null;
+	if (state !== null && state.epoch > claim.epoch) return null;
+	if (!facts.settled) return null;
+	if (claim.reason === "adopted" && facts.nowMs - claim.time.ms < SETTLE_MS) return null;
+	return { kind: "run", container, claim, spec };
+}
+
+function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | null {
+	if (state === null) return null;
+	if (state.phase !== "running" && state.phase !== "paused" && state.phase !== "created") return null;
+	return { kind: "stop", container: state.container, epoch: state.epoch, graceMs: spec.spec.stopGraceMs };
+}
+
+/** Another node owns it and something of it is here. */
+function foreignEffect(
+	facts: PlanFacts,
+	spec: SpecRecord,
+	claim: ClaimRecord,
+	state: ContainerState,
+	index: number,
+): Effect | null {
+	const container = claim.container;
+	const holdsSource = claim.reason === "handover" && claim.writer === facts.self && state.move === claim.move;
+	if (holdsSource && state.phase === "checkpointing") {
+		// The frozen source of a hand-over: thrown away by the migration once the target runs; taken back when it is gone.
+		if (handoverArrived(facts, claim)) return { kind: "remove", container, epoch: state.epoch };
+		if (facts.downForMs(claim.owner) < ADOPT_AFTER_MS || !facts.settled) return null;
+		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "adopted" };
+	}
+	if (state.epoch > claim.epoch) return null;
+	return { kind: "supersede", container, winner: claim };
+}
+
+/** Whether the target of a hand-over said that it got as far as running. */
+function handoverArrived(facts: PlanFacts, claim: ClaimRecord): boolean {
+	const records = facts.view.containers.get(claim.container) ?? [];
+	return records.some(
+		(record) => record.node === claim.owner && record.epoch >= claim.epoch && record.startedAtMs !== null,
+	);
+}
+
+function adoptEffect(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord): Effect | null {
+	if (spec.desired !== "running" || !facts.settled) return null;
+	if (hasEndedByItself(facts, spec, claim)) return null;
+	if (facts.downForMs(claim.owner) < ADOPT_AFTER_MS) return null;
+	const sourceKeepsIt =
+		claim.reason === "handover" && facts.liveness(claim.writer) === "alive" && !handoverArrived(facts, claim);
+	if (sourceKeepsIt || responsibleNode(facts, claim.container) !== facts.self) return null;
+	return {
+		kind: "place",
+		container: claim.container,
+		epoch: claim.epoch + 1,
+		spec,
+		reason: "adopted",
+		exclude: [claim.owner],
+	};
+}
+
+/** A command that ran to its end has done its work: its node going down is no reason to run it again. */
+function hasEndedByItself(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord): boolean {
+	const records = facts.view.containers.get(claim.container) ?? [];
+	return records.some(
+		(record) =>
+			record.node === claim.owner &&
+			record.epoch === claim.epoch &&
+			claim.revision === spec.revision &&
+			record.phase === "stopped",
+	);
+}
+
+/** Highest rank of all alive members: the same on every node that sees the same members alive. */
+export function responsibleNode(facts: PlanFacts, container: ContainerId): NodeId | null {
+	let best: NodeId | null = null;
+	let bestRank = "";
+	for (const node of facts.view.nodes.keys()) {
+		if (node !== facts.self && facts.liveness(node) !== "alive") continue;
+		if (facts.view.nodes.get(node)?.left === true) continue;
+		const rank = createHash("sha256").update(`${container} ${node}`).digest("hex");
+		if (best === null || rank > bestRank) {
+			best = node;
+			bestRank = rank;
+		}
+	}
+	return best;
+}

@@ -1,0 +1,306 @@
+// Carries out the plan: asks `plan`, runs one effect per container at a time, publishes what the runtime says, and asks
+// again after every change. Must never decide what plan.ts decides; a failed effect is tried again with back-off and
+// stands in the container's record until then.
+
+import type { ClusterView } from "../crdt/state.js";
+import { asSwarmError, SwarmError } from "../errors.js";
+import type { ClaimRecord, ContainerId, ContainerRecord, NodeId, SpecRecord } from "../model.js";
+import type { ContainerState } from "../runtime/runtime.js";
+import { decide, freeAddress, refusalsOf } from "./placement.js";
+import { type Effect, LOCAL_RUN_PREFIX, plan, workloadOf } from "./plan.js";
+import type { NodePorts } from "./ports.js";
+
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+const TICK_MS = 1_000;
+
+interface Failure {
+	readonly epoch: number;
+	readonly attempts: number;
+	/** Monotonic; Infinity: not before something changes (a new epoch). */
+	readonly untilMs: number;
+}
+
+export class Reconciler {
+	readonly #ports: NodePorts;
+	readonly #isSettled: () => boolean;
+	readonly #busy = new Set<ContainerId>();
+	readonly #failures = new Map<ContainerId, Failure>();
+	readonly #downSince = new Map<NodeId, number>();
+	readonly #stopped = new AbortController();
+	readonly #undo: (() => void)[] = [];
+	readonly #running = new Set<Promise<void>>();
+	#asked = false;
+	#cancelTick: () => void = () => {};
+
+	constructor(ports: NodePorts, isSettled: () => boolean) {
+		this.#ports = ports;
+		this.#isSettled = isSettled;
+	}
+
+	start(): void {
+		const { state, runtime, membership, migrations } = this.#ports;
+		this.#undo.push(
+			state.subscribe(() => this.ask()),
+			runtime.subscribe((changed) => {
+				this.#publish(changed);
+				this.ask();
+			}),
+			membership.subscribe(() => this.ask()),
+			migrations.subscribe(() => this.ask()),
+		);
+		this.#publishAll();
+		this.#tick();
+	}
+
+	/** Plans again soon; calls in between are one. */
+	ask(): void {
+		if (this.#asked || this.#stopped.signal.aborted) return;
+		this.#asked = true;
+		queueMicrotask(() => {
+			this.#asked = false;
+			if (!this.#stopped.signal.aborted) this.#round();
+		});
+	}
+
+	/** Waits for the effects under way; starts no more. */
+	async stop(): Promise<void> {
+		this.#stopped.abort(new Error("the daemon is stopping"));
+		this.#cancelTick();
+		for (const undo of this.#undo.splice(0)) undo();
+		await Promise.allSettled([...this.#running]);
+	}
+
+	#tick(): void {
+		if (this.#stopped.signal.aborted) return;
+		this.ask();
+		this.#cancelTick = this.#ports.clock.after(TICK_MS, () => this.#tick());
+	}
+
+	#round(): void {
+		const { state, runtime, membership, migrations, clock } = this.#ports;
+		const view = state.view();
+		this.#noteDown(view);
+		const effects = plan({
+			self: state.self,
+			view,
+			states: new Map(
+				runtime
+					.list()
+					.filter((held) => !held.container.startsWith(LOCAL_RUN_PREFIX))
+					.map((held) => [held.container, held]),
+			),
+			liveness: (node) => (node === state.self ? "alive" : membership.liveness(node)),
+			downForMs: (node) => this.#downForMs(node),
+			moving: migrations.moving(),
+			backingOff: this.#backingOff(view),
+			settled: this.#isSettled(),
+			nowMs: clock.nowMs(),
+		});
+		for (const effect of effects) if (!this.#busy.has(effect.container)) this.#launch(effect, view);
+	}
+
+	#noteDown(view: ClusterView): void {
+		for (const record of view.nodes.values()) {
+			const liveness = record.left ? "left" : this.#ports.membership.liveness(record.node);
+			const gone = record.node !== this.#ports.state.self && (liveness === "down" || liveness === "left");
+			if (!gone) this.#downSince.delete(record.node);
+			else if (!this.#downSince.has(record.node))
+				this.#downSince.set(record.node, liveness === "left" ? -Infinity : this.#ports.clock.monotonicMs());
+		}
+	}
+
+	#downForMs(node: NodeId): number {
+		const since = this.#downSince.get(node);
+		return since === undefined ? 0 : this.#ports.clock.monotonicMs() - since;
+	}
+
+	#backingOff(view: ClusterView): ReadonlySet<ContainerId> {
+		const nowMs = this.#ports.clock.monotonicMs();
+		const waiting = new Set<ContainerId>();
+		for (const [container, failure] of this.#failures) {
+			const epoch = view.claims.get(container)?.epoch ?? 0;
+			const wanted = view.specs.get(workloadOf(container))?.removed === false;
+			if (epoch !== failure.epoch || !wanted) this.#failures.delete(container);
+			else if (nowMs < failure.untilMs) waiting.add(container);
+		}
+		return waiting;
+	}
+
+	#launch(effect: Effect, view: ClusterView): void {
+		this.#busy.add(effect.container);
+		const run = this.#carryOut(effect, view)
+			.then(
+				() => {
+					this.#failures.delete(effect.container);
+				},
+				(thrown: unknown) => this.#failed(effect, asSwarmError(thrown, `${effect.kind} ${effect.container}`)),
+			)
+			.finally(() => {
+				this.#busy.delete(effect.container);
+				this.#running.delete(run);
+				this.ask();
+			});
+		this.#running.add(run);
+	}
+
+	#failed(effect: Effect, error: SwarmError): void {
+		if (this.#stopped.signal.aborted) return;
+		const epoch = this.#ports.state.view().claims.get(effect.container)?.epoch ?? 0;
+		const attempts = (this.#failures.get(effect.container)?.attempts ?? 0) + 1;
+		const delayMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempts - 1));
+		const final = effect.kind === "run" && !error.retryable;
+		const untilMs = final ? Number.POSITIVE_INFINITY : this.#ports.clock.monotonicMs() + delayMs;
+		this.#failures.set(effect.container, { epoch, attempts, untilMs });
+		this.#ports.logger.warn("effect failed", { effect: effect.kind, container: effect.container, attempts, error });
+		if (effect.kind === "run" && this.#ports.runtime.get(effect.container) === null)
+			this.#ports.state.put([failedRecord(effect.claim, this.#ports.state.self, error, this.#ports.clock.nowMs())]);
+	}
+
+	async #carryOut(effect: Effect, view: ClusterView): Promise<void> {
+		const { runtime } = this.#ports;
+		switch (effect.kind) {
+			case "run":
+				return this.#run(effect.claim, effect.spec, view);
+			case "stop":
+				await runtime.stop(effect.container, effect.epoch, effect.graceMs, this.#stopped.signal);
+				return;
+			case "remove":
+				await runtime.remove(effect.container, effect.epoch);
+				this.#ports.state.put([], [`container/${effect.container}`]);
+				return;
+			case "supersede":
+				return this.#supersede(effect.container, effect.winner);
+			case "place":
+				return this.#place(effect, view);
+			case "claim":
+				return this.#claim(effect);
+		}
+	}
+
+	async #run(claim: ClaimRecord, spec: SpecRecord, view: ClusterView): Promise<void> {
+		const { runtime, images, chance } = this.#ports;
+		const signal = this.#stopped.signal;
+		const held = runtime.get(claim.container);
+		if (held !== null && held.epoch < claim.epoch) {
+			if (held.phase === "running" || held.phase === "paused")
+				await runtime.stop(claim.container, held.epoch, spec.spec.stopGraceMs, signal);
+			await runtime.reset(claim.container, claim.epoch, claim.revision, signal);
+		} else if (held === null) {
+			const holders = view.images.filter((image) => image.name === spec.spec.image).map((image) => image.node);
+			const image = await images.ensure(spec.spec.image, holders, signal);
+			const taken = new Set(runtime.list().flatMap((state) => (state.address === null ? [] : [state.address])));
+			const address = spec.spec.network === "none" ? null : freeAddress(view, taken, () => chance.fraction());
+			const { container, epoch, revision } = claim;
+			await runtime.create({ container, epoch, revision, spec: spec.spec, image, address }, signal);
+		}
+		await runtime.start(claim.container, claim.epoch, signal);
+	}
+
+	async #supersede(container: ContainerId, winner: ClaimRecord): Promise<void> {
+		const { runtime, keepSuperseded, logger, state } = this.#ports;
+		const held = runtime.get(container);
+		if (held === null) return;
+		const kept = await keepSuperseded(held, runtime);
+		await runtime.remove(container, held.epoch);
+		state.put([], [`container/${container}`]);
+		logger.warn("another copy won: this one is stopped and kept", { container, winner: winner.owner, kept });
+	}
+
+	async #place(effect: Extract<Effect, { kind: "place" }>, view: ClusterView): Promise<void> {
+		const { membership, state } = this.#ports;
+		const facts = { view, membership, pending: [] };
+		const decision = decide(facts, effect.spec.spec, effect.container, effect.exclude);
+		if (decision.node === null) {
+			const message = `Cannot place ${effect.container}: no node fits: ${refusalsOf(decision)}`;
+			throw new SwarmError("refused", message, { retryable: true });
+		}
+		await state.commit([
+			{
+				kind: "claim",
+				container: effect.container,
+				epoch: effect.epoch,
+				owner: decision.node,
+				writer: state.self,
+				workload: effect.spec.name,
+				revision: effect.spec.revision,
+				reason: effect.reason,
+				move: null,
+				time: state.time(),
+			},
+		]);
+	}
+
+	async #claim(effect: Extract<Effect, { kind: "claim" }>): Promise<void> {
+		const { state, runtime } = this.#ports;
+		const { container, epoch, spec, reason } = effect;
+		const claim: ClaimRecord = {
+			kind: "claim",
+			container,
+			epoch,
+			owner: state.self,
+			writer: state.self,
+			workload: spec.name,
+			revision: spec.revision,
+			reason,
+			move: null,
+			time: state.time(),
+		};
+		await state.commit([claim]);
+		if (runtime.get(container)?.phase === "checkpointing") await runtime.checkpoints?.thaw(container, epoch);
+	}
+
+	#publish(changed: ContainerState): void {
+		if (changed.container.startsWith(LOCAL_RUN_PREFIX)) return;
+		this.#ports.state.put([recordOf(changed, this.#ports.state.self)]);
+	}
+
+	/** After a boot: what ended or vanished while no daemon looked. */
+	#publishAll(): void {
+		const { runtime, state } = this.#ports;
+		for (const held of runtime.list()) this.#publish(held);
+		const gone = [...state.view().containers].filter(
+			([container, records]) => runtime.get(container) === null && records.some((record) => record.node === state.self),
+		);
+		state.put(
+			[],
+			gone.map(([container]) => `container/${container}` as const),
+		);
+	}
+}
+
+function recordOf(state: ContainerState, self: NodeId): ContainerRecord {
+	return {
+		kind: "container",
+		container: state.container,
+		node: self,
+		epoch: state.epoch,
+		revision: state.revision,
+		phase: state.phase,
+		exitCode: state.exitCode,
+		address: state.address,
+		imageDigest: state.imageDigest,
+		createdAtMs: state.createdAtMs,
+		startedAtMs: state.startedAtMs,
+		finishedAtMs: state.finishedAtMs,
+		error: state.error,
+	};
+}
+
+function failedRecord(claim: ClaimRecord, self: NodeId, error: SwarmError, nowMs: number): ContainerRecord {
+	return {
+		kind: "container",
+		container: claim.container,
+		node: self,
+		epoch: claim.epoch,
+		revision: claim.revision,
+		phase: "failed",
+		exitCode: null,
+		address: null,
+		imageDigest: null,
+		createdAtMs: nowMs,
+		startedAtMs: null,
+		finishedAtMs: nowMs,
+		error: error.message,
+	};
+}
