@@ -182,11 +182,17 @@ export class Reconciler {
 		const { runtime, images, chance } = this.#ports;
 		const signal = this.#stopped.signal;
 		const held = runtime.get(claim.container);
+		// `swarm start` keeps what the container wrote; any other claim begins anew.
+		const again = held !== null && held.epoch < claim.epoch && claim.reason === "restarted";
 		if (held !== null && held.epoch < claim.epoch) {
-			if (held.phase === "running" || held.phase === "paused")
-				await runtime.stop(claim.container, held.epoch, spec.spec.stopGraceMs, signal);
-			await runtime.reset(claim.container, claim.epoch, claim.revision, signal);
-		} else if (held === null) {
+			if (!again) await runtime.remove(claim.container, held.epoch);
+			else {
+				if (held.phase === "running" || held.phase === "paused")
+					await runtime.stop(claim.container, held.epoch, spec.spec.stopGraceMs, signal);
+				await runtime.reset(claim.container, claim.epoch, claim.revision, signal);
+			}
+		}
+		if (runtime.get(claim.container) === null) {
 			const holders = view.images.filter((image) => image.name === spec.spec.image).map((image) => image.node);
 			const image = await images.ensure(spec.spec.image, holders, signal);
 			const taken = new Set(runtime.list().flatMap((state) => (state.address === null ? [] : [state.address])));

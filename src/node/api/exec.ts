@@ -1,0 +1,95 @@
+// exec as an answer: the session's streams become frames, the call's body its standard input.
+
+import { asSwarmError, SwarmError } from "../../errors.js";
+import type { ExecRequest, ExecSession } from "../../runtime/runtime.js";
+import type { ExecFrame } from "./contract.js";
+import { EXEC_FRAME_BYTES_MAX, encodeExecFrame } from "./frames.js";
+import type { ApiAnswer, ApiCall } from "./message.js";
+
+const ARGUMENTS_MAX = 512;
+
+/** Checks what the caller sent; code `usage` names the field. */
+export function execRequestOf(text: string | null): ExecRequest {
+	let given: unknown;
+	try {
+		given = JSON.parse(text ?? "");
+	} catch (cause) {
+		throw new SwarmError("usage", "Cannot exec: the request is no JSON", { cause });
+	}
+	const request = given as Partial<Record<keyof ExecRequest, unknown>>;
+	const { command, env, workdir, user } = request;
+	if (!Array.isArray(command) || command.length === 0 || command.length > ARGUMENTS_MAX || !command.every(isText))
+		throw new SwarmError(
+			"usage",
+			`Cannot exec: command is ${JSON.stringify(command)}, wanted 1 to ${ARGUMENTS_MAX} texts`,
+		);
+	if (typeof env !== "object" || env === null || !Object.values(env).every(isText))
+		throw new SwarmError("usage", `Cannot exec: env is ${JSON.stringify(env)}, wanted texts by name`);
+	if (workdir !== null && !isText(workdir))
+		throw new SwarmError("usage", `Cannot exec: workdir is ${JSON.stringify(workdir)}, wanted a path or null`);
+	if (user !== null && !isText(user))
+		throw new SwarmError("usage", `Cannot exec: user is ${JSON.stringify(user)}, wanted a name, an id or null`);
+	return { command, env: env as Record<string, string>, workdir, user };
+}
+
+function isText(value: unknown): value is string {
+	return typeof value === "string" && !value.includes("\0");
+}
+
+export function execAnswer(session: ExecSession, call: ApiCall): ApiAnswer {
+	return {
+		status: 200,
+		contentType: "application/vnd.stratoswarm.exec",
+		body: encodeAll(framesOf(session, call)),
+	};
+}
+
+async function* encodeAll(frames: AsyncIterable<ExecFrame>): AsyncIterable<Uint8Array> {
+	for await (const frame of frames) yield encodeExecFrame(frame);
+}
+
+async function* framesOf(session: ExecSession, call: ApiCall): AsyncIterable<ExecFrame> {
+	const onAbort = () => session.kill();
+	call.signal.addEventListener("abort", onAbort, { once: true });
+	feed(session, call).catch(() => session.kill());
+	try {
+		yield* merged(session);
+		yield { kind: "exit", exitCode: await session.exit };
+	} catch (thrown) {
+		yield { kind: "error", error: asSwarmError(thrown, "exec").toJSON() };
+	} finally {
+		call.signal.removeEventListener("abort", onAbort);
+	}
+}
+
+async function feed(session: ExecSession, call: ApiCall): Promise<void> {
+	// The command may end, or close its input, before the caller has sent everything: that is no error.
+	session.stdin.on("error", () => {});
+	for await (const part of call.body) {
+		if (session.stdin.destroyed || session.stdin.writableEnded) return;
+		if (!session.stdin.write(part))
+			await new Promise((resolve) => session.stdin.once("drain", resolve).once("close", resolve));
+	}
+	session.stdin.end();
+}
+
+/** Both outputs in arrival order, one chunk at a time: a slow reader pauses the command. */
+async function* merged(session: ExecSession): AsyncIterable<ExecFrame> {
+	const sources = [
+		{ kind: "stdout" as const, chunks: session.stdout[Symbol.asyncIterator]() },
+		{ kind: "stderr" as const, chunks: session.stderr[Symbol.asyncIterator]() },
+	];
+	const next = (source: (typeof sources)[number]) => source.chunks.next().then((result) => ({ source, result }));
+	const waiting = new Map(sources.map((source) => [source.kind, next(source)]));
+	while (waiting.size > 0) {
+		const { source, result } = await Promise.race(waiting.values());
+		if (result.done === true) {
+			waiting.delete(source.kind);
+			continue;
+		}
+		const bytes = result.value as Uint8Array;
+		for (let at = 0; at < bytes.length; at += EXEC_FRAME_BYTES_MAX)
+			yield { kind: source.kind, bytes: bytes.subarray(at, at + EXEC_FRAME_BYTES_MAX) };
+		waiting.set(source.kind, next(source));
+	}
+}

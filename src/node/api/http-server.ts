@@ -1,0 +1,82 @@
+// The local door: HTTP on `<state>/swarm.sock`, mode 0600, root only. Turns requests into ApiCalls and streams answers back
+// with back-pressure; a caller that goes away aborts its call.
+
+import { once } from "node:events";
+import { chmod, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { SwarmError } from "../../errors.js";
+import type { ApiAnswer, ApiCall } from "./message.js";
+
+export type ApiHandler = (call: ApiCall) => Promise<ApiAnswer>;
+
+/** Code `conflict` when another daemon answers on that socket. */
+export async function serveHttp(path: string, handler: ApiHandler): Promise<{ close(): Promise<void> }> {
+	if (await answers(path))
+		throw new SwarmError("conflict", `Cannot start the node: another daemon already answers on ${path}`);
+	await rm(path, { force: true });
+	const server = createServer((request, response) => {
+		serveOne(request, response, handler).catch((error: unknown) => response.destroy(error as Error));
+	});
+	server.requestTimeout = 0;
+	server.timeout = 0;
+	server.listen(path);
+	await once(server, "listening");
+	await chmod(path, 0o600);
+	return { close: () => closeServer(server) };
+}
+
+function answers(path: string): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = connect(path);
+		socket.once("connect", () => {
+			socket.destroy();
+			resolve(true);
+		});
+		socket.once("error", () => resolve(false));
+	});
+}
+
+async function serveOne(request: IncomingMessage, response: ServerResponse, handler: ApiHandler): Promise<void> {
+	const abort = new AbortController();
+	response.on("close", () => abort.abort(new SwarmError("aborted", "Cannot go on: the caller went away")));
+	const url = new URL(request.url ?? "/", "http://local");
+	const answer = await handler({
+		method: request.method ?? "GET",
+		path: url.pathname,
+		query: url.searchParams,
+		body: request,
+		local: true,
+		signal: abort.signal,
+	});
+	response.writeHead(answer.status, { "content-type": answer.contentType });
+	if (answer.body instanceof Uint8Array) {
+		response.end(answer.body);
+		return;
+	}
+	response.flushHeaders();
+	for await (const part of answer.body) {
+		if (abort.signal.aborted) return;
+		if (!response.write(part)) await drained(response);
+	}
+	response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+	return new Promise((resolve) => {
+		const done = () => {
+			response.off("drain", done);
+			response.off("close", done);
+			resolve();
+		};
+		response.once("drain", done);
+		response.once("close", done);
+	});
+}
+
+async function closeServer(server: Server): Promise<void> {
+	const closed = once(server, "close");
+	server.close();
+	server.closeAllConnections();
+	await closed;
+}

@@ -1,0 +1,107 @@
+// A call and its answer, apart from the transport (HTTP on the unix socket, a stream of the mesh).
+
+import { type ErrorData, SwarmError } from "../../errors.js";
+import { BODY_BYTES_MAX } from "./contract.js";
+
+export interface ApiCall {
+	readonly method: string;
+	/** Without the query. */
+	readonly path: string;
+	readonly query: URLSearchParams;
+	readonly body: AsyncIterable<Uint8Array>;
+	/** Whether the caller may read this machine's files and stop its daemon: true on the unix socket only. */
+	readonly local: boolean;
+	readonly signal: AbortSignal;
+}
+
+export interface ApiAnswer {
+	readonly status: number;
+	readonly contentType: string;
+	readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+export function jsonAnswer(value: unknown): ApiAnswer {
+	return { status: 200, contentType: "application/json", body: Buffer.from(JSON.stringify(value)) };
+}
+
+export function errorAnswer(error: SwarmError): ApiAnswer {
+	const status = error.code === "failed" || error.code === "corrupt" ? 500 : error.code === "not-found" ? 404 : 400;
+	return { status, contentType: "application/json", body: Buffer.from(JSON.stringify({ error: error.toJSON() })) };
+}
+
+/** One JSON value per line; an error becomes the last line. */
+export function linesAnswer(lines: AsyncIterable<unknown>): ApiAnswer {
+	return { status: 200, contentType: "application/x-ndjson", body: encodeLines(lines) };
+}
+
+async function* encodeLines(lines: AsyncIterable<unknown>): AsyncIterable<Uint8Array> {
+	try {
+		for await (const line of lines) yield Buffer.from(`${JSON.stringify(line)}\n`);
+	} catch (thrown) {
+		const error: ErrorData =
+			thrown instanceof SwarmError
+				? thrown.toJSON()
+				: { code: "failed", message: String(thrown), retryable: false, details: {} };
+		yield Buffer.from(`${JSON.stringify({ error })}\n`);
+	}
+}
+
+/** Progress from callbacks and the result as lines: `work` calls `report` and resolves with the result. */
+export async function* progressLines<Result>(
+	work: (report: (line: unknown) => void) => Promise<Result>,
+): AsyncIterable<unknown> {
+	const queue: unknown[] = [];
+	let wake: () => void = () => {};
+	let outcome: { result: Result } | { thrown: unknown } | null = null;
+	const run = work((line) => {
+		queue.push(line);
+		wake();
+	}).then(
+		(result) => {
+			outcome = { result };
+			wake();
+		},
+		(thrown: unknown) => {
+			outcome = { thrown };
+			wake();
+		},
+	);
+	for (;;) {
+		for (let line = queue.shift(); line !== undefined; line = queue.shift()) yield line;
+		const ended = outcome as { result: Result } | { thrown: unknown } | null;
+		if (ended !== null) {
+			await run;
+			if ("thrown" in ended) throw ended.thrown;
+			yield { result: ended.result };
+			return;
+		}
+		await new Promise<void>((resolve) => {
+			wake = resolve;
+		});
+	}
+}
+
+/** The body as JSON; code `usage` when it is none, `too-large` past BODY_BYTES_MAX. */
+export async function jsonBody(call: ApiCall): Promise<unknown> {
+	const parts: Uint8Array[] = [];
+	let bytes = 0;
+	for await (const part of call.body) {
+		bytes += part.length;
+		if (bytes > BODY_BYTES_MAX)
+			throw new SwarmError("too-large", `Cannot read the request: over ${BODY_BYTES_MAX} bytes, wanted less`);
+		parts.push(part);
+	}
+	try {
+		return JSON.parse(Buffer.concat(parts).toString() || "{}");
+	} catch (cause) {
+		throw new SwarmError("usage", "Cannot read the request: the body is no JSON", { cause });
+	}
+}
+
+/** A field of a JSON body that must be text. */
+export function textOf(body: unknown, field: string): string {
+	const value = typeof body === "object" && body !== null ? (body as Record<string, unknown>)[field] : undefined;
+	if (typeof value !== "string" || value === "")
+		throw new SwarmError("usage", `Cannot read the request: ${field} is ${JSON.stringify(value)}, wanted text`);
+	return value;
+}

@@ -1,0 +1,294 @@
+// From a call to an operation: parses at the door, forwards what lives on another node, decides nothing else.
+
+import { asSwarmError, SwarmError } from "../../errors.js";
+import type { ContainerId, NodeId } from "../../model.js";
+import type { LogOptions } from "../../runtime/runtime.js";
+import type { EventLog } from "../events.js";
+import type { Operations } from "../operations.js";
+import type { NodePorts } from "../ports.js";
+import { imageRows, nodeRows } from "../rows.js";
+import { validateSpec } from "../spec/validate-spec.js";
+import type {
+	ContainerDetail,
+	ImageRow,
+	JoinLine,
+	NodeDetail,
+	Ping,
+	RunRequest,
+	RunResult,
+	TokenRequest,
+} from "./contract.js";
+import { execAnswer, execRequestOf } from "./exec.js";
+import type { ApiHandler } from "./http-server.js";
+import { forward } from "./mesh-door.js";
+import {
+	type ApiAnswer,
+	type ApiCall,
+	errorAnswer,
+	jsonAnswer,
+	jsonBody,
+	linesAnswer,
+	progressLines,
+	textOf,
+} from "./message.js";
+
+/** What only the daemon can do; the rest is in Operations. */
+export interface DaemonActions {
+	ping(): Ping;
+	stop(): void;
+	leave(signal: AbortSignal): Promise<void>;
+	createToken(request: TokenRequest): JoinLine;
+	importImage(
+		path: string,
+		name: string | null,
+		onProgress: (message: string) => void,
+		signal: AbortSignal,
+	): Promise<ImageRow>;
+	removeImage(name: string): Promise<void>;
+	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
+	requestedOn(node: NodeId): { readonly cpus: number; readonly memoryBytes: number };
+}
+
+interface Context {
+	readonly ports: NodePorts;
+	readonly operations: Operations;
+	readonly events: EventLog;
+	readonly daemon: DaemonActions;
+}
+
+interface Match extends Context {
+	readonly call: ApiCall;
+	/** What stood for `:name` or `:ref`, decoded. */
+	readonly name: string;
+}
+
+interface Route {
+	readonly method: string;
+	readonly pattern: RegExp;
+	readonly localOnly: boolean;
+	readonly answer: (match: Match) => Promise<ApiAnswer> | ApiAnswer;
+}
+
+const routes: readonly Route[] = [
+	route("GET", "/v1/ping", ({ daemon }) => jsonAnswer(daemon.ping())),
+	route("GET", "/v1/nodes", ({ operations, ports }) =>
+		jsonAnswer(nodeRows(operations.view(), ports.membership, ports.state.self)),
+	),
+	route("GET", "/v1/nodes/:", nodeDetail),
+	localRoute("POST", "/v1/node/stop", ({ daemon }) => {
+		daemon.stop();
+		return jsonAnswer({});
+	}),
+	localRoute("POST", "/v1/node/leave", async ({ daemon, call }) => {
+		await daemon.leave(call.signal);
+		return jsonAnswer({});
+	}),
+	localRoute("POST", "/v1/tokens", async ({ daemon, call }) =>
+		jsonAnswer(daemon.createToken(tokenRequestOf(await jsonBody(call)))),
+	),
+	route("POST", "/v1/workloads", async ({ operations, call }) =>
+		jsonAnswer(await operations.deploy(validateSpec(await jsonBody(call)), call.signal)),
+	),
+	route("GET", "/v1/workloads/:/explain", ({ operations, name }) => jsonAnswer(operations.explain(name))),
+	route("POST", "/v1/workloads/:/stop", async ({ operations, name, call }) =>
+		jsonAnswer(await operations.stop(name, call.signal)),
+	),
+	route("POST", "/v1/workloads/:/start", async ({ operations, name, call }) =>
+		jsonAnswer(await operations.start(name, call.signal)),
+	),
+	route("DELETE", "/v1/workloads/:", async ({ operations, name, call }) => {
+		await operations.remove(name, call.signal);
+		return jsonAnswer({});
+	}),
+	route("GET", "/v1/containers", ({ operations }) => jsonAnswer(operations.rows())),
+	route("GET", "/v1/containers/:", inspect),
+	route("GET", "/v1/containers/:/logs", (match) => onOwner(match, logs)),
+	route("POST", "/v1/containers/:/exec", (match) => onOwner(match, exec)),
+	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
+	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
+	route("GET", "/v1/images", ({ operations }) => jsonAnswer(imageRows(operations.view()))),
+	localRoute("POST", "/v1/images", importImage),
+	route("DELETE", "/v1/images/:", async ({ daemon, name }) => {
+		await daemon.removeImage(name);
+		return jsonAnswer({});
+	}),
+	route("GET", "/v1/events", ({ events, call }) =>
+		linesAnswer(events.read(countOf(call.query.get("tail"), "tail"), call.query.get("follow") === "1", call.signal)),
+	),
+	localRoute("POST", "/v1/runs", async ({ daemon, call }) => {
+		const body = (await jsonBody(call)) as Partial<RunRequest>;
+		const request: RunRequest = { spec: validateSpec(body.spec), remove: body.remove !== false };
+		return jsonAnswer(await daemon.run(request, call.signal));
+	}),
+];
+
+function route(method: string, path: string, answer: Route["answer"]): Route {
+	return { method, pattern: new RegExp(`^${path.replaceAll(":", "([^/]+)")}$`), localOnly: false, answer };
+}
+
+function localRoute(method: string, path: string, answer: Route["answer"]): Route {
+	return { ...route(method, path, answer), localOnly: true };
+}
+
+/** Answers every call; never throws. */
+export function createRouter(context: Context): ApiHandler {
+	return async (call) => {
+		try {
+			for (const candidate of routes) {
+				const match = candidate.method === call.method ? candidate.pattern.exec(call.path) : null;
+				if (match === null) continue;
+				if (candidate.localOnly && !call.local)
+					throw new SwarmError("refused", `Cannot ${call.method} ${call.path}: only on the node's own machine`);
+				return await candidate.answer({ ...context, call, name: decodeURIComponent(match[1] ?? "") });
+			}
+			throw new SwarmError("not-found", `Cannot ${call.method} ${call.path}: there is no such call`);
+		} catch (thrown) {
+			const error = asSwarmError(thrown, `${call.method} ${call.path}`);
+			if (error.code === "failed")
+				context.ports.logger.error("call failed", { path: call.path, error, stack: error.stack });
+			return errorAnswer(error);
+		}
+	};
+}
+
+/** Answers here when this node owns the container, else there. */
+async function onOwner(
+	match: Match,
+	answer: (match: Match, container: ContainerId) => Promise<ApiAnswer> | ApiAnswer,
+): Promise<ApiAnswer> {
+	const { operations, ports, call } = match;
+	const { container } = operations.resolve(match.name);
+	const owner = operations.view().claims.get(container)?.owner ?? null;
+	if (owner === null)
+		throw new SwarmError("conflict", `Cannot reach ${container}: it is not placed yet, see \`swarm explain\``, {
+			retryable: true,
+		});
+	if (owner === ports.state.self) {
+		if (ports.runtime.get(container) === null) throw notHere(match, container);
+		return answer(match, container);
+	}
+	if (!call.local)
+		throw new SwarmError("conflict", `Cannot answer for ${container}: it is not here any more, try again`, {
+			retryable: true,
+		});
+	return forward(ports.mesh, owner, {
+		...call,
+		path: call.path.replace(encodeURIComponent(match.name), encodeURIComponent(container)),
+	});
+}
+
+function notHere({ operations }: Match, container: ContainerId): SwarmError {
+	const { phase, error } = operations.row(container);
+	const why = error === null ? `it is ${phase}` : error;
+	return new SwarmError("conflict", `Cannot reach ${container}: it has not been started: ${why}`);
+}
+
+function nodeDetail({ operations, ports, daemon, name }: Match): ApiAnswer {
+	const node = operations.nodeOf(name);
+	const row = nodeRows(operations.view(), ports.membership, ports.state.self).find(
+		(candidate) => candidate.node === node,
+	);
+	const record = operations.view().nodes.get(node);
+	if (row === undefined || record === undefined)
+		throw new SwarmError("not-found", `Cannot show node ${name}: it is gone`);
+	const detail: NodeDetail = {
+		...row,
+		record,
+		sample: ports.membership.sample(node),
+		requested: daemon.requestedOn(node),
+	};
+	return jsonAnswer(detail);
+}
+
+async function inspect(match: Match): Promise<ApiAnswer> {
+	const { operations, call } = match;
+	const { container, spec } = operations.resolve(match.name);
+	const view = operations.view();
+	const detail: ContainerDetail = {
+		...operations.row(container),
+		spec,
+		claim: view.claims.get(container) ?? null,
+		records: view.containers.get(container) ?? [],
+		...(await liveDetail(match, { ...call, path: `/v1/containers/${encodeURIComponent(container)}/runtime` })),
+	};
+	return jsonAnswer(detail);
+}
+
+type LiveDetail = Pick<ContainerDetail, "state" | "stats">;
+
+async function liveDetail(match: Match, call: ApiCall): Promise<LiveDetail> {
+	try {
+		const answer = await onOwner({ ...match, call }, runtimeDetail);
+		if (answer.status !== 200) return { state: null, stats: null };
+		const parts: Uint8Array[] = [];
+		if (answer.body instanceof Uint8Array) parts.push(answer.body);
+		else for await (const part of answer.body) parts.push(part);
+		return JSON.parse(Buffer.concat(parts).toString()) as LiveDetail;
+	} catch {
+		// Its node does not answer: what the view knows is still true.
+		return { state: null, stats: null };
+	}
+}
+
+async function runtimeDetail({ ports }: Match, container: ContainerId): Promise<ApiAnswer> {
+	const state = ports.runtime.get(container);
+	const live = state?.phase === "running" || state?.phase === "paused";
+	return jsonAnswer({ state, stats: live ? await ports.runtime.stats(container) : null } satisfies LiveDetail);
+}
+
+function logs({ ports, call }: Match, container: ContainerId): ApiAnswer {
+	const stream = call.query.get("stream");
+	if (stream !== null && stream !== "stdout" && stream !== "stderr")
+		throw new SwarmError("usage", `Cannot show logs: stream is ${stream}, wanted stdout or stderr`);
+	const options: LogOptions = {
+		tail: countOf(call.query.get("tail"), "tail"),
+		follow: call.query.get("follow") === "1",
+		stream,
+	};
+	return linesAnswer(ports.runtime.logs(container, options, call.signal));
+}
+
+async function exec({ ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {
+	const request = execRequestOf(call.query.get("request"));
+	return execAnswer(await ports.runtime.exec(container, request), call);
+}
+
+async function migrate({ operations, ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {
+	const body = await jsonBody(call);
+	const to = operations.nodeOf(textOf(body, "to"));
+	// A move goes on when its caller goes away: half a move is the one thing nobody wants.
+	const signal = new AbortController().signal;
+	if ((body as { dryRun?: unknown }).dryRun === true)
+		return linesAnswer(progressLines(() => ports.migrations.verdict(container, to, call.signal)));
+	return linesAnswer(
+		progressLines((report) => ports.migrations.migrate(container, to, { onProgress: report, signal })),
+	);
+}
+
+async function importImage({ daemon, call }: Match): Promise<ApiAnswer> {
+	const body = await jsonBody(call);
+	const path = textOf(body, "path");
+	const name = (body as { name?: unknown }).name ?? null;
+	if (name !== null && typeof name !== "string")
+		throw new SwarmError("usage", `Cannot import: name is ${JSON.stringify(name)}, wanted text or null`);
+	return linesAnswer(
+		progressLines((report) => daemon.importImage(path, name, (message) => report({ message }), call.signal)),
+	);
+}
+
+function countOf(text: string | null, field: string): number | null {
+	if (text === null) return null;
+	const count = Number(text);
+	if (!Number.isInteger(count) || count < 0)
+		throw new SwarmError("usage", `Cannot read the request: ${field} is ${text}, wanted a whole number from 0`);
+	return count;
+}
+
+function tokenRequestOf(body: unknown): TokenRequest {
+	const { ttlMs, uses } = body as Partial<Record<keyof TokenRequest, unknown>>;
+	if (typeof ttlMs !== "number" || !(ttlMs >= 1_000 && ttlMs <= 30 * 86_400_000))
+		throw new SwarmError("usage", `Cannot make a token: ttlMs is ${String(ttlMs)}, wanted 1,000 to 30 days`);
+	if (typeof uses !== "number" || !Number.isInteger(uses) || uses < 1 || uses > 1_000)
+		throw new SwarmError("usage", `Cannot make a token: uses is ${String(uses)}, wanted 1 to 1,000`);
+	return { ttlMs, uses };
+}

@@ -1,0 +1,147 @@
+// What happened, as lines of `swarm events`: the differences between one view and the next, seen on every node alike, in a
+// ring that followers read. Pure differences; the ring keeps the last EVENTS_KEPT_MAX.
+
+import type { ClusterView } from "../crdt/state.js";
+import type { ContainerId, Liveness, NodeId, SwarmEvent } from "../model.js";
+import { workloadOf } from "./plan.js";
+
+export const EVENTS_KEPT_MAX = 4_096;
+const FOLLOWER_QUEUE_MAX = 1_024;
+
+export interface Seen {
+	readonly view: ClusterView;
+	readonly liveness: ReadonlyMap<NodeId, Liveness>;
+}
+
+type Draft = Omit<SwarmEvent, "timeMs">;
+
+export function eventsBetween(before: Seen, after: Seen): readonly Draft[] {
+	return [
+		...nodeEvents(before, after),
+		...workloadEvents(before.view, after.view),
+		...claimEvents(before.view, after.view),
+		...containerEvents(before.view, after.view),
+	];
+}
+
+function nodeEvents(before: Seen, after: Seen): readonly Draft[] {
+	const drafts: Draft[] = [];
+	for (const record of after.view.nodes.values()) {
+		const known = before.view.nodes.get(record.node);
+		const about = { node: record.node, subject: record.name, details: {} };
+		if (known === undefined) drafts.push({ ...about, kind: "node.joined", message: `${record.name} joined` });
+		else if (known.incarnation < record.incarnation)
+			drafts.push({ ...about, kind: "node.started", message: `the daemon of ${record.name} started` });
+		const was = before.liveness.get(record.node) ?? null;
+		const is = after.liveness.get(record.node) ?? null;
+		if (known !== undefined && was !== null && is !== null && was !== is)
+			drafts.push({ ...about, kind: `node.${is}`, message: `${record.name} is ${is}, was ${was}` });
+	}
+	return drafts;
+}
+
+function workloadEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
+	const drafts: Draft[] = [];
+	for (const spec of after.specs.values()) {
+		const known = before.specs.get(spec.name);
+		if (known !== undefined && known.revision === spec.revision && known.writer === spec.writer) continue;
+		const about = { node: spec.writer, subject: spec.name, details: { revision: spec.revision } };
+		if (spec.removed) {
+			if (known !== undefined && !known.removed)
+				drafts.push({ ...about, kind: "workload.removed", message: `${spec.name} removed` });
+		} else if (known === undefined || known.removed)
+			drafts.push({ ...about, kind: "workload.deployed", message: `${spec.name} deployed, image ${spec.spec.image}` });
+		else if (known.revision === spec.revision)
+			drafts.push({
+				...about,
+				kind: "workload.conflict",
+				message: `${spec.name}: two writers made revision ${spec.revision}, the later one counts`,
+			});
+		else if (known.desired !== spec.desired)
+			drafts.push({ ...about, kind: `workload.${spec.desired}`, message: `${spec.name} is to be ${spec.desired}` });
+	}
+	return drafts;
+}
+
+function claimEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
+	const drafts: Draft[] = [];
+	for (const claim of after.claims.values()) {
+		const known = before.claims.get(claim.container);
+		if (known !== undefined && known.epoch === claim.epoch && known.owner === claim.owner) continue;
+		const to = after.nodes.get(claim.owner)?.name ?? claim.owner;
+		const from = known === undefined ? null : (after.nodes.get(known.owner)?.name ?? known.owner);
+		const verb = { placed: "placed on", adopted: "adopted by", handover: "handed over to", restarted: "started on" };
+		drafts.push({
+			node: claim.writer,
+			subject: claim.container,
+			kind: `container.${claim.reason}`,
+			message: `${claim.container} ${verb[claim.reason]} ${to}`,
+			details: { epoch: claim.epoch, from, to, move: claim.move },
+		});
+	}
+	return drafts;
+}
+
+function containerEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
+	const drafts: Draft[] = [];
+	for (const [container, records] of after.containers)
+		for (const record of records) {
+			const known = phaseOn(before, container, record.node);
+			const told = record.phase === "running" || record.phase === "stopped" || record.phase === "failed";
+			if (!told || known === `${record.phase} ${record.epoch}`) continue;
+			if (after.specs.get(workloadOf(container)) === undefined) continue;
+			const exit = record.exitCode === null ? "" : `, exit code ${record.exitCode}`;
+			const error = record.error === null ? "" : `: ${record.error}`;
+			drafts.push({
+				node: record.node,
+				subject: container,
+				kind: `container.${record.phase}`,
+				message: `${container} is ${record.phase} on ${after.nodes.get(record.node)?.name ?? record.node}${exit}${error}`,
+				details: { epoch: record.epoch, exitCode: record.exitCode },
+			});
+		}
+	return drafts;
+}
+
+function phaseOn(view: ClusterView, container: ContainerId, node: NodeId): string | null {
+	const record = view.containers.get(container)?.find((candidate) => candidate.node === node);
+	return record === undefined ? null : `${record.phase} ${record.epoch}`;
+}
+
+/** Keeps and hands out events. A follower that does not read loses the oldest, never the daemon its memory. */
+export class EventLog {
+	readonly #kept: SwarmEvent[] = [];
+	readonly #followers = new Set<(event: SwarmEvent) => void>();
+
+	add(event: SwarmEvent): void {
+		this.#kept.push(event);
+		if (this.#kept.length > EVENTS_KEPT_MAX) this.#kept.shift();
+		for (const follower of this.#followers) follower(event);
+	}
+
+	/** The last `tail` (null: all kept), then, if asked, every new one until the signal aborts. */
+	async *read(tail: number | null, follow: boolean, signal: AbortSignal): AsyncIterable<SwarmEvent> {
+		const queue: SwarmEvent[] = tail === null ? [...this.#kept] : tail === 0 ? [] : this.#kept.slice(-tail);
+		let wake: () => void = () => {};
+		const follower = (event: SwarmEvent) => {
+			queue.push(event);
+			if (queue.length > FOLLOWER_QUEUE_MAX + EVENTS_KEPT_MAX) queue.shift();
+			wake();
+		};
+		const onAbort = () => wake();
+		if (follow) this.#followers.add(follower);
+		signal.addEventListener("abort", onAbort);
+		try {
+			for (;;) {
+				for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield event;
+				if (!follow || signal.aborted) return;
+				await new Promise<void>((resolve) => {
+					wake = resolve;
+				});
+			}
+		} finally {
+			this.#followers.delete(follower);
+			signal.removeEventListener("abort", onAbort);
+		}
+	}
+}

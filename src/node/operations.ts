@@ -1,0 +1,202 @@
+// What a user can ask of a node, whichever transport brings it (api/router.ts): decide on the view, write records, wait for
+// what follows. Must never touch a container of another node: those calls are forwarded by the router.
+
+import type { ClusterView } from "../crdt/state.js";
+import { SwarmError } from "../errors.js";
+import {
+	type ClaimRecord,
+	type ContainerId,
+	containerIdOf,
+	type Liveness,
+	type NodeId,
+	type Spec,
+	type SpecRecord,
+} from "../model.js";
+import type { ContainerRow, DeployResult, Explanation } from "./api/contract.js";
+import { decide, refusalsOf } from "./placement.js";
+import type { NodePorts } from "./ports.js";
+import { containerRow, containerRows, resolveContainer } from "./rows.js";
+
+const SETTLE_WAIT_MS = 60_000;
+
+export interface Operations {
+	view(): ClusterView;
+	rows(): readonly ContainerRow[];
+	row(container: ContainerId): ContainerRow;
+	/** Code `not-found`, or `usage` when the name stands for several. */
+	resolve(ref: string): { readonly container: ContainerId; readonly spec: SpecRecord };
+	/** Node by name or id; code `not-found`. */
+	nodeOf(name: string): NodeId;
+	/** Writes spec and claims, waits until every replica runs, ended or failed. */
+	deploy(spec: Spec, signal: AbortSignal): Promise<DeployResult>;
+	explain(workload: string): Explanation;
+	stop(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	start(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	remove(workload: string, signal: AbortSignal): Promise<void>;
+}
+
+export function createOperations(ports: NodePorts): Operations {
+	const view = () => ports.state.view();
+	const liveness = (node: NodeId): Liveness =>
+		node === ports.state.self ? "alive" : view().nodes.get(node)?.left ? "left" : ports.membership.liveness(node);
+	const rowsOf = (workload: string) => containerRows(view(), liveness).filter((row) => row.workload === workload);
+
+	function resolve(ref: string) {
+		const found = resolveContainer(view(), ref);
+		if (typeof found !== "string") return found;
+		if (found !== "") throw new SwarmError("usage", `Cannot tell which container: ${found}`);
+		throw new SwarmError("not-found", `Cannot find container ${ref}: no workload of that name, see \`swarm ps\``);
+	}
+
+	function specOf(workload: string): SpecRecord {
+		const spec = view().specs.get(workload);
+		if (spec === undefined || spec.removed)
+			throw new SwarmError("not-found", `Cannot find workload ${workload}: it does not exist, see \`swarm ps\``);
+		return spec;
+	}
+
+	async function revise(workload: string, change: Partial<Pick<SpecRecord, "desired" | "removed">>) {
+		const known = specOf(workload);
+		const record: SpecRecord = {
+			...known,
+			...change,
+			revision: known.revision + 1,
+			time: ports.state.time(),
+			writer: ports.state.self,
+		};
+		await ports.state.commit([record]);
+	}
+
+	/** Waits for the view to fulfil `done`; on time-out the rows as they are. */
+	function settled(done: () => boolean, signal: AbortSignal): Promise<void> {
+		return new Promise((resolve, reject) => {
+			const undo: (() => void)[] = [];
+			const finish = (act: () => void) => {
+				for (const step of undo.splice(0)) step();
+				act();
+			};
+			const look = () => {
+				if (done()) finish(resolve);
+			};
+			const onAbort = () =>
+				finish(() => reject(new SwarmError("aborted", "Cannot wait any longer: the caller went away")));
+			undo.push(
+				ports.state.subscribe(look),
+				ports.membership.subscribe(look),
+				ports.clock.after(SETTLE_WAIT_MS, () => finish(resolve)),
+			);
+			signal.addEventListener("abort", onAbort, { once: true });
+			undo.push(() => signal.removeEventListener("abort", onAbort));
+			look();
+		});
+	}
+
+	return {
+		view,
+		resolve,
+		rows: () => containerRows(view(), liveness),
+		row(container) {
+			const { spec } = resolve(container);
+			return containerRow(view(), liveness, spec, container);
+		},
+		nodeOf(name) {
+			for (const record of view().nodes.values()) if (record.name === name || record.node === name) return record.node;
+			const known = [...view().nodes.values()].map((record) => record.name).sort();
+			throw new SwarmError("not-found", `Cannot find node ${name}: the cluster has ${known.join(", ")}`);
+		},
+		async deploy(spec, signal) {
+			const known = view().specs.get(spec.name);
+			if (known !== undefined && !known.removed)
+				throw new SwarmError(
+					"conflict",
+					`Cannot deploy ${spec.name}: the name is taken, remove it first with \`swarm rm ${spec.name}\` or choose another`,
+				);
+			await ports.state.commit(placeNew(ports, view(), spec, (known?.revision ?? 0) + 1));
+			await settled(() => rowsOf(spec.name).every(isSettledRow), signal);
+			return { workload: spec.name, containers: rowsOf(spec.name) };
+		},
+		explain(workload) {
+			const record = specOf(workload);
+			const facts = { view: view(), membership: ports.membership, pending: [] };
+			return {
+				workload,
+				containers: Array.from({ length: record.spec.replicas }, (_, index) => {
+					const container = containerIdOf(workload, index);
+					const owner = facts.view.claims.get(container)?.owner ?? null;
+					return { container, owner, decision: decide(facts, record.spec, container, []) };
+				}),
+			};
+		},
+		async stop(workload, signal) {
+			if (specOf(workload).desired !== "stopped") await revise(workload, { desired: "stopped" });
+			await settled(() => rowsOf(workload).every((row) => row.phase !== "running" && row.phase !== "stopping"), signal);
+			return rowsOf(workload);
+		},
+		async start(workload, signal) {
+			const spec = specOf(workload);
+			const idle = rowsOf(workload).some((row) => row.phase === "stopped" || row.phase === "failed");
+			if (spec.desired === "stopped" || idle) await revise(workload, { desired: "running" });
+			const revision = specOf(workload).revision;
+			const renewed = (row: ContainerRow) => (view().claims.get(row.container)?.revision ?? 0) >= revision;
+			await settled(() => rowsOf(workload).every((row) => renewed(row) && isSettledRow(row)), signal);
+			return rowsOf(workload);
+		},
+		async remove(workload, signal) {
+			const { replicas } = specOf(workload).spec;
+			await revise(workload, { removed: true, desired: "stopped" });
+			const containers = Array.from({ length: replicas }, (_, index) => containerIdOf(workload, index));
+			const isGone = (container: ContainerId) =>
+				(view().containers.get(container) ?? []).every((record) => liveness(record.node) !== "alive");
+			await settled(() => containers.every(isGone), signal);
+		},
+	};
+}
+
+function isSettledRow(row: ContainerRow): boolean {
+	return row.phase === "running" || row.phase === "stopped" || row.phase === "failed" || row.phase === "paused";
+}
+
+/** The spec and one claim per replica, each placed with the ones before it in mind; nothing when one does not fit. */
+function placeNew(
+	ports: NodePorts,
+	view: ClusterView,
+	spec: Spec,
+	revision: number,
+): readonly (SpecRecord | ClaimRecord)[] {
+	const { state, membership } = ports;
+	const pending: { container: ContainerId; owner: NodeId; spec: Spec }[] = [];
+	const claims: ClaimRecord[] = [];
+	for (let index = 0; index < spec.replicas; index++) {
+		const container = containerIdOf(spec.name, index);
+		const decision = decide({ view, membership, pending }, spec, container, []);
+		if (decision.node === null)
+			throw new SwarmError("refused", `Cannot deploy ${container}: no node fits: ${refusalsOf(decision)}`, {
+				details: { rows: decision.rows },
+			});
+		pending.push({ container, owner: decision.node, spec });
+		claims.push({
+			kind: "claim",
+			container,
+			// Above every epoch of an earlier life of that name.
+			epoch: (view.claims.get(container)?.epoch ?? 0) + 1,
+			owner: decision.node,
+			writer: state.self,
+			workload: spec.name,
+			revision,
+			reason: "placed",
+			move: null,
+			time: state.time(),
+		});
+	}
+	const record: SpecRecord = {
+		kind: "spec",
+		name: spec.name,
+		revision,
+		time: state.time(),
+		writer: state.self,
+		spec,
+		desired: "running",
+		removed: false,
+	};
+	return [record, ...claims];
+}
