@@ -18,13 +18,17 @@ export function decide(
 	container: ContainerId,
 	exclude: readonly NodeId[],
 ): Decision {
-	return schedule(snapshotsOf(facts, spec, container), { spec, resources: spec.resources, exclude });
+	return schedule(snapshotsOf(facts, { spec, container }), { spec, resources: spec.resources, exclude });
 }
 
-/** Every member that has not left, as the scheduler sees it, without what `container` itself takes. */
-export function snapshotsOf(facts: PlacementFacts, spec: Spec, container: ContainerId): readonly NodeSnapshot[] {
-	const promised = promisedOf(facts, container);
-	const sizeBytes = imageBytes(facts.view, spec.image);
+/** Every member that has not left, as the scheduler sees it for `wanted`, without what that container itself takes. */
+export function snapshotsOf(
+	facts: PlacementFacts,
+	wanted: { readonly spec: Spec; readonly container: ContainerId } | null,
+): readonly NodeSnapshot[] {
+	const promised = promisedOf(facts, wanted?.container ?? null);
+	const image = wanted?.spec.image ?? null;
+	const sizeBytes = image === null ? null : imageBytes(facts.view, image);
 	return [...facts.view.nodes.values()]
 		.filter((record) => !record.left)
 		.map((record) => {
@@ -40,10 +44,10 @@ export function snapshotsOf(facts: PlacementFacts, spec: Spec, container: Contai
 					cpus: here.reduce((sum, promise) => sum + (promise.spec.resources.cpus ?? 0), 0),
 					memoryBytes: here.reduce((sum, promise) => sum + (promise.spec.resources.memoryBytes ?? 0), 0),
 				},
-				siblings: here.filter((promise) => promise.spec.name === spec.name).length,
+				siblings: here.filter((promise) => promise.spec.name === wanted?.spec.name).length,
 				portsTaken: here.flatMap((promise) => promise.spec.ports.map((port) => `${port.protocol}/${port.host}`)),
 				image: {
-					present: facts.view.images.some((image) => image.node === record.node && image.name === spec.image),
+					present: facts.view.images.some((held) => held.node === record.node && held.name === image),
 					missingBytes: sizeBytes,
 				},
 			};
@@ -56,7 +60,7 @@ interface Promised {
 }
 
 /** What runs or will run: claims of wanted containers that have not ended, and the pending ones. */
-function promisedOf(facts: PlacementFacts, without: ContainerId): readonly Promised[] {
+function promisedOf(facts: PlacementFacts, without: ContainerId | null): readonly Promised[] {
 	const promised: Promised[] = [];
 	for (const claim of facts.view.claims.values()) {
 		if (claim.container === without) continue;

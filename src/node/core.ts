@@ -1,0 +1,148 @@
+// One node, composed of ports: its record, its reconcile loop, its events, its connections. The daemon and the simulator both
+// make their nodes here. Must never import an adapter.
+
+import type { ClusterView } from "../crdt/state.js";
+import type { ImageRecord, Liveness, NodeId, NodeRecord } from "../model.js";
+import { EventLog, eventsBetween, type Seen } from "./events.js";
+import { createOperations, type Operations } from "./operations.js";
+import { snapshotsOf } from "./placement.js";
+import { BOOT_SETTLE_MS } from "./plan.js";
+import type { NodePorts } from "./ports.js";
+import { Reconciler } from "./reconcile.js";
+
+/** After the first peer of this boot connected, so that the first exchange of documents is over. */
+const CONNECTED_SETTLE_MS = 1_500;
+
+export class NodeCore {
+	readonly operations: Operations;
+	readonly events = new EventLog();
+	readonly #ports: NodePorts;
+	readonly #reconciler: Reconciler;
+	readonly #undo: (() => void)[] = [];
+	#settled = false;
+	#seen: Seen;
+
+	constructor(ports: NodePorts) {
+		this.#ports = ports;
+		this.operations = createOperations(ports);
+		this.#reconciler = new Reconciler(ports, () => this.#settled);
+		this.#seen = this.#look(ports.state.view());
+	}
+
+	/** Publishes this node and begins to act on the view. */
+	async start(): Promise<void> {
+		const { state, membership, migrations } = this.#ports;
+		await state.commit([this.#record(false)], this.#staleImages());
+		this.#settleLater();
+		this.#undo.push(
+			state.subscribe(() => this.#onView()),
+			membership.subscribe(() => this.#noteEvents()),
+		);
+		this.#onView();
+		this.publishImages();
+		await migrations.resumeAll();
+		this.#reconciler.start();
+	}
+
+	async stop(): Promise<void> {
+		for (const undo of this.#undo.splice(0)) undo();
+		await this.#reconciler.stop();
+		await this.#ports.migrations.stop();
+	}
+
+	/** Writes that this node has left: the others place its workloads again and forget its connections. */
+	async markLeft(): Promise<void> {
+		await this.#ports.state.commit([this.#record(true)]);
+	}
+
+	/** Tells the cluster which images are here; call after an import or a removal. */
+	publishImages(): void {
+		this.#ports.state.put(this.#imageRecords(), this.#staleImages());
+	}
+
+	/** Sum of what the containers on a node requested. */
+	requestedOn(node: NodeId): { readonly cpus: number; readonly memoryBytes: number } {
+		const facts = { view: this.#ports.state.view(), membership: this.#ports.membership, pending: [] };
+		const snapshot = snapshotsOf(facts, null).find((candidate) => candidate.node === node);
+		return snapshot?.requested ?? { cpus: 0, memoryBytes: 0 };
+	}
+
+	#record(left: boolean): NodeRecord {
+		const { state, mesh, clock, name, labels, hardware, version } = this.#ports;
+		const known = state.own("node");
+		const before = known?.kind === "node" ? known : null;
+		return {
+			kind: "node",
+			node: state.self,
+			name,
+			addresses: mesh.addresses(),
+			labels,
+			hardware,
+			version,
+			incarnation: left ? (before?.incarnation ?? 1) : (before?.incarnation ?? 0) + 1,
+			joinedAtMs: before?.joinedAtMs ?? clock.nowMs(),
+			left,
+		};
+	}
+
+	#imageRecords(): readonly ImageRecord[] {
+		return this.#ports.images
+			.list()
+			.map((image) => ({ kind: "image", node: this.#ports.state.self, ...image }) satisfies ImageRecord);
+	}
+
+	#staleImages(): readonly `image/${string}`[] {
+		const here = new Set(this.#ports.images.list().map((image) => image.name));
+		return this.#ports.state
+			.view()
+			.images.filter((image) => image.node === this.#ports.state.self && !here.has(image.name))
+			.map((image) => `image/${image.name}` as const);
+	}
+
+	#settleLater(): void {
+		const { mesh, clock, state } = this.#ports;
+		const settle = () => {
+			this.#settled = true;
+			this.#reconciler.ask();
+		};
+		const others = [...state.view().nodes.values()].some((record) => record.node !== state.self && !record.left);
+		if (!others) {
+			settle();
+			return;
+		}
+		this.#undo.push(clock.after(BOOT_SETTLE_MS, settle));
+		let heard = false;
+		const onPeer = () => {
+			if (heard) return;
+			heard = true;
+			this.#undo.push(clock.after(CONNECTED_SETTLE_MS, settle));
+		};
+		if (mesh.peers().length > 0) onPeer();
+		else this.#undo.push(mesh.onPeer((event) => event.kind === "connected" && onPeer()));
+	}
+
+	#onView(): void {
+		const { state, mesh } = this.#ports;
+		const members = [...state.view().nodes.values()].filter((record) => !record.left && record.node !== state.self);
+		mesh.keepConnected(members.map(({ node, addresses }) => ({ node, addresses })));
+		this.#noteEvents();
+	}
+
+	#noteEvents(): void {
+		const next = this.#look(this.#ports.state.view());
+		const timeMs = this.#ports.clock.nowMs();
+		for (const draft of eventsBetween(this.#seen, next)) this.events.add({ timeMs, ...draft });
+		this.#seen = next;
+	}
+
+	#look(view: ClusterView): Seen {
+		const { membership, state } = this.#ports;
+		const liveness = new Map<NodeId, Liveness>();
+		for (const record of view.nodes.values())
+			liveness.set(
+				record.node,
+				record.left ? "left" : record.node === state.self ? "alive" : membership.liveness(record.node),
+			);
+		return { view, liveness };
+	}
+}

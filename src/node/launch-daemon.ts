@@ -1,0 +1,67 @@
+// Starts a daemon of its own session and waits for its word: the configuration goes in through its standard input (so that no
+// token stands in a process list), one JSON line comes back through descriptor 3 when it is usable or has failed.
+
+import { spawn } from "node:child_process";
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { type ErrorData, SwarmError } from "../errors.js";
+import type { JoinLine, Ping } from "./api/contract.js";
+import type { DaemonConfig } from "./config.js";
+
+export interface StartReport {
+	readonly ping: Ping;
+	/** How the next node joins. */
+	readonly join: JoinLine;
+}
+
+export type ReadyLine = { readonly ready: StartReport } | { readonly error: ErrorData };
+
+export const LOG_NAME = "daemon.log";
+
+/** `program`: the daemon's bundle. Code of the daemon's own error when it could not start. */
+export async function launchDaemon(config: DaemonConfig, program: string, signal: AbortSignal): Promise<StartReport> {
+	await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
+	const log = await open(join(config.stateDirectory, LOG_NAME), "a", 0o600);
+	try {
+		const child = spawn(process.execPath, ["--enable-source-maps", program], {
+			detached: true,
+			cwd: "/",
+			stdio: ["pipe", log.fd, log.fd, "pipe"],
+		});
+		child.stdin?.end(JSON.stringify(config));
+		const line = await firstLine(child.stdio[3] as Readable, signal);
+		child.unref();
+		if (line === null)
+			throw new SwarmError(
+				"failed",
+				`Cannot start the node: its daemon ended before it was ready, see ${join(config.stateDirectory, LOG_NAME)}`,
+			);
+		const word = JSON.parse(line) as ReadyLine;
+		if ("error" in word) throw SwarmError.fromJSON(word.error);
+		return word.ready;
+	} finally {
+		await log.close();
+	}
+}
+
+/** The daemon's program beside this one in the bundle. */
+export function daemonProgram(): string {
+	return fileURLToPath(new URL("../node/main.js", import.meta.url));
+}
+
+async function firstLine(stream: Readable, signal: AbortSignal): Promise<string | null> {
+	const onAbort = () => stream.destroy(new SwarmError("aborted", "Cannot wait for the daemon: interrupted"));
+	signal.addEventListener("abort", onAbort, { once: true });
+	try {
+		let text = "";
+		for await (const part of stream.setEncoding("utf8")) {
+			text += part as string;
+			if (text.includes("\n")) return text.slice(0, text.indexOf("\n"));
+		}
+		return null;
+	} finally {
+		signal.removeEventListener("abort", onAbort);
+	}
+}

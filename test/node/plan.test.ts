@@ -1,0 +1,257 @@
+import { describe, expect, it } from "vitest";
+import type { ClusterView } from "../../src/crdt/state.js";
+import type {
+	ClaimRecord,
+	ContainerId,
+	ContainerRecord,
+	Liveness,
+	NodeId,
+	NodeRecord,
+	Spec,
+	SpecRecord,
+} from "../../src/model.js";
+import { ADOPT_AFTER_MS, type PlanFacts, plan, responsibleNode, SETTLE_MS } from "../../src/node/plan.js";
+import type { ContainerState } from "../../src/runtime/runtime.js";
+
+const a = "node-a" as NodeId;
+const b = "node-b" as NodeId;
+const c = "node-c" as NodeId;
+const web0 = "web.0" as ContainerId;
+
+const spec: Spec = {
+	name: "web",
+	image: "host",
+	command: ["sleep", "1"],
+	env: {},
+	workdir: null,
+	user: null,
+	resources: { cpus: null, memoryBytes: null, pids: null },
+	labels: {},
+	constraints: [],
+	ports: [],
+	replicas: 1,
+	network: "bridge",
+	stopGraceMs: 5_000,
+};
+
+function specRecord(change: Partial<SpecRecord> = {}): SpecRecord {
+	const time = { ms: 1_000, logical: 0 };
+	return {
+		kind: "spec",
+		name: "web",
+		revision: 1,
+		time,
+		writer: a,
+		spec,
+		desired: "running",
+		removed: false,
+		...change,
+	};
+}
+
+function claim(owner: NodeId, epoch: number, change: Partial<ClaimRecord> = {}): ClaimRecord {
+	const time = { ms: 1_000, logical: 0 };
+	return {
+		kind: "claim",
+		container: web0,
+		epoch,
+		owner,
+		writer: owner,
+		workload: "web",
+		revision: 1,
+		reason: "placed",
+		move: null,
+		time,
+		...change,
+	};
+}
+
+function held(epoch: number, phase: ContainerState["phase"], move: string | null = null): ContainerState {
+	return {
+		container: web0,
+		epoch,
+		revision: 1,
+		phase,
+		spec,
+		imageName: "host",
+		imageDigest: "sha256:0" as ContainerState["imageDigest"],
+		pid: null,
+		address: null,
+		exitCode: null,
+		oomKilled: false,
+		createdAtMs: 0,
+		startedAtMs: 0,
+		finishedAtMs: null,
+		error: null,
+		move,
+	};
+}
+
+function fact(node: NodeId, epoch: number, phase: ContainerRecord["phase"]): ContainerRecord {
+	return {
+		kind: "container",
+		container: web0,
+		node,
+		epoch,
+		revision: 1,
+		phase,
+		exitCode: null,
+		address: null,
+		imageDigest: null,
+		createdAtMs: 0,
+		startedAtMs: phase === "restoring" ? null : 1,
+		finishedAtMs: null,
+		error: null,
+	};
+}
+
+interface Scene {
+	readonly self?: NodeId;
+	readonly specs?: readonly SpecRecord[];
+	readonly claims?: readonly ClaimRecord[];
+	readonly records?: readonly ContainerRecord[];
+	readonly states?: readonly ContainerState[];
+	readonly down?: readonly NodeId[];
+	readonly change?: Partial<PlanFacts>;
+}
+
+function facts(scene: Scene): PlanFacts {
+	const node = (id: NodeId) => ({ kind: "node", node: id, name: id, left: false }) as unknown as NodeRecord;
+	const view: ClusterView = {
+		nodes: new Map([a, b, c].map((id) => [id, node(id)])),
+		specs: new Map((scene.specs ?? [specRecord()]).map((record) => [record.name, record])),
+		claims: new Map((scene.claims ?? []).map((record) => [record.container, record])),
+		containers: new Map(scene.records === undefined ? [] : [[web0, scene.records]]),
+		images: [],
+	};
+	const down = scene.down ?? [];
+	return {
+		self: scene.self ?? a,
+		view,
+		states: new Map((scene.states ?? []).map((state) => [state.container, state])),
+		liveness: (id): Liveness => (down.includes(id) ? "down" : "alive"),
+		downForMs: (id) => (down.includes(id) ? ADOPT_AFTER_MS : 0),
+		moving: new Set(),
+		backingOff: new Set(),
+		settled: true,
+		nowMs: 100_000,
+		...scene.change,
+	};
+}
+
+const kinds = (scene: Scene) => plan(facts(scene)).map((effect) => effect.kind);
+
+describe("the owner", () => {
+	it("runs what it owns and does not have", () => {
+		expect(kinds({ claims: [claim(a, 1)] })).toEqual(["run"]);
+	});
+	it("leaves alone what runs under its claim, and what ended under it", () => {
+		expect(kinds({ claims: [claim(a, 1)], states: [held(1, "running")] })).toEqual([]);
+		expect(kinds({ claims: [claim(a, 1)], states: [held(1, "stopped")] })).toEqual([]);
+	});
+	it("finishes a start that a crash cut short", () => {
+		expect(kinds({ claims: [claim(a, 1)], states: [held(1, "created")] })).toEqual(["run"]);
+	});
+	it("stops what is to be stopped, once", () => {
+		const specs = [specRecord({ desired: "stopped", revision: 2 })];
+		expect(kinds({ specs, claims: [claim(a, 1)], states: [held(1, "running")] })).toEqual(["stop"]);
+		expect(kinds({ specs, claims: [claim(a, 1)], states: [held(1, "stopped")] })).toEqual([]);
+	});
+	it("claims a new epoch to start again after a stop", () => {
+		const specs = [specRecord({ revision: 3 })];
+		const effects = plan(facts({ specs, claims: [claim(a, 4)], states: [held(4, "stopped")] }));
+		expect(effects).toMatchObject([{ kind: "claim", epoch: 5, reason: "restarted" }]);
+	});
+	it("starts nothing before it heard its peers after a boot", () => {
+		expect(kinds({ claims: [claim(a, 1)], change: { settled: false } })).toEqual([]);
+	});
+	it("lets an adopting claim settle before the start", () => {
+		const adopted = claim(a, 2, { reason: "adopted", time: { ms: 100_000 - SETTLE_MS + 1, logical: 0 } });
+		expect(kinds({ claims: [adopted] })).toEqual([]);
+		expect(kinds({ claims: [adopted], change: { nowMs: 100_001 } })).toEqual(["run"]);
+	});
+});
+
+describe("everybody else", () => {
+	it("leaves alone what an alive node owns", () => {
+		expect(kinds({ self: b, claims: [claim(a, 1)] })).toEqual([]);
+	});
+	it("gives up a copy when another claim won, by epoch or by rank", () => {
+		expect(kinds({ self: b, claims: [claim(a, 2)], states: [held(1, "running")] })).toEqual(["supersede"]);
+		expect(kinds({ self: b, claims: [claim(a, 1)], states: [held(1, "running")] })).toEqual(["supersede"]);
+	});
+	it("removes what a tombstone names, and nothing whose spec is unknown", () => {
+		const gone = [specRecord({ removed: true, revision: 2 })];
+		expect(kinds({ specs: gone, claims: [claim(a, 1)], states: [held(1, "running")] })).toEqual(["remove"]);
+		expect(kinds({ specs: [], states: [held(1, "running")] })).toEqual([]);
+	});
+	it("touches nothing that a move holds", () => {
+		const moving = new Set([web0]);
+		expect(kinds({ self: b, claims: [claim(a, 2)], states: [held(1, "checkpointing")], change: { moving } })).toEqual(
+			[],
+		);
+	});
+});
+
+describe("a node that is down", () => {
+	const adopters = (scene: Scene) =>
+		[a, b, c].filter((self) => plan(facts({ ...scene, self })).some((effect) => effect.kind === "place"));
+
+	it("has its container placed again by exactly one of the others", () => {
+		expect(adopters({ claims: [claim(a, 1)], down: [a] }).filter((node) => node !== a)).toHaveLength(1);
+	});
+	it("is not replaced before the grace period is over", () => {
+		const downForMs = () => ADOPT_AFTER_MS - 1;
+		expect(kinds({ self: b, claims: [claim(a, 1)], down: [a], change: { downForMs } })).toEqual([]);
+		expect(kinds({ self: c, claims: [claim(a, 1)], down: [a], change: { downForMs } })).toEqual([]);
+	});
+	it("keeps what had ended by itself", () => {
+		expect(adopters({ claims: [claim(a, 1)], records: [fact(a, 1, "stopped")], down: [a] })).toEqual([]);
+	});
+	it("leaves what is to be stopped for a later start", () => {
+		const specs = [specRecord({ desired: "stopped", revision: 1 })];
+		expect(adopters({ specs, claims: [claim(a, 1)], down: [a] })).toEqual([]);
+	});
+	it("is excluded from the new placement", () => {
+		const scene = { claims: [claim(a, 7)], down: [a] };
+		const [adopter] = adopters(scene).filter((node) => node !== a);
+		expect(plan(facts({ ...scene, self: adopter as NodeId }))).toMatchObject([
+			{ kind: "place", epoch: 8, reason: "adopted", exclude: [a] },
+		]);
+	});
+});
+
+describe("a hand-over", () => {
+	const handedOver = claim(b, 2, { reason: "handover", writer: a, move: "m1" });
+
+	it("leaves the source's frozen copy alone while the target is alive", () => {
+		expect(kinds({ claims: [handedOver], states: [held(1, "checkpointing", "m1")] })).toEqual([]);
+	});
+	it("lets the source remove its copy when the target says that it runs", () => {
+		const scene = { claims: [handedOver], states: [held(1, "checkpointing", "m1")], records: [fact(b, 2, "running")] };
+		expect(kinds(scene)).toEqual(["remove"]);
+	});
+	it("gives it back to the source, and to no other, when the target died before it ran", () => {
+		const scene = { claims: [handedOver], records: [fact(b, 2, "restoring")], down: [b] };
+		expect(plan(facts({ ...scene, states: [held(1, "checkpointing", "m1")] }))).toMatchObject([
+			{ kind: "claim", epoch: 3, reason: "adopted" },
+		]);
+		expect(kinds({ ...scene, self: c })).toEqual([]);
+	});
+	it("is an ordinary loss once the target had run", () => {
+		const scene = { claims: [handedOver], records: [fact(b, 2, "running")], down: [b] };
+		const adopters = [a, c].filter((self) => kinds({ ...scene, self }).includes("place"));
+		expect(adopters).toHaveLength(1);
+	});
+});
+
+describe("an unclaimed container", () => {
+	it("is placed by the writer of its spec", () => {
+		expect(kinds({ self: a })).toEqual(["place"]);
+		expect(kinds({ self: b })).toEqual([]);
+	});
+	it("is placed by the node that hashing names when the writer is down", () => {
+		const named = responsibleNode(facts({ self: b, down: [a] }), web0);
+		expect([b, c].filter((self) => kinds({ self, down: [a] }).includes("place"))).toEqual([named]);
+	});
+});
