@@ -2,7 +2,8 @@
 
 import type { ClusterView } from "../crdt/state.js";
 import type { ContainerId, NodeId, Spec } from "../model.js";
-import { type Decision, type NodeSnapshot, schedule } from "../scheduler/schedule.js";
+import { schedule } from "../scheduler/decide.js";
+import type { Decision, NodeSnapshot } from "../scheduler/schedule.js";
 import type { MembershipPort } from "./ports.js";
 
 export interface PlacementFacts {
