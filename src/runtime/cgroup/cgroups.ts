@@ -1,0 +1,249 @@
+// The cgroups of this daemon's containers: `<tree>/swarm/<scope>/<container>` in the v2 tree and, on hybrid hosts, in the
+// v1 trees whose controllers are needed. Calls are synchronous: each is a few microseconds of kernel work. Must never touch a
+// cgroup outside `swarm/<scope>`, but for enabling controllers on the way down.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../../clock.js";
+import { SwarmError } from "../../errors.js";
+import type { Logger } from "../../log.js";
+import type { ContainerId, ResourceRequest } from "../../model.js";
+import type { ContainerStats } from "../runtime.js";
+import { type CgroupLayout, type Controller, type ControllerHome, controllers } from "./layout.js";
+import { controllersNeeded, limitWrites } from "./limits.js";
+
+/** Where one container's processes belong. */
+export interface ContainerCgroup {
+	/** v2 directory: clone into it, freeze and kill through it. */
+	readonly unified: string;
+	/** v1 directories that the first process must enter by its own hand, by writing 0 to `tasks`. */
+	readonly legacy: readonly string[];
+	/** Directory that accounts memory (v1 or v2) and so knows of OOM kills; null without the controller. */
+	readonly memory: string | null;
+}
+
+export interface Cgroups {
+	/** Pure: the names, whether or not they exist. */
+	of(container: ContainerId, request: ResourceRequest): ContainerCgroup;
+	/** Makes them and writes the limits; undone when it throws. `unsupported` when a limit has no controller here. */
+	create(container: ContainerId, request: ResourceRequest): ContainerCgroup;
+	/** SIGKILL to everything inside, frozen or not. Absent is fine. */
+	kill(container: ContainerId): void;
+	/** Kills what is inside, then removes; resolves when all is gone, `timeout` after REMOVE_MS_MAX. Idempotent. */
+	remove(container: ContainerId): Promise<void>;
+	isFrozen(container: ContainerId): boolean;
+	/** Whether no process is inside. True when absent. */
+	isEmpty(container: ContainerId): boolean;
+	/** OOM kills since it was made; 0 without a memory controller. */
+	oomKills(container: ContainerId): number;
+	stats(container: ContainerId): Omit<ContainerStats, "memoryBytesLimit">;
+	/** Containers that have a cgroup, also those that no record knows. */
+	list(): readonly ContainerId[];
+	/** Removes `swarm/<scope>` itself where it is empty; keeps it otherwise. */
+	close(): void;
+}
+
+export interface CgroupsOptions {
+	readonly layout: CgroupLayout;
+	/** Short name of the daemon, so that several share a machine. */
+	readonly scope: string;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	/** pidfd signal, false when the process is gone. */
+	readonly signal: (pid: number, signal: number) => boolean;
+}
+
+/** A cgroup is busy until its dead processes are reaped and the kernel has let go of them. */
+export const REMOVE_MS_MAX = 10_000;
+const REMOVE_PAUSE_MS_MAX = 20;
+const SIGKILL = 9;
+
+export function openCgroups(options: CgroupsOptions): Cgroups {
+	const { scope, clock, signal } = options;
+	const homes = prepareTrees(options);
+	const scopePath = (mount: string) => join(mount, "swarm", scope);
+	const pathIn = (mount: string, container: ContainerId) => join(scopePath(mount), container);
+	const legacyMounts = [
+		...new Set(controllers.flatMap((name) => (homes[name]?.version === 1 ? [homes[name].mount] : []))),
+	];
+	const allMounts = [options.layout.unified, ...legacyMounts];
+	const unifiedOf = (container: ContainerId) => pathIn(options.layout.unified, container);
+	const homePathOf = (name: Controller, container: ContainerId) => {
+		const home = homes[name];
+		return home === null ? null : pathIn(home.mount, container);
+	};
+	const of = (container: ContainerId, request: ResourceRequest): ContainerCgroup => {
+		// Memory and pids are always accounted; entering a v1 cpu cgroup costs, so only for a limit.
+		const used = controllers.filter((name) => homes[name]?.version === 1 && (name !== "cpu" || request.cpus !== null));
+		const legacy = [...new Set(used.map((name) => pathIn((homes[name] as ControllerHome).mount, container)))];
+		return { unified: unifiedOf(container), legacy, memory: homePathOf("memory", container) };
+	};
+	const removeNow = (container: ContainerId) => {
+		for (const mount of allMounts) removeTree(pathIn(mount, container));
+	};
+	const kill = (container: ContainerId) => {
+		if (!writeIfThere(join(unifiedOf(container), "cgroup.kill"), "1"))
+			for (const pid of processesIn(unifiedOf(container))) signal(pid, SIGKILL);
+		for (const mount of legacyMounts) for (const pid of processesIn(pathIn(mount, container))) signal(pid, SIGKILL);
+	};
+	return {
+		of,
+		create(container, request) {
+			const missing = controllersNeeded(request).filter((name) => homes[name] === null);
+			if (missing.length > 0)
+				throw new SwarmError(
+					"unsupported",
+					`Cannot limit ${container}: this machine has no cgroup controller ${missing.join(", ")}, wanted it enabled in the kernel`,
+					{ details: { container, feature: `cgroup ${missing.join(" ")}` } },
+				);
+			const cgroup = of(container, request);
+			try {
+				for (const path of [cgroup.unified, ...cgroup.legacy]) mkdirSync(path);
+				for (const write of limitWrites(request, (name) => (homes[name] as ControllerHome).version)) {
+					const path = join(homePathOf(write.controller, container) as string, write.file);
+					if (write.optional && !existsSync(path)) continue;
+					writeFileSync(path, write.value);
+				}
+			} catch (thrown) {
+				removeNow(container);
+				throw new SwarmError("failed", `Cannot make the cgroups of ${container}: ${String(thrown)}`, { cause: thrown });
+			}
+			return cgroup;
+		},
+		kill,
+		async remove(container) {
+			const endMs = clock.monotonicMs() + REMOVE_MS_MAX;
+			for (let pauseMs = 1; ; pauseMs = Math.min(REMOVE_PAUSE_MS_MAX, pauseMs * 2)) {
+				try {
+					removeNow(container);
+					return;
+				} catch (thrown) {
+					if (clock.monotonicMs() > endMs)
+						throw new SwarmError(
+							"timeout",
+							`Cannot remove the cgroups of ${container}: still busy after ${REMOVE_MS_MAX} ms, wanted no process inside`,
+							{ retryable: true, cause: thrown },
+						);
+					kill(container);
+				}
+				await clock.sleep(pauseMs, new AbortController().signal);
+			}
+		},
+		isFrozen: (container) => flagIn(join(unifiedOf(container), "cgroup.events"), "frozen") === 1,
+		isEmpty: (container) => (flagIn(join(unifiedOf(container), "cgroup.events"), "populated") ?? 0) === 0,
+		oomKills(container) {
+			const path = homePathOf("memory", container);
+			if (path === null) return 0;
+			const file = homes.memory?.version === 2 ? "memory.events" : "memory.oom_control";
+			return flagIn(join(path, file), "oom_kill") ?? 0;
+		},
+		stats(container) {
+			const memoryFile = homes.memory?.version === 2 ? "memory.current" : "memory.usage_in_bytes";
+			return {
+				cpuUsageUs: flagIn(join(unifiedOf(container), "cpu.stat"), "usage_usec") ?? 0,
+				memoryBytes: numberIn(container, "memory", homePathOf("memory", container), memoryFile),
+				pids: numberIn(container, "pids", homePathOf("pids", container), "pids.current"),
+			};
+		},
+		list: () => [...new Set(allMounts.flatMap((mount) => directoriesIn(scopePath(mount))))] as ContainerId[],
+		close() {
+			for (const mount of allMounts)
+				for (const path of [scopePath(mount), join(mount, "swarm")]) {
+					try {
+						rmdirSync(path);
+					} catch {
+						// Another container or daemon is in it.
+					}
+				}
+		},
+	};
+}
+
+/** Makes `swarm/<scope>` in every tree and enables v2 controllers on the way; gives what can really be used. */
+function prepareTrees({ layout, scope, logger }: CgroupsOptions): Readonly<Record<Controller, ControllerHome | null>> {
+	const homes = { ...layout.homes };
+	mkdirSync(join(layout.unified, "swarm", scope), { recursive: true });
+	for (const name of controllers) {
+		const home = homes[name];
+		if (home === null) continue;
+		if (home.version === 1) {
+			mkdirSync(join(home.mount, "swarm", scope), { recursive: true });
+			continue;
+		}
+		try {
+			for (const path of ["", "swarm", join("swarm", scope)]) enableController(join(home.mount, path), name);
+		} catch (thrown) {
+			// EBUSY: the top of our view is not the machine's root cgroup and has processes of its own in it.
+			logger.warn("a cgroup controller cannot be enabled; limits that need it are refused", {
+				controller: name,
+				error: String(thrown),
+			});
+			homes[name] = null;
+		}
+	}
+	return homes;
+}
+
+function enableController(path: string, name: Controller): void {
+	const file = join(path, "cgroup.subtree_control");
+	if (readFileSync(file, "utf8").trim().split(/\s+/).includes(name)) return;
+	writeFileSync(file, `+${name}`);
+}
+
+function removeTree(path: string): void {
+	try {
+		rmdirSync(path);
+	} catch (thrown) {
+		const { code } = thrown as NodeJS.ErrnoException;
+		if (code === "ENOENT") return;
+		// The workload may have made cgroups of its own below.
+		for (const child of directoriesIn(path)) removeTree(join(path, child));
+		rmdirSync(path);
+	}
+}
+
+function processesIn(path: string): readonly number[] {
+	try {
+		const own = readFileSync(join(path, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
+		return [...own.filter((pid) => pid > 0), ...directoriesIn(path).flatMap((child) => processesIn(join(path, child)))];
+	} catch {
+		return [];
+	}
+}
+
+function directoriesIn(path: string): readonly string[] {
+	try {
+		return readdirSync(path, { withFileTypes: true })
+			.filter((entry) => entry.isDirectory())
+			.map((entry) => entry.name);
+	} catch {
+		return [];
+	}
+}
+
+/** `key number` lines (flat keyed, cgroup-v2.rst); null when file or key is absent. */
+function flagIn(path: string, key: string): number | null {
+	try {
+		const found = new RegExp(`^${key} (\\d+)$`, "m").exec(readFileSync(path, "utf8"));
+		return found === null ? null : Number(found[1]);
+	} catch {
+		return null;
+	}
+}
+
+function numberIn(container: ContainerId, name: Controller, path: string | null, file: string): number {
+	if (path === null)
+		throw new SwarmError("unsupported", `Cannot measure ${container}: this machine has no cgroup controller ${name}`, {
+			details: { container, feature: `cgroup ${name}` },
+		});
+	return Number(readFileSync(join(path, file), "utf8"));
+}
+
+function writeIfThere(path: string, value: string): boolean {
+	try {
+		writeFileSync(path, value, { flag: "r+" });
+		return true;
+	} catch {
+		return false;
+	}
+}

@@ -1,0 +1,261 @@
+// One container of this machine as the parts of the runtime share it: its names, its state, its monitor. State changes only
+// through `step`, which asks the life-cycle table; every change is announced in order. Held by native-runtime and
+// checkpoint/, by nobody above them. Must never start a process itself.
+
+import type { Clock } from "../clock.js";
+import { SwarmError } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { ContainerId, Phase } from "../model.js";
+import type { Native } from "../native/native.js";
+import type { Cgroups, ContainerCgroup } from "./cgroup/cgroups.js";
+import type { ContainerDirectory } from "./container-directory.js";
+import { hasEnded, type LifeEffect, type LifeEvent, nextStep, stepOf } from "./life-cycle.js";
+import { Monitor, type MonitorEvent, readExit } from "./monitor.js";
+import type { ExitRecord } from "./monitor-protocol.js";
+import { type ContainerFile, writeRecord } from "./record.js";
+import type { ContainerState, CreateRequest } from "./runtime.js";
+
+/** What every container needs of the runtime it lives in. */
+export interface ContainerSurroundings {
+	readonly native: Native;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly cgroups: Cgroups;
+	readonly bootId: string;
+	/** Called after every change of the state. */
+	readonly announce: (state: ContainerState) => void;
+}
+
+/** What a step may change besides the phase. */
+export type StateChanges = Partial<
+	Pick<
+		ContainerState,
+		| "epoch"
+		| "revision"
+		| "pid"
+		| "exitCode"
+		| "oomKilled"
+		| "startedAtMs"
+		| "finishedAtMs"
+		| "error"
+		| "move"
+		| "createdAtMs"
+	>
+>;
+
+/** A frozen cgroup says so within 0.1 ms; a task that sleeps in the kernel uninterruptibly may take for ever. */
+const FREEZE_MS_MAX = 1_000;
+const SIGKILL = 9;
+
+export class Container {
+	readonly id: ContainerId;
+	readonly directory: ContainerDirectory;
+	readonly cgroup: ContainerCgroup;
+	readonly request: CreateRequest;
+	readonly #around: ContainerSurroundings;
+	#state: ContainerState;
+	#monitor: Monitor | null = null;
+	readonly #waiting = new Set<(state: ContainerState) => void>();
+
+	constructor(request: CreateRequest, directory: ContainerDirectory, phase: Phase, around: ContainerSurroundings) {
+		this.id = request.container;
+		this.request = request;
+		this.directory = directory;
+		this.cgroup = around.cgroups.of(request.container, request.spec.resources);
+		this.#around = around;
+		this.#state = firstState(request, phase, around.clock.nowMs());
+	}
+
+	get state(): ContainerState {
+		return this.#state;
+	}
+
+	/** null before there is one, after the end, and after `release`. */
+	get monitor(): Monitor | null {
+		return this.#monitor;
+	}
+
+	/**
+	 * Moves on by one event and gives the effects that the caller has to perform (`perform`). Throws `conflict` for a pair that
+	 * the table does not have, and then changes nothing.
+	 */
+	step(event: LifeEvent, changes: StateChanges = {}): readonly LifeEffect[] {
+		const { phase, effects } = stepOf(this.id, this.#state.phase, event);
+		this.#set({ ...this.#state, ...changes, phase });
+		return effects;
+	}
+
+	/** Changes that no event stands for (a higher epoch, the move it takes part in). */
+	change(changes: StateChanges): void {
+		this.#set({ ...this.#state, ...changes });
+	}
+
+	/** The phase found on adoption: what the machine shows wins over what the record says. */
+	adopt(phase: Phase, changes: StateChanges): void {
+		this.#state = { ...this.#state, ...changes, phase };
+	}
+
+	/** The effects that are one short kernel call. The others (start, terminate, rebuild) are the runtime's own. */
+	perform(effects: readonly LifeEffect[]): void {
+		const { native, cgroups } = this.#around;
+		for (const effect of effects) {
+			if (effect === "freeze") native.cgroupFreeze(this.cgroup.unified, true, FREEZE_MS_MAX);
+			else if (effect === "thaw") native.cgroupFreeze(this.cgroup.unified, false, FREEZE_MS_MAX);
+			else if (effect === "kill" && this.#state.pid !== null) native.signal(this.#state.pid, SIGKILL);
+			else if (effect === "reap") {
+				this.letGo();
+				cgroups.kill(this.id);
+			} else if (effect === "settle") this.letGo();
+		}
+	}
+
+	/** Writes record.json. `durable`: also through a power cut (half a millisecond). */
+	save(durable: boolean): void {
+		writeRecord(this.directory.record, this.#record(), durable);
+	}
+
+	/**
+	 * Connects to the monitor that listens in the directory and follows it from now on: its events move the container.
+	 * `unreachable` when there is none.
+	 */
+	async attachMonitor(): Promise<void> {
+		this.#monitor = await Monitor.connect(this.id, this.directory, (event) => this.#follow(event));
+	}
+
+	/** Closes the connection to the monitor without touching the container. */
+	letGo(): void {
+		this.#monitor?.close();
+		this.#monitor = null;
+	}
+
+	/**
+	 * Resolves with the first state, now or later, for which `holds` is true. Rejects with the signal's reason, and with `failed`
+	 * when the container ends first.
+	 */
+	until(what: string, holds: (state: ContainerState) => boolean, signal: AbortSignal): Promise<ContainerState> {
+		return new Promise((resolve, reject) => {
+			const finish = () => {
+				this.#waiting.delete(look);
+				signal.removeEventListener("abort", onAbort);
+			};
+			const onAbort = () => {
+				finish();
+				reject(signal.reason);
+			};
+			const look = (state: ContainerState) => {
+				if (!holds(state) && !hasEnded(state.phase)) return;
+				finish();
+				if (holds(state)) resolve(state);
+				else reject(endedFirst(state, what));
+			};
+			if (signal.aborted) return reject(signal.reason);
+			signal.addEventListener("abort", onAbort, { once: true });
+			this.#waiting.add(look);
+			look(this.#state);
+		});
+	}
+
+	/** An end that was read from the disk or told by the monitor. */
+	recordExit(exit: ExitRecord): void {
+		if (nextStep(this.#state.phase, "exited") === null) return;
+		const changes = {
+			pid: null,
+			exitCode: exit.exitCode,
+			oomKilled: exit.oomKilled,
+			finishedAtMs: exit.finishedAtMs,
+			error: exit.reason,
+		};
+		this.perform(this.step("exited", changes));
+	}
+
+	/** Nobody knows how it ended: whatever is left of it is killed. */
+	recordLoss(reason: string): void {
+		if (nextStep(this.#state.phase, "lost") === null) return;
+		const changes = { pid: null, finishedAtMs: this.#around.clock.nowMs(), error: reason };
+		this.perform(this.step("lost", changes));
+	}
+
+	#follow(event: MonitorEvent): void {
+		try {
+			switch (event.kind) {
+				case "created":
+					this.change({ pid: event.pid });
+					return;
+				case "running":
+					this.#run(event.pid);
+					return;
+				case "exited":
+					this.recordExit(event.exit);
+					return;
+				case "gone":
+					this.#monitor = null;
+					this.#lookForExit();
+					return;
+			}
+		} catch (thrown) {
+			this.#around.logger.error("a monitor's event cannot be applied", {
+				container: this.id,
+				event: event.kind,
+				error: String(thrown),
+			});
+		}
+	}
+
+	#run(pid: number): void {
+		const changes = { pid, startedAtMs: this.#state.startedAtMs ?? this.#around.clock.nowMs() };
+		if (nextStep(this.#state.phase, "running") === null) this.change({ pid });
+		else this.step("running", changes);
+	}
+
+	// A monitor writes the exit record before it says so, and may be cut off between the two.
+	#lookForExit(): void {
+		const exit = readExit(this.directory);
+		if (exit !== null) this.recordExit(exit);
+		else this.recordLoss("its monitor ended without an exit record");
+	}
+
+	#record(): ContainerFile {
+		const { epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs } = this.#state;
+		const { exitCode, oomKilled, error, move } = this.#state;
+		return {
+			version: 1,
+			bootId: this.#around.bootId,
+			request: this.request,
+			...{ epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, error, move },
+		};
+	}
+
+	#set(state: ContainerState): void {
+		this.#state = state;
+		this.#around.announce(state);
+		for (const look of [...this.#waiting]) look(state);
+	}
+}
+
+function firstState(request: CreateRequest, phase: Phase, nowMs: number): ContainerState {
+	return {
+		container: request.container,
+		epoch: request.epoch,
+		revision: request.revision,
+		phase,
+		spec: request.spec,
+		imageName: request.image.name,
+		imageDigest: request.image.digest,
+		pid: null,
+		address: request.address,
+		exitCode: null,
+		oomKilled: false,
+		createdAtMs: nowMs,
+		startedAtMs: null,
+		finishedAtMs: null,
+		error: null,
+		move: null,
+	};
+}
+
+function endedFirst(state: ContainerState, what: string): SwarmError {
+	const why = state.error ?? `it ended with exit code ${state.exitCode}`;
+	return new SwarmError("failed", `Cannot wait for ${state.container} to be ${what}: ${why}`, {
+		details: { container: state.container, exitCode: state.exitCode },
+	});
+}

@@ -1,0 +1,83 @@
+// record.json: what the daemon must know of a container after a restart. Decoding checks version and shape, because the file
+// may be torn by a power cut; a record that does not verify is reported, never guessed at.
+
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { SwarmError } from "../errors.js";
+import type { ContainerId, Phase } from "../model.js";
+import type { CreateRequest } from "./runtime.js";
+
+export interface ContainerFile {
+	readonly version: 1;
+	/** /proc/sys/kernel/random/boot_id at the time of writing: another one means that nothing of it can still run. */
+	readonly bootId: string;
+	readonly request: CreateRequest;
+	/** Highest epoch that was seen for the container. */
+	readonly epoch: number;
+	readonly revision: number;
+	readonly phase: Phase;
+	readonly createdAtMs: number;
+	readonly startedAtMs: number | null;
+	readonly finishedAtMs: number | null;
+	readonly exitCode: number | null;
+	readonly oomKilled: boolean;
+	readonly error: string | null;
+	readonly move: string | null;
+}
+
+/** Replaces the file in one step: a killed daemon leaves the old or the new. `durable` also survives a power cut. */
+export function writeRecord(path: string, record: ContainerFile, durable: boolean): void {
+	const temporary = `${path}.new`;
+	const descriptor = openSync(temporary, "w", 0o600);
+	try {
+		writeSync(descriptor, JSON.stringify(record));
+		if (durable) fsyncSync(descriptor);
+	} finally {
+		closeSync(descriptor);
+	}
+	renameSync(temporary, path);
+	if (durable) syncDirectory(dirname(path));
+}
+
+/** null when there is none; `corrupt` when it does not verify. */
+export function readRecord(path: string, container: ContainerId): ContainerFile | null {
+	let text: string;
+	try {
+		text = readFileSync(path, "utf8");
+	} catch (thrown) {
+		if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+		throw thrown;
+	}
+	return decodeRecord(text, container);
+}
+
+export function decodeRecord(text: string, container: ContainerId): ContainerFile {
+	let record: ContainerFile;
+	try {
+		record = JSON.parse(text) as ContainerFile;
+	} catch (thrown) {
+		throw corrupt(container, "it is not JSON", thrown);
+	}
+	if (record?.version !== 1) throw corrupt(container, `its version is ${String(record?.version)}, wanted 1`);
+	if (record.request?.container !== container) throw corrupt(container, "it is another container's");
+	if (!Number.isSafeInteger(record.epoch) || typeof record.phase !== "string" || record.request.spec === undefined)
+		throw corrupt(container, "fields are missing");
+	return record;
+}
+
+export function readBootId(): string {
+	return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+function corrupt(container: ContainerId, why: string, cause?: unknown): SwarmError {
+	return new SwarmError("corrupt", `Cannot read the record of ${container}: ${why}`, { details: { container }, cause });
+}
+
+function syncDirectory(path: string): void {
+	const descriptor = openSync(path, "r");
+	try {
+		fsyncSync(descriptor);
+	} finally {
+		closeSync(descriptor);
+	}
+}
