@@ -57,10 +57,18 @@ export async function forward(mesh: Mesh, to: NodeId, call: ApiCall): Promise<Ap
 	call.signal.addEventListener("abort", onAbort, { once: true });
 	const head: CallHead = { method: call.method, path: call.path, query: call.query.toString() };
 	await stream.write(encodeHead(head));
-	pump(call.body, stream).catch((thrown: unknown) => stream.abort(asSwarmError(thrown, "send the request")));
+	// A reading call leaves its side open until it has the answer: an abort is then seen over there at once.
+	const reads = call.method === "GET";
+	if (!reads)
+		pump(call.body, stream).catch((thrown: unknown) => stream.abort(asSwarmError(thrown, "send the request")));
 	const reader = new HeadReader(stream);
 	const answer = await reader.head<AnswerHead>();
-	return { status: answer.status, contentType: answer.contentType, body: reader.rest(() => {}) };
+	return { status: answer.status, contentType: answer.contentType, body: answerBody(reader, stream, reads) };
+}
+
+async function* answerBody(reader: HeadReader, stream: MeshStream, endAfter: boolean): AsyncIterable<Uint8Array> {
+	yield* reader.rest(() => {});
+	if (endAfter) await stream.end();
 }
 
 async function exhaust(body: AsyncIterable<Uint8Array>): Promise<void> {
