@@ -1,0 +1,58 @@
+// `POST /v1/runs`: one container on this node, outside the cluster's state: create, start, wait, remove. For commands that
+// are to run here and now, and for the start benchmark. Never seen by plan.ts (LOCAL_RUN_PREFIX).
+
+import { SwarmError } from "../errors.js";
+import type { Clock } from "../clock.js";
+import { type ContainerId, containerIdOf } from "../model.js";
+import type { ContainerState, Runtime } from "../runtime/runtime.js";
+import type { RunRequest, RunResult } from "./api/contract.js";
+import { LOCAL_RUN_PREFIX } from "./plan.js";
+import type { ImagesPort } from "./ports.js";
+
+export interface LocalRunPorts {
+	readonly runtime: Runtime;
+	readonly images: ImagesPort;
+	readonly clock: Clock;
+	/** A free address for `network: bridge`. */
+	readonly freeAddress: () => string | null;
+}
+
+let runsSoFar = 0;
+
+/** When the caller goes away or anything fails, the container is removed. */
+export async function runLocally(ports: LocalRunPorts, request: RunRequest, signal: AbortSignal): Promise<RunResult> {
+	const { runtime, images, clock } = ports;
+	const { spec } = request;
+	const startedMs = clock.monotonicMs();
+	const container = containerIdOf(`${LOCAL_RUN_PREFIX}${process.pid}-${runsSoFar++}`, 0);
+	const address = spec.network === "none" ? null : ports.freeAddress();
+	const image = await images.ensure(spec.image, [], signal);
+	try {
+		await runtime.create({ container, epoch: 1, revision: 1, spec, image, address }, signal);
+		const ended = endOf(runtime, container, signal);
+		ended.catch(() => {});
+		await runtime.start(container, 1, signal);
+		const { exitCode } = await ended;
+		if (request.remove) await runtime.remove(container, 1);
+		return { exitCode: exitCode ?? 255, durationMs: clock.monotonicMs() - startedMs };
+	} catch (thrown) {
+		await runtime.remove(container, 1);
+		throw thrown;
+	}
+}
+
+function endOf(runtime: Runtime, container: ContainerId, signal: AbortSignal): Promise<ContainerState> {
+	return new Promise((resolve, reject) => {
+		const onAbort = () => {
+			undo();
+			reject(new SwarmError("aborted", `Cannot wait for ${container}: the caller went away`));
+		};
+		const undo = runtime.subscribe((state) => {
+			if (state.container !== container || (state.phase !== "stopped" && state.phase !== "failed")) return;
+			undo();
+			signal.removeEventListener("abort", onAbort);
+			resolve(state);
+		});
+		signal.addEventListener("abort", onAbort, { once: true });
+	});
+}
