@@ -1,0 +1,22 @@
+// `npm run bench -- NAME [--json]`: runs us and the peer in turn in one run and prints medians and ratios.
+
+import { type BenchReport, textOf } from "./report.js";
+import { start } from "./start.js";
+
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start };
+
+async function main(): Promise<number> {
+	const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+	const bench = benches[names[0] ?? ""];
+	if (names.length !== 1 || bench === undefined) {
+		console.error(
+			`Cannot run a benchmark: name is "${names.join(" ")}", wanted one of ${Object.keys(benches).join(", ")}`,
+		);
+		return 2;
+	}
+	const report = await bench();
+	console.log(process.argv.includes("--json") ? JSON.stringify(report) : textOf(report));
+	return report.rows.some((row) => row.holds === false) ? 1 : 0;
+}
+
+process.exitCode = await main();
