@@ -38,7 +38,7 @@ async function measure(under: string, rootfs: BenchRootfs, client: Client): Prom
 		const other = peers.map(peerBatch);
 		if (round < 0) continue;
 		ours.push(mine);
-		other.forEach((value, at) => theirs[at]?.push(value));
+		for (const [at, value] of other.entries()) theirs[at]?.push(value);
 	}
 	const rows = peers.map((peer, at) => {
 		const values = { name: peer.version, values: theirs[at] ?? [] };
