@@ -1,0 +1,180 @@
+// One generation of one writer's document as it is held here: the chain of envelopes it came in, the Yjs document, and its
+// valid records. This is the only file that touches Yjs. Must never: apply a payload that was not verified by the caller.
+//
+// Yjs on hostile bytes can throw halfway or keep pending structures for ever: both count as a refusal, and the
+// document is then rebuilt from the envelopes before it.
+
+import * as Y from "yjs";
+import { SwarmError } from "../errors.js";
+import type { NodeId, StateRecord } from "../model.js";
+import { hashOf, type Position, type SnapshotEnvelope, type UpdateEnvelope } from "./envelope.js";
+import { decodeRecord } from "./record-codec.js";
+import type { RecordKey } from "./state.js";
+
+const ROOT = "records";
+/** Records that one document may hold. */
+export const RECORDS_MAX = 50_000;
+/** Bytes of all envelopes of one generation: a writer opens a new one long before (own-document.ts). */
+export const CHAIN_BYTES_MAX = 32 * 1024 * 1024;
+
+export interface HeldDocument extends Position {
+	readonly writer: NodeId;
+	readonly history: readonly Position[];
+	readonly certificate: Uint8Array;
+	sequence: number;
+	/** Hash of the last envelope. */
+	hash: Uint8Array;
+	/** Encoded envelopes, the snapshot first. */
+	readonly chain: Uint8Array[];
+	chainBytes: number;
+	readonly records: Map<RecordKey, StateRecord>;
+	/** Records that did not pass the door, with the reason; they are left out of every view. */
+	readonly refused: Map<string, string>;
+	yjs: Y.Doc;
+	/** Our own, and the one we write: nobody else extends it. */
+	writable: boolean;
+}
+
+/** A document from its first envelope. Errors: `corrupt` when Yjs refuses the payload. */
+export function openDocument(envelope: SnapshotEnvelope, bytes: Uint8Array): HeldDocument {
+	const yjs = yjsFrom([envelope.payload]);
+	const document: HeldDocument = {
+		writer: envelope.writer,
+		generation: envelope.generation,
+		sequence: 0,
+		hash: hashOf(bytes),
+		history: envelope.history,
+		certificate: envelope.certificate.slice(),
+		chain: [bytes.slice()],
+		chainBytes: bytes.length,
+		records: new Map(),
+		refused: new Map(),
+		yjs,
+		writable: false,
+	};
+	readRecords(document, yjs.getMap(ROOT).keys());
+	return document;
+}
+
+/** Applies the next envelope; the keys that changed. Errors: `corrupt`, and the document is as it was before. */
+export function extendDocument(
+	document: HeldDocument,
+	envelope: UpdateEnvelope,
+	bytes: Uint8Array,
+	payloadsOf: (chain: readonly Uint8Array[]) => readonly Uint8Array[],
+): ReadonlySet<RecordKey> {
+	if (document.chainBytes + bytes.length > CHAIN_BYTES_MAX) {
+		throw new SwarmError(
+			"too-large",
+			`Cannot extend the document of ${document.writer}: ${CHAIN_BYTES_MAX} bytes are held`,
+		);
+	}
+	try {
+		const changed = applyPayload(document.yjs, envelope.payload);
+		advance(document, bytes);
+		return readRecords(document, changed);
+	} catch (cause) {
+		document.yjs = yjsFrom(payloadsOf(document.chain));
+		throw refusal(cause);
+	}
+}
+
+/** Takes over an envelope of our own whose update this Yjs document already holds. */
+export function adoptOwnUpdate(document: HeldDocument, changed: Iterable<RecordKey>, bytes: Uint8Array): void {
+	advance(document, bytes);
+	readRecords(document, changed);
+}
+
+/** Writes to our own Yjs document (null drops the key); the update to send. Only `advance` makes it part of the chain. */
+export function composeUpdate(document: HeldDocument, changes: ReadonlyMap<RecordKey, StateRecord | null>): Uint8Array {
+	const updates: Uint8Array[] = [];
+	const keep = (update: Uint8Array) => void updates.push(update);
+	document.yjs.on("update", keep);
+	try {
+		document.yjs.transact(() => {
+			const map = document.yjs.getMap(ROOT);
+			for (const [key, record] of changes) {
+				if (record === null) map.delete(key);
+				else map.set(key, record);
+			}
+		});
+	} finally {
+		document.yjs.off("update", keep);
+	}
+	return Y.mergeUpdates(updates);
+}
+
+/** The payload of a snapshot with these records, under a client id that was never used before. */
+export function composeSnapshot(records: ReadonlyMap<RecordKey, StateRecord>, clientId: number): Uint8Array {
+	const yjs = new Y.Doc();
+	yjs.clientID = clientId;
+	yjs.transact(() => {
+		const map = yjs.getMap(ROOT);
+		for (const [key, record] of records) map.set(key, record);
+	});
+	return Y.encodeStateAsUpdate(yjs);
+}
+
+/** Makes a document that we opened ourselves the one that we write, under the client id of its snapshot. */
+export function becomeWriter(document: HeldDocument, clientId: number): void {
+	document.yjs.clientID = clientId;
+	document.writable = true;
+}
+
+function advance(document: HeldDocument, bytes: Uint8Array): void {
+	document.sequence += 1;
+	document.hash = hashOf(bytes);
+	document.chain.push(bytes.slice());
+	document.chainBytes += bytes.length;
+}
+
+function yjsFrom(payloads: readonly Uint8Array[]): Y.Doc {
+	const yjs = new Y.Doc();
+	try {
+		for (const payload of payloads) applyPayload(yjs, payload);
+		return yjs;
+	} catch (cause) {
+		throw refusal(cause);
+	}
+}
+
+/** Applies one payload; the changed keys. Throws when Yjs cannot take all of it. */
+function applyPayload(yjs: Y.Doc, payload: Uint8Array): ReadonlySet<string> {
+	const map = yjs.getMap(ROOT);
+	const changed = new Set<string>();
+	const collect = (event: Y.YMapEvent<unknown>) => {
+		for (const key of event.keysChanged) changed.add(key);
+	};
+	map.observe(collect);
+	try {
+		Y.applyUpdate(yjs, payload);
+	} finally {
+		map.unobserve(collect);
+	}
+	if (yjs.store.pendingStructs !== null || yjs.store.pendingDs !== null) throw new Error("it builds on missing parts");
+	if (yjs.store.clients.size > 1) throw new Error("more than one client wrote it");
+	if (map.size > RECORDS_MAX) throw new Error(`it has more than ${RECORDS_MAX} records`);
+	return changed;
+}
+
+function readRecords(document: HeldDocument, keys: Iterable<string>): ReadonlySet<RecordKey> {
+	const map = document.yjs.getMap(ROOT);
+	const changed = new Set<RecordKey>();
+	for (const key of keys) {
+		changed.add(key as RecordKey);
+		document.records.delete(key as RecordKey);
+		document.refused.delete(key);
+		if (!map.has(key)) continue;
+		try {
+			document.records.set(key as RecordKey, decodeRecord(key, map.get(key), document.writer));
+		} catch (thrown) {
+			document.refused.set(key, thrown instanceof Error ? thrown.message : String(thrown));
+		}
+	}
+	return changed;
+}
+
+function refusal(cause: unknown): SwarmError {
+	const why = cause instanceof Error ? cause.message : String(cause);
+	return new SwarmError("corrupt", `Cannot apply an update: ${why}`, { cause });
+}

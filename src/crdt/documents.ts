@@ -1,0 +1,217 @@
+// All documents known here, and the one way in for envelopes. A writer normally has one document; after it lost the end
+// of its journal there can be a fork, kept until a later generation of the writer says it contains it. So the set of
+// documents is a join: whoever received the same envelopes, in any order, holds the same documents.
+// Must never: pass a payload on to Yjs before size, signature, certificate and chain were checked.
+
+import { asSwarmError, SwarmError } from "../errors.js";
+import type { Verifier } from "../mesh/identity.js";
+import type { NodeId } from "../model.js";
+import { compareText } from "./canonical.js";
+import { extendDocument, type HeldDocument, openDocument } from "./document.js";
+import { decodeEnvelope, type Envelope, HISTORY_MAX, hashOf, isSigned, type Position } from "./envelope.js";
+import type { RecordKey } from "./state.js";
+
+/** Documents of one writer kept at once; of more, the latest generations. */
+export const FORKS_MAX = 8;
+/** Writers known at once. */
+export const WRITERS_MAX = 4096;
+
+export interface DigestEntry extends Position {
+	readonly writer: NodeId;
+}
+
+/** What one holds: the last position of every document, by writer, then generation. */
+export type Digest = readonly DigestEntry[];
+
+export type Acceptance =
+	| {
+			readonly kind: "accepted";
+			readonly writer: NodeId;
+			readonly changed: ReadonlySet<RecordKey>;
+			readonly stored: readonly Uint8Array[];
+	  }
+	/** Held already, or contained in a later generation. */
+	| { readonly kind: "known" }
+	/** Something before it is missing: synchronise. */
+	| { readonly kind: "gap"; readonly writer: NodeId }
+	| { readonly kind: "refused"; readonly writer: NodeId | null; readonly error: SwarmError };
+
+export interface DocumentSet {
+	/** By writer, then generation. */
+	all(): readonly HeldDocument[];
+	of(writer: NodeId): readonly HeldDocument[];
+	digest(): Digest;
+	/** Consecutive envelopes of one writer and generation; never throws. */
+	accept(chain: readonly Uint8Array[], trust: "verify" | "own-disk"): Acceptance;
+	/** Chains that the holder of `digest` needs. */
+	missingFor(digest: Digest): readonly (readonly Uint8Array[])[];
+	/** Puts a document of our own in, and drops those that it contains. */
+	install(document: HeldDocument): ReadonlySet<RecordKey>;
+}
+
+export interface DocumentSetOptions {
+	readonly verify: Verifier;
+	/** Whether the certificate makes the writer a member of this cluster. */
+	readonly admit: (writer: NodeId, certificate: Uint8Array) => boolean;
+}
+
+interface Link {
+	readonly envelope: Envelope;
+	readonly bytes: Uint8Array;
+}
+
+export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
+	const byWriter = new Map<NodeId, HeldDocument[]>();
+	let sorted: readonly HeldDocument[] | null = null;
+
+	const of = (writer: NodeId) => byWriter.get(writer) ?? [];
+
+	const all = () => {
+		sorted ??= [...byWriter.values()]
+			.flat()
+			.sort((a, b) => compareText(a.writer, b.writer) || a.generation - b.generation);
+		return sorted;
+	};
+
+	const install = (document: HeldDocument): ReadonlySet<RecordKey> => {
+		const changed = new Set<RecordKey>(document.records.keys());
+		const held = of(document.writer).filter((other) => other.generation !== document.generation);
+		const kept = [...held, document].filter((one) => !isContained(one, [...held, document]));
+		kept.sort((a, b) => b.generation - a.generation);
+		for (const dropped of held.filter((one) => !kept.slice(0, FORKS_MAX).includes(one))) {
+			for (const key of dropped.records.keys()) changed.add(key);
+		}
+		byWriter.set(document.writer, kept.slice(0, FORKS_MAX));
+		sorted = null;
+		return changed;
+	};
+
+	const accept = (chain: readonly Uint8Array[], trust: "verify" | "own-disk"): Acceptance => {
+		let writer: NodeId | null = null;
+		try {
+			const links = chain.map((bytes) => ({ envelope: decodeEnvelope(bytes), bytes }));
+			const first = links[0];
+			if (first === undefined) return { kind: "known" };
+			writer = first.envelope.writer;
+			checkConsecutive(links);
+			return acceptLinks(links, first.envelope, trust);
+		} catch (thrown) {
+			return { kind: "refused", writer, error: asSwarmError(thrown, "take an envelope") };
+		}
+	};
+
+	const acceptLinks = (links: readonly Link[], first: Envelope, trust: "verify" | "own-disk"): Acceptance => {
+		const { writer, generation } = first;
+		const held = of(writer).find((document) => document.generation === generation) ?? null;
+		const news = links.filter(({ envelope }) => held === null || envelope.sequence > held.sequence);
+		const last = news.at(-1)?.envelope;
+		if (last === undefined) return { kind: "known" };
+		if (of(writer).some((document) => contains(document, last))) return { kind: "known" };
+		if (held?.writable && trust === "verify") {
+			throw new SwarmError(
+				"conflict",
+				`Cannot take an update of ${writer}: it is this node's own, but it never made it`,
+			);
+		}
+		if (news[0]?.envelope.sequence !== (held === null ? 0 : held.sequence + 1)) return { kind: "gap", writer };
+		if (trust === "verify") verifyAll(news);
+		return held === null ? openNew(writer, news) : extendHeld(held, news);
+	};
+
+	const openNew = (writer: NodeId, links: readonly Link[]): Acceptance => {
+		if (!byWriter.has(writer) && byWriter.size >= WRITERS_MAX) {
+			throw new SwarmError("too-large", `Cannot take a document of ${writer}: ${WRITERS_MAX} writers are known`);
+		}
+		const [opening, ...rest] = links;
+		if (opening?.envelope.kind !== "snapshot") throw new SwarmError("corrupt", "Cannot open a document: no snapshot");
+		const document = openDocument(opening.envelope, opening.bytes);
+		for (const link of rest) extendBy(document, link);
+		const changed = install(document);
+		return { kind: "accepted", writer, changed, stored: links.map(({ bytes }) => bytes) };
+	};
+
+	/** Keeps the good beginning when a later envelope is refused. */
+	const extendHeld = (held: HeldDocument, links: readonly Link[]): Acceptance => {
+		const changed = new Set<RecordKey>();
+		const stored: Uint8Array[] = [];
+		for (const link of links) {
+			try {
+				for (const key of extendBy(held, link)) changed.add(key);
+				stored.push(link.bytes);
+			} catch (thrown) {
+				if (stored.length === 0) throw thrown;
+				break;
+			}
+		}
+		return { kind: "accepted", writer: held.writer, changed, stored };
+	};
+
+	const verifyAll = (links: readonly Link[]) => {
+		for (const { envelope, bytes } of links) {
+			if (!isSigned(envelope, bytes, options.verify)) {
+				throw new SwarmError("corrupt", `Cannot take an envelope of ${envelope.writer}: it did not sign it`);
+			}
+			if (envelope.kind === "snapshot" && !options.admit(envelope.writer, envelope.certificate)) {
+				throw new SwarmError(
+					"refused",
+					`Cannot take a document of ${envelope.writer}: it is no member of this cluster`,
+				);
+			}
+		}
+	};
+
+	const digest = () => all().map(({ writer, generation, sequence }) => ({ writer, generation, sequence }));
+
+	const missingFor = (theirs: Digest) => {
+		const theirsByWriter = Map.groupBy(theirs, (entry) => entry.writer);
+		return all().flatMap((document) => {
+			const known = theirsByWriter.get(document.writer) ?? [];
+			const same = known.find((entry) => entry.generation === document.generation);
+			if (same !== undefined) {
+				return same.sequence < document.sequence ? [document.chain.slice(same.sequence + 1)] : [];
+			}
+			// A later generation that we do not hold yet may contain this one: take that first, then look again.
+			const later = known.filter((entry) => entry.generation > document.generation);
+			const judged = later.every((entry) => of(entry.writer).some((one) => one.generation === entry.generation));
+			return judged ? [document.chain] : [];
+		});
+	};
+
+	return { all, of, digest, accept, missingFor, install };
+}
+
+/** Whether `document` takes over everything up to `position` of another generation of its writer. */
+export function contains(document: Pick<HeldDocument, "generation" | "history">, position: Position): boolean {
+	const entry = document.history.find(({ generation }) => generation === position.generation);
+	if (entry !== undefined) return entry.sequence >= position.sequence;
+	const oldest = document.history.at(-1);
+	// A full history has forgotten its oldest entries; what is older than all of it was contained once.
+	return document.history.length === HISTORY_MAX && oldest !== undefined && position.generation < oldest.generation;
+}
+
+function isContained(document: HeldDocument, others: readonly HeldDocument[]): boolean {
+	return others.some((other) => other !== document && contains(other, document));
+}
+
+function extendBy(document: HeldDocument, { envelope, bytes }: Link): ReadonlySet<RecordKey> {
+	if (envelope.kind !== "update")
+		throw new SwarmError("corrupt", "Cannot extend a document: a snapshot opens a new one");
+	if (Buffer.compare(envelope.previous, document.hash) !== 0) {
+		const at = `${document.generation}/${envelope.sequence}`;
+		throw new SwarmError("corrupt", `Cannot extend the document of ${document.writer}: ${at} follows other updates`);
+	}
+	return extendDocument(document, envelope, bytes, (chain) => chain.map((link) => decodeEnvelope(link).payload));
+}
+
+function checkConsecutive(links: readonly Link[]): void {
+	for (let index = 1; index < links.length; index++) {
+		const [before, after] = [links[index - 1], links[index]];
+		if (before === undefined || after === undefined) continue;
+		const follows =
+			after.envelope.writer === before.envelope.writer &&
+			after.envelope.generation === before.envelope.generation &&
+			after.envelope.sequence === before.envelope.sequence + 1 &&
+			Buffer.compare(after.envelope.previous, hashOf(before.bytes)) === 0;
+		if (!follows) throw new SwarmError("corrupt", "Cannot take a chain of envelopes: they do not follow each other");
+	}
+}

@@ -1,0 +1,200 @@
+// The door for records: what a peer's document (or our own caller) says is checked field by field before anyone decides
+// by it. Unknown fields survive. Must never: let a record stand under a key or a writer that is not its own.
+
+import { SwarmError } from "../errors.js";
+import type { NodeId, StateRecord } from "../model.js";
+import {
+	checkJson,
+	dictionary,
+	flag,
+	integer,
+	list,
+	nullable,
+	number,
+	oneOf,
+	record,
+	type Shape,
+	text,
+} from "./shapes.js";
+import { keyOf, type RecordKey } from "./state.js";
+
+/** As JSON text; a node record with a large hardware profile takes about 100 KiB. */
+export const RECORD_CHARACTERS_MAX = 256 * 1024;
+
+const LABELS_MAX = 256;
+const workloadName = text(63, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
+const containerId = text(70, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?\.\d{1,4}$/);
+const nodeId = text(64, /^[A-Za-z0-9]+$/);
+const digest = text(71, /^sha256:[0-9a-f]{64}$/);
+const time = record({ ms: integer(0), logical: integer(0) });
+const epoch = integer(1);
+const revision = integer(1);
+const labels = dictionary(text(4096), LABELS_MAX);
+const port = integer(1, 65_535);
+
+const spec = record({
+	name: workloadName,
+	image: text(512),
+	command: nullable(list(text(32 * 1024), 1024)),
+	env: dictionary(text(32 * 1024), 1024),
+	workdir: nullable(text(4096)),
+	user: nullable(text(256)),
+	resources: record({ cpus: nullable(number(0)), memoryBytes: nullable(integer(0)), pids: nullable(integer(0)) }),
+	labels,
+	constraints: list(
+		record({ label: text(256), operator: oneOf("=", "!=", "exists"), value: nullable(text(4096)) }),
+		LABELS_MAX,
+	),
+	ports: list(record({ host: port, container: port, protocol: oneOf("tcp", "udp") }), 256),
+	replicas: integer(1, 1000),
+	network: oneOf("bridge", "none"),
+	stopGraceMs: integer(0),
+});
+
+const phase = oneOf(
+	"created",
+	"starting",
+	"running",
+	"pausing",
+	"paused",
+	"resuming",
+	"checkpointing",
+	"restoring",
+	"stopping",
+	"stopped",
+	"failed",
+);
+
+const hardware = record({
+	architecture: text(64),
+	kernel: text(256),
+	cpuModel: nullable(text(256)),
+	cpuFlags: list(text(64), 1024),
+	cpus: integer(0),
+	cores: integer(0),
+	memoryBytes: integer(0),
+	numa: list(
+		record({
+			id: integer(0),
+			cpus: list(integer(0), 4096),
+			memoryBytes: integer(0),
+			distances: list(integer(0), 1024),
+		}),
+		1024,
+	),
+	pci: list(
+		record({
+			address: text(32),
+			vendor: text(8),
+			device: text(8),
+			class: text(8),
+			numaNode: nullable(integer(0)),
+			linkSpeedGtps: nullable(number(0)),
+			linkWidth: nullable(integer(0)),
+		}),
+		4096,
+	),
+	gpus: list(
+		record({
+			address: text(32),
+			vendor: oneOf("nvidia", "amd", "intel", "other"),
+			numaNode: nullable(integer(0)),
+			driver: nullable(text(64)),
+		}),
+		256,
+	),
+	sensors: list(record({ name: text(128), label: nullable(text(128)), criticalCelsius: nullable(number(-300)) }), 1024),
+});
+
+const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
+	spec: record({
+		name: workloadName,
+		revision,
+		time,
+		writer: nodeId,
+		spec,
+		desired: oneOf("running", "stopped"),
+		removed: flag,
+	}),
+	claim: record({
+		container: containerId,
+		epoch,
+		owner: nodeId,
+		writer: nodeId,
+		workload: workloadName,
+		revision,
+		reason: oneOf("placed", "adopted", "handover", "restarted"),
+		move: nullable(text(128)),
+		time,
+	}),
+	container: record({
+		container: containerId,
+		node: nodeId,
+		epoch,
+		revision,
+		phase,
+		exitCode: nullable(integer(0, 255)),
+		address: nullable(text(64)),
+		imageDigest: nullable(digest),
+		createdAtMs: number(0),
+		startedAtMs: nullable(number(0)),
+		finishedAtMs: nullable(number(0)),
+		error: nullable(text(4096)),
+	}),
+	node: record({
+		node: nodeId,
+		name: text(63),
+		addresses: list(text(512), 64),
+		labels,
+		hardware,
+		version: text(64),
+		incarnation: integer(0),
+		joinedAtMs: number(0),
+		left: flag,
+	}),
+	image: record({ name: text(512), digest, node: nodeId, sizeBytes: integer(0) }),
+};
+
+/** A record that `writer`'s document holds under `key`, or SwarmError `corrupt` naming the field that is wrong. */
+export function decodeRecord(key: string, value: unknown, writer: NodeId): StateRecord {
+	checkJson(value, key);
+	const kind = (value as { kind?: unknown } | null)?.kind;
+	if (typeof kind !== "string" || !Object.hasOwn(shapes, kind)) {
+		throw new SwarmError("corrupt", `Cannot take a record: ${key}.kind is ${String(kind)}, a known kind is wanted`);
+	}
+	shapes[kind as StateRecord["kind"]](value, key);
+	const decoded = value as StateRecord;
+	if (keyOf(decoded) !== key) {
+		throw new SwarmError("corrupt", `Cannot take a record: it stands under ${key}, ${keyOf(decoded)} is its key`);
+	}
+	if (writerOfRecord(decoded) !== writer) {
+		throw new SwarmError("corrupt", `Cannot take a record: ${key} is of ${writerOfRecord(decoded)}, not of ${writer}`);
+	}
+	return decoded;
+}
+
+/** A plain copy of our own record, checked as peers will check it, with its size as JSON text. */
+export function encodeRecord(
+	given: StateRecord,
+	writer: NodeId,
+): { key: RecordKey; record: StateRecord; size: number } {
+	const json = JSON.stringify(given);
+	if (json.length > RECORD_CHARACTERS_MAX) {
+		const limit = `at most ${RECORD_CHARACTERS_MAX} are allowed`;
+		throw new SwarmError("too-large", `Cannot write ${keyOf(given)}: it has ${json.length} characters, ${limit}`);
+	}
+	const key = keyOf(given);
+	return { key, record: decodeRecord(key, JSON.parse(json), writer), size: json.length };
+}
+
+function writerOfRecord(decoded: StateRecord): NodeId {
+	switch (decoded.kind) {
+		case "spec":
+		case "claim":
+			return decoded.writer;
+		case "container":
+		case "node":
+		case "image":
+			return decoded.node;
+	}
+}

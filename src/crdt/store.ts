@@ -1,0 +1,213 @@
+// What the cluster knows, on this node: documents, journal, replication and view put together behind the port of state.ts.
+// Must never: announce a commit before the disk has it.
+
+import type { Chance, Clock } from "../clock.js";
+import { asSwarmError } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { Signer, Verifier } from "../mesh/identity.js";
+import type { Mesh } from "../mesh/mesh.js";
+import type { NodeId, SwarmEvent } from "../model.js";
+import type { Disk } from "./disk.js";
+import { type Acceptance, createDocumentSet, type DocumentSet } from "./documents.js";
+import { decodeEnvelope, type Envelope } from "./envelope.js";
+import { housekeeping } from "./housekeeping.js";
+import { createHybridClock, type HybridClock } from "./hybrid-time.js";
+import { createJournal, decodeJournal } from "./journal.js";
+import { createOwnWriter } from "./own-writer.js";
+import { startReplication } from "./replication.js";
+import { isLostRevision } from "./specs.js";
+import type { ClusterView, RecordKey, State } from "./state.js";
+import { EMPTY_VIEW, nextView } from "./view.js";
+
+/** Listeners hear of changes at most once in this time. */
+const VIEW_PERIOD_MS = 5;
+const HOUSEKEEPING_PERIOD_MS = 30_000;
+
+export interface StateOptions {
+	readonly self: NodeId;
+	/** The journal's file; `openDisk(path)` in the product. */
+	readonly disk: Disk;
+	readonly signer: Signer;
+	readonly verifier: Verifier;
+	/** This node's certificate, carried by its document so that others can relay it; asked for at each generation. */
+	readonly certificate: () => Uint8Array;
+	/** Whether a document's writer is a member of this cluster. Expiry must not count: nodes that are down stay known. */
+	readonly admit: (writer: NodeId, certificate: Uint8Array) => boolean;
+	readonly mesh: Mesh;
+	readonly clock: Clock;
+	readonly chance: Chance;
+	readonly logger: Logger;
+	/** `spec.lost`: a concurrent revision of this node lost; `journal.cut`: damaged bytes were left out at the start. */
+	readonly onEvent: (event: Omit<SwarmEvent, "timeMs" | "node">) => void;
+}
+
+/** Reads the journal, opens this boot's generation and starts to talk to peers. */
+export async function openState(options: StateOptions): Promise<State> {
+	const { self, clock, logger } = options;
+	const documents = createDocumentSet({ verify: options.verifier, admit: options.admit });
+	const hybrid = createHybridClock(clock);
+	const bytes = await options.disk.read();
+	if (bytes !== null) loadJournal(bytes, documents, options);
+	const journal = createJournal(options.disk, bytes?.length ?? 0);
+
+	let view: ClusterView = EMPTY_VIEW;
+	let pending = new Set<RecordKey>();
+	const listeners = new Set<(view: ClusterView) => void>();
+	let isNotifying = false;
+	let notifiedAtMs = Number.NEGATIVE_INFINITY;
+	let stopped = false;
+
+	const currentView = () => {
+		if (pending.size > 0) {
+			const changed = pending;
+			pending = new Set();
+			view = nextView(view, documents.all(), changed);
+		}
+		return view;
+	};
+
+	const notify = () => {
+		isNotifying = false;
+		notifiedAtMs = clock.monotonicMs();
+		if (stopped) return;
+		const seen = currentView();
+		for (const listener of listeners) {
+			try {
+				listener(seen);
+			} catch (thrown) {
+				logger.error("a listener of the view failed", { error: asSwarmError(thrown, "follow the view").message });
+			}
+		}
+	};
+
+	const changedUnder = (writer: NodeId, changed: ReadonlySet<RecordKey>) => {
+		for (const key of changed) pending.add(key);
+		observeTimes(hybrid, documents, writer, changed);
+		if (isNotifying || changed.size === 0) return;
+		isNotifying = true;
+		const waitMs = notifiedAtMs + VIEW_PERIOD_MS - clock.monotonicMs();
+		if (waitMs > 0) clock.after(waitMs, notify);
+		else queueMicrotask(notify);
+	};
+
+	const receive = (chain: readonly Uint8Array[]): Acceptance => {
+		const acceptance = documents.accept(chain, "verify");
+		if (acceptance.kind !== "accepted") return acceptance;
+		journal.append(acceptance.stored, "lazy").catch((thrown) => {
+			logger.warn("the journal took no write", { error: asSwarmError(thrown, "write the journal").message });
+			writer.reopen();
+		});
+		if (acceptance.writer === self) writer.reopen();
+		changedUnder(acceptance.writer, acceptance.changed);
+		return acceptance;
+	};
+
+	let push: (envelope: Uint8Array) => void = () => {};
+	const writer = createOwnWriter({
+		...options,
+		sign: options.signer,
+		documents,
+		journal,
+		publish(envelope, changed) {
+			push(envelope);
+			changedUnder(self, changed);
+		},
+	});
+	for (const document of documents.all()) changedUnder(document.writer, new Set(document.records.keys()));
+	await writer.start();
+	const replication = startReplication({ ...options, ...documents, receive });
+	push = replication.push;
+	for (const document of documents.of(self)) for (const envelope of document.chain) push(envelope);
+
+	const reported = new Set<string>();
+	const keepHouse = () => {
+		const seen = currentView();
+		for (const document of documents.of(self)) reportLost(document.records.values(), seen, reported, options);
+		const input = { self, view: seen, documents: documents.all(), nowMs: clock.nowMs() };
+		const drop = housekeeping(input);
+		if (drop.length > 0) writer.put([], drop);
+		if (writer.needsReopen()) writer.reopen();
+		cancelHouse = clock.after(HOUSEKEEPING_PERIOD_MS, keepHouse);
+	};
+	let cancelHouse = clock.after(HOUSEKEEPING_PERIOD_MS, keepHouse);
+
+	return {
+		self,
+		view: currentView,
+		own: writer.own,
+		commit: (records, drop = []) => writer.commit(records, drop),
+		put: (records, drop = []) => writer.put(records, drop),
+		subscribe(listener) {
+			listeners.add(listener);
+			return () => void listeners.delete(listener);
+		},
+		time: hybrid.next,
+		async stop() {
+			if (stopped) return;
+			stopped = true;
+			cancelHouse();
+			await writer.stop();
+			await replication.stop();
+			await journal.close();
+		},
+	};
+}
+
+/** Document by document, so that forks come in as whole chains whatever their order in the file. */
+function loadJournal(bytes: Uint8Array, documents: DocumentSet, options: StateOptions): void {
+	const { entries, bytesCut } = decodeJournal(bytes);
+	const chains = new Map<string, { envelope: Envelope; bytes: Uint8Array }[]>();
+	let lost = 0;
+	for (const entry of entries) {
+		try {
+			const envelope = decodeEnvelope(entry);
+			const name = `${envelope.writer}/${envelope.generation}`;
+			const chain = chains.get(name) ?? [];
+			chains.set(name, chain);
+			if (envelope.sequence === chain.length) chain.push({ envelope, bytes: entry });
+			else if (envelope.sequence > chain.length) lost += 1;
+		} catch {
+			lost += 1;
+		}
+	}
+	const rising = [...chains.values()].sort(
+		(a, b) => (a[0]?.envelope.generation ?? 0) - (b[0]?.envelope.generation ?? 0),
+	);
+	for (const chain of rising) {
+		const acceptance = documents.accept(
+			chain.map((link) => link.bytes),
+			"own-disk",
+		);
+		if (acceptance.kind === "refused" || acceptance.kind === "gap") lost += chain.length;
+	}
+	if (bytesCut === 0 && lost === 0) return;
+	options.logger.warn("part of the journal is damaged and was left out", { bytesCut, entriesLost: lost });
+	const message = `${bytesCut} bytes and ${lost} entries of the journal were damaged and left out; peers repair what they know`;
+	options.onEvent({ kind: "journal.cut", subject: options.self, message, details: { bytesCut, entriesLost: lost } });
+}
+
+function observeTimes(hybrid: HybridClock, documents: DocumentSet, writer: NodeId, keys: Iterable<RecordKey>): void {
+	for (const key of keys) {
+		for (const document of documents.of(writer)) {
+			const record = document.records.get(key);
+			if (record?.kind === "spec" || record?.kind === "claim") hybrid.observe(record.time);
+		}
+	}
+}
+
+function reportLost(
+	records: Iterable<import("../model.js").StateRecord>,
+	view: ClusterView,
+	reported: Set<string>,
+	options: StateOptions,
+): void {
+	for (const mine of records) {
+		if (mine.kind !== "spec") continue;
+		const winner = view.specs.get(mine.name);
+		const name = `${mine.name}/${mine.revision}`;
+		if (winner === undefined || !isLostRevision(mine, winner) || reported.has(name)) continue;
+		reported.add(name);
+		const message = `revision ${mine.revision} written here lost against a concurrent one of ${winner.writer}`;
+		options.onEvent({ kind: "spec.lost", subject: mine.name, message, details: { lost: mine, winner } });
+	}
+}

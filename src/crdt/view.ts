@@ -1,0 +1,136 @@
+// The join of all documents. Pure; the order in which documents or changes arrive never matters, and joining the same
+// document twice changes nothing. Must never: read a clock, or ask who is alive.
+//
+// Wishes and claims are taken from every document, also from the forks that a writer left behind when it lost the end
+// of its journal. Facts (node, container, image) are what the latest generation of their writer says.
+
+import type {
+	ClaimRecord,
+	ContainerId,
+	ContainerRecord,
+	NodeId,
+	NodeRecord,
+	SpecRecord,
+	StateRecord,
+} from "../model.js";
+import { compareText } from "./canonical.js";
+import { betterClaim } from "./claims.js";
+import { betterSpec } from "./specs.js";
+import type { ClusterView, RecordKey } from "./state.js";
+
+/** What a view needs of a document. Records are validated and belong to the writer. */
+export interface DocumentRecords {
+	readonly writer: NodeId;
+	readonly generation: number;
+	readonly records: ReadonlyMap<RecordKey, StateRecord>;
+}
+
+export const EMPTY_VIEW: ClusterView = {
+	nodes: new Map(),
+	specs: new Map(),
+	claims: new Map(),
+	containers: new Map(),
+	images: [],
+};
+
+/** All maps are in rising order of their keys; images by name, then node. */
+export function viewOf(documents: readonly DocumentRecords[]): ClusterView {
+	const keys = new Set<RecordKey>();
+	for (const document of documents) for (const key of document.records.keys()) keys.add(key);
+	return nextView(EMPTY_VIEW, documents, keys);
+}
+
+/** The view of `documents`, given the view before the records under `changed` changed: equal to `viewOf(documents)`. */
+export function nextView(
+	previous: ClusterView,
+	documents: readonly DocumentRecords[],
+	changed: ReadonlySet<RecordKey>,
+): ClusterView {
+	if (changed.size === 0) return previous;
+	const latest = latestOf(documents);
+	const specs = new Map<string, SpecRecord | null>();
+	const claims = new Map<ContainerId, ClaimRecord | null>();
+	const containers = new Map<ContainerId, readonly ContainerRecord[] | null>();
+	const images = new Set<string>();
+	for (const key of changed) {
+		const name = key.slice(key.indexOf("/") + 1);
+		if (key.startsWith("spec/")) specs.set(name, specUnder(key, documents));
+		else if (key.startsWith("claim/")) claims.set(name as ContainerId, claimUnder(key, documents));
+		else if (key.startsWith("container/")) containers.set(name as ContainerId, factsUnder(key, latest));
+		else if (key.startsWith("image/")) images.add(name);
+	}
+	return {
+		nodes: changed.has("node") ? nodesOf(latest) : previous.nodes,
+		specs: withChanges(previous.specs, specs),
+		claims: withChanges(previous.claims, claims),
+		containers: withChanges(previous.containers, containers),
+		images: images.size > 0 ? imagesWith(previous, latest, images) : previous.images,
+	};
+}
+
+function latestOf(documents: readonly DocumentRecords[]): readonly DocumentRecords[] {
+	const latest = new Map<NodeId, DocumentRecords>();
+	for (const document of documents) {
+		const known = latest.get(document.writer);
+		if (known === undefined || document.generation > known.generation) latest.set(document.writer, document);
+	}
+	return [...latest.values()];
+}
+
+function specUnder(key: RecordKey, documents: readonly DocumentRecords[]): SpecRecord | null {
+	let best: SpecRecord | null = null;
+	for (const { records } of documents) {
+		const record = records.get(key);
+		if (record?.kind === "spec") best = best === null ? record : betterSpec(best, record);
+	}
+	return best;
+}
+
+function claimUnder(key: RecordKey, documents: readonly DocumentRecords[]): ClaimRecord | null {
+	let best: ClaimRecord | null = null;
+	for (const { records } of documents) {
+		const record = records.get(key);
+		if (record?.kind === "claim") best = best === null ? record : betterClaim(best, record);
+	}
+	return best;
+}
+
+function factsUnder(key: RecordKey, latest: readonly DocumentRecords[]): readonly ContainerRecord[] | null {
+	const facts = latest.map(({ records }) => records.get(key)).filter((record) => record?.kind === "container");
+	facts.sort((a, b) => b.epoch - a.epoch || compareText(a.node, b.node));
+	return facts.length > 0 ? facts : null;
+}
+
+function nodesOf(latest: readonly DocumentRecords[]): ReadonlyMap<NodeId, NodeRecord> {
+	const nodes = latest.map(({ records }) => records.get("node")).filter((record) => record?.kind === "node");
+	nodes.sort((a, b) => compareText(a.node, b.node));
+	return new Map(nodes.map((node) => [node.node, node]));
+}
+
+function imagesWith(previous: ClusterView, latest: readonly DocumentRecords[], names: ReadonlySet<string>) {
+	const images = previous.images.filter((image) => !names.has(image.name));
+	for (const { records } of latest) {
+		for (const name of names) {
+			const record = records.get(`image/${name}`);
+			if (record?.kind === "image") images.push(record);
+		}
+	}
+	return images.sort((a, b) => compareText(a.name, b.name) || compareText(a.node, b.node));
+}
+
+/** A copy with the changed entries set, or taken out where null; the same map when nothing changes. */
+function withChanges<Key extends string, Value>(
+	previous: ReadonlyMap<Key, Value>,
+	changes: ReadonlyMap<Key, Value | null>,
+): ReadonlyMap<Key, Value> {
+	if (changes.size === 0) return previous;
+	const next = new Map(previous);
+	let added = false;
+	for (const [key, value] of changes) {
+		added ||= value !== null && !previous.has(key);
+		if (value === null) next.delete(key);
+		else next.set(key, value);
+	}
+	// Sorting an almost sorted array is linear (TimSort), so new keys cost little.
+	return added ? new Map([...next].sort(([a], [b]) => compareText(a, b))) : next;
+}

@@ -1,0 +1,266 @@
+// The mesh port over simulated links: frames arrive in order after a delay, at most once, or are lost; streams are ordered and
+// break with their connection. Links can be cut in one or both directions. Must never: deliver to or from a killed daemon.
+
+import { SwarmError } from "../../../src/errors.js";
+import type { FramePlane, Mesh, MeshStream, PeerEvent, StreamHandler } from "../../../src/mesh/mesh.js";
+import { FRAME_BYTES_MAX } from "../../../src/mesh/mesh.js";
+import type { NodeId } from "../../../src/model.js";
+import type { SimChance } from "./sim-chance.js";
+import type { SimProcess } from "./sim-process.js";
+import { createStreamPair, type SimStream } from "./sim-stream.js";
+import type { Timeline } from "./timeline.js";
+
+export interface LinkQuality {
+	readonly delayMsMin: number;
+	readonly delayMsMax: number;
+	/** Probability that a frame is lost although the connection lives. */
+	readonly frameLoss: number;
+}
+
+export interface SimNetwork {
+	/** A mesh for one life of a daemon; its peers see it come, and go when it is killed. */
+	join(node: NodeId, process: SimProcess): Mesh;
+	/** Cuts one direction; both ends notice after a while. */
+	cut(from: NodeId, to: NodeId): void;
+	heal(from: NodeId, to: NodeId): void;
+	healAll(): void;
+	isCut(from: NodeId, to: NodeId): boolean;
+	/** Whether the two have a working connection, as a checker may ask. */
+	isConnected(a: NodeId, b: NodeId): boolean;
+	/** Ends the connection; it is made again after a back-off when both want it. */
+	breakConnection(a: NodeId, b: NodeId): void;
+	setQuality(quality: LinkQuality): void;
+	/** Members that `keepConnected` was not asked for are connected all the same. */
+	connectEverybody(): void;
+}
+
+interface Endpoint {
+	readonly node: NodeId;
+	readonly process: SimProcess;
+	readonly frames: Map<FramePlane, Set<(from: NodeId, frame: Uint8Array) => void>>;
+	readonly peerListeners: Set<(event: PeerEvent) => void>;
+	readonly handlers: Map<string, StreamHandler>;
+	wanted: ReadonlySet<NodeId>;
+}
+
+interface Connection {
+	readonly a: Endpoint;
+	readonly b: Endpoint;
+	readonly streams: Set<SimStream>;
+	/** Earliest time of the next arrival, by direction, so that order is kept. */
+	readonly nextArrivalMs: Map<Endpoint, number>;
+}
+
+/** A cut is noticed by keep-alive after this long. */
+const NOTICE_MS_MIN = 2000;
+const NOTICE_MS_MAX = 8000;
+const REDIAL_MS_MIN = 200;
+const REDIAL_MS_MAX = 1500;
+
+export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetwork {
+	const endpoints = new Map<NodeId, Endpoint>();
+	const connections = new Map<string, Connection>();
+	const cuts = new Set<string>();
+	const dials = new Set<string>();
+	let everybody = false;
+	let quality: LinkQuality = { delayMsMin: 0.5, delayMsMax: 15, frameLoss: 0 };
+
+	const isCut = (from: NodeId, to: NodeId) => cuts.has(`${from}>${to}`);
+	const connectionOf = (a: NodeId, b: NodeId) => connections.get(pairOf(a, b)) ?? null;
+
+	const tell = (endpoint: Endpoint, kind: PeerEvent["kind"], node: NodeId) => {
+		if (!endpoint.process.isAlive()) return;
+		for (const listener of [...endpoint.peerListeners]) listener({ kind, node });
+	};
+
+	const disconnect = (a: NodeId, b: NodeId) => {
+		const connection = connectionOf(a, b);
+		if (connection === null) return;
+		connections.delete(pairOf(a, b));
+		for (const stream of connection.streams) stream.breakOff(new SwarmError("unreachable", "the connection ended"));
+		tell(connection.a, "disconnected", connection.b.node);
+		tell(connection.b, "disconnected", connection.a.node);
+		dial(a, b);
+	};
+
+	const wants = (a: NodeId, b: NodeId) =>
+		everybody || endpoints.get(a)?.wanted.has(b) === true || endpoints.get(b)?.wanted.has(a) === true;
+
+	const connect = (a: NodeId, b: NodeId): Connection | null => {
+		const known = connectionOf(a, b);
+		const [one, other] = [endpoints.get(a), endpoints.get(b)];
+		if (known !== null || one === undefined || other === undefined || isCut(a, b) || isCut(b, a)) return known;
+		if (!one.process.isAlive() || !other.process.isAlive()) return null;
+		const connection: Connection = { a: one, b: other, streams: new Set(), nextArrivalMs: new Map() };
+		connections.set(pairOf(a, b), connection);
+		tell(one, "connected", b);
+		tell(other, "connected", a);
+		return connection;
+	};
+
+	/** Keeps trying while either end wants it. */
+	const dial = (a: NodeId, b: NodeId) => {
+		const pair = pairOf(a, b);
+		if (dials.has(pair) || a === b || !wants(a, b)) return;
+		dials.add(pair);
+		timeline.after(chance.between(REDIAL_MS_MIN, REDIAL_MS_MAX), () => {
+			dials.delete(pair);
+			if (endpoints.has(a) && endpoints.has(b) && connect(a, b) === null) dial(a, b);
+		});
+	};
+
+	/** Calls `deliver` at the far end, in order, unless the direction is cut or the connection ends before. */
+	const carry = (connection: Connection, to: Endpoint, deliver: () => void, lose: () => void = () => {}) => {
+		const from = to === connection.a ? connection.b : connection.a;
+		const atMs = Math.max(
+			timeline.nowMs() + chance.between(quality.delayMsMin, quality.delayMsMax),
+			connection.nextArrivalMs.get(to) ?? 0,
+		);
+		connection.nextArrivalMs.set(to, atMs);
+		timeline.after(atMs - timeline.nowMs(), () => {
+			const isCurrent = connectionOf(from.node, to.node) === connection;
+			if (isCurrent && !isCut(from.node, to.node) && to.process.isAlive()) deliver();
+			else lose();
+		});
+	};
+
+	const sendFrame = (from: Endpoint, to: NodeId, plane: FramePlane, frame: Uint8Array) => {
+		const connection = connectionOf(from.node, to);
+		if (connection === null || !from.process.isAlive()) return;
+		const target = connection.a === from ? connection.b : connection.a;
+		const bytes = frame.slice();
+		if (chance.happens(quality.frameLoss)) return;
+		carry(connection, target, () => {
+			for (const listener of [...(target.frames.get(plane) ?? [])]) listener(from.node, bytes);
+		});
+	};
+
+	const openStream = (from: Endpoint, to: NodeId, protocol: string): MeshStream => {
+		const connection = connectionOf(from.node, to) ?? connect(from.node, to);
+		if (connection === null) throw new SwarmError("unreachable", `Cannot reach ${to}: there is no connection`);
+		const target = connection.a === from ? connection.b : connection.a;
+		// Bytes of a stream never get lost alone: nothing after them arrives, and the stream breaks.
+		let isBroken = false;
+		const lose = () => {
+			if (isBroken) return;
+			isBroken = true;
+			timeline.after(chance.between(NOTICE_MS_MIN, NOTICE_MS_MAX), () =>
+				near.breakOff(new Error("the stream timed out")),
+			);
+		};
+		const [near, far] = createStreamPair(from.node, to, (side, deliver) => {
+			carry(connection, side === from.node ? from : target, () => isBroken || deliver(), lose);
+		});
+		connection.streams.add(near);
+		carry(
+			connection,
+			target,
+			() => {
+				const handler = target.handlers.get(protocol);
+				if (handler === undefined) far.stream.abort(new Error(`nobody answers ${protocol}`));
+				else handler(far.stream).catch((thrown) => far.stream.abort(thrown));
+			},
+			lose,
+		);
+		return near.stream;
+	};
+
+	const join = (node: NodeId, process: SimProcess): Mesh => {
+		const self: Endpoint = {
+			node,
+			process,
+			frames: new Map(),
+			peerListeners: new Set(),
+			handlers: new Map(),
+			wanted: new Set(),
+		};
+		endpoints.set(node, self);
+		const leave = () => {
+			for (const other of endpoints.keys()) disconnect(node, other);
+			if (endpoints.get(node) === self) endpoints.delete(node);
+		};
+		process.onKill(leave);
+		const redial = () => {
+			for (const other of endpoints.keys()) dial(node, other);
+		};
+		redial();
+		const checkFrame = (frame: Uint8Array) => {
+			if (frame.length > FRAME_BYTES_MAX) throw new SwarmError("too-large", `a frame of ${frame.length} bytes`);
+		};
+		return {
+			self: node,
+			addresses: () => [`/memory/${node}/p2p/${node}`],
+			peers: () =>
+				[...connections.values()]
+					.filter(({ a, b }) => a === self || b === self)
+					.map(({ a, b }) => (a === self ? b.node : a.node))
+					.sort(),
+			broadcast(plane, frame) {
+				checkFrame(frame);
+				for (const to of this.peers()) sendFrame(self, to, plane, frame);
+			},
+			send(to, plane, frame) {
+				checkFrame(frame);
+				sendFrame(self, to, plane, frame);
+			},
+			onFrame(plane, listener) {
+				const listeners = self.frames.get(plane) ?? new Set();
+				self.frames.set(plane, listeners.add(listener));
+				return () => void listeners.delete(listener);
+			},
+			onPeer(listener) {
+				self.peerListeners.add(listener);
+				return () => void self.peerListeners.delete(listener);
+			},
+			handle: (protocol, handler) => void self.handlers.set(protocol, handler),
+			open: (to, protocol, signal) =>
+				process.isAlive()
+					? process.answer(
+							(async () => {
+								signal.throwIfAborted();
+								return openStream(self, to, protocol);
+							})(),
+						)
+					: new Promise(() => {}),
+			keepConnected(members) {
+				self.wanted = new Set(members.map((member) => member.node).filter((member) => member !== node));
+				redial();
+			},
+			async stop() {
+				leave();
+			},
+		};
+	};
+
+	/** A silent direction is noticed by keep-alive, unless it is healed before. */
+	const noticeLater = (from: NodeId, to: NodeId) => {
+		timeline.after(chance.between(NOTICE_MS_MIN, NOTICE_MS_MAX), () => {
+			if (isCut(from, to)) disconnect(from, to);
+		});
+	};
+
+	return {
+		join,
+		cut(from, to) {
+			if (cuts.has(`${from}>${to}`)) return;
+			cuts.add(`${from}>${to}`);
+			noticeLater(from, to);
+		},
+		heal: (from, to) => void cuts.delete(`${from}>${to}`),
+		healAll: () => cuts.clear(),
+		isCut,
+		isConnected: (a, b) => connectionOf(a, b) !== null && !isCut(a, b) && !isCut(b, a),
+		breakConnection: disconnect,
+		setQuality(next) {
+			quality = next;
+		},
+		connectEverybody() {
+			everybody = true;
+			for (const a of endpoints.keys()) for (const b of endpoints.keys()) dial(a, b);
+		},
+	};
+}
+
+function pairOf(a: NodeId, b: NodeId): string {
+	return a < b ? `${a}|${b}` : `${b}|${a}`;
+}

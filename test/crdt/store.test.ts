@@ -1,0 +1,195 @@
+import { expect, test } from "vitest";
+import type { NodeId } from "../../src/model.js";
+import { createStoreWorld, type StoreWorld, viewText } from "../cluster/sim/store-world.js";
+import { aClaim, aContainer, aNode, aSpecRecord } from "./records.js";
+
+const [N1, N2, N3] = ["N1", "N2", "N3"] as [NodeId, NodeId, NodeId];
+
+function expectSameViews(world: StoreWorld): void {
+	const texts = new Set(world.nodes.filter((one) => one.state !== null).map((one) => viewText(one.state as never)));
+	expect(texts.size).toBe(1);
+}
+
+test("what one node commits is seen by all within a few milliseconds", async () => {
+	const world = await createStoreWorld("spread", 3);
+	await world.timeline.run(100);
+	const committed = world.state(0).commit([aSpecRecord(N1, "web"), aClaim(N1, "web.0")]);
+	await world.timeline.run(60);
+	await committed;
+	expect(world.state(1).view().specs.get("web")?.writer).toBe(N1);
+	expect(
+		world
+			.state(2)
+			.view()
+			.claims.get("web.0" as never)?.owner,
+	).toBe(N1);
+	expectSameViews(world);
+});
+
+test("a commit is on disk before a peer hears of it", async () => {
+	const world = await createStoreWorld("durable", 2);
+	const syncsBefore = world.nodes[0]?.disk.syncs() ?? 0;
+	let syncsWhenHeard = -1;
+	world.state(1).subscribe((view) => {
+		if (view.claims.size > 0) syncsWhenHeard = world.nodes[0]?.disk.syncs() ?? 0;
+	});
+	void world.state(0).commit([aClaim(N1, "web.0")]);
+	await world.timeline.run(100);
+	expect(syncsWhenHeard).toBeGreaterThan(syncsBefore);
+});
+
+test("commits made at once share one sync of the disk", async () => {
+	const world = await createStoreWorld("group", 1);
+	const before = world.nodes[0]?.disk.syncs() ?? 0;
+	const commits = Promise.all(
+		Array.from({ length: 50 }, (_, index) => world.state(0).commit([aClaim(N1, `w.${index}`)])),
+	);
+	await world.timeline.run(100);
+	await commits;
+	expect((world.nodes[0]?.disk.syncs() ?? 0) - before).toBe(1);
+	expect(world.state(0).view().claims.size).toBe(50);
+});
+
+test("a node that was down catches up, also on documents of nodes that are down by then", async () => {
+	const world = await createStoreWorld("catch up", 3);
+	const [n1, , n3] = world.nodes as [never, never, never];
+	world.kill(n3);
+	await world.timeline.run(1000);
+	void world.state(0).commit([aSpecRecord(N1, "web")]);
+	await world.timeline.run(1000);
+	world.kill(n1);
+	world.start(n3);
+	await world.timeline.run(6000);
+	expect(world.state(2).view().specs.get("web")?.writer).toBe(N1);
+	expect(viewText(world.state(1))).toBe(viewText(world.state(2)));
+});
+
+test("a restarted node knows its own records and those of others before it meets a peer", async () => {
+	const world = await createStoreWorld("restart", 2);
+	void world.state(0).commit([aSpecRecord(N1, "web")]);
+	void world.state(1).commit([aClaim(N2, "web.0")]);
+	await world.timeline.run(500);
+	for (const one of world.nodes) world.kill(one);
+	world.start(world.nodes[0] as never);
+	await world.timeline.run(50);
+	expect(world.state(0).own("spec/web")).not.toBeNull();
+	expect(
+		world
+			.state(0)
+			.view()
+			.claims.get("web.0" as never)?.owner,
+	).toBe(N2);
+});
+
+test("a node restored from an old backup takes back what its peers hold of it, also a hand-over it no longer knew", async () => {
+	const world = await createStoreWorld("backup", 3);
+	const n1 = world.nodes[0] as (typeof world.nodes)[number];
+	void world.state(0).commit([aClaim(N1, "web.0")]);
+	await world.timeline.run(200);
+	const backup = n1.disk.backup();
+	void world.state(0).commit([aClaim(N1, "web.0", { epoch: 2, owner: N2, reason: "handover" })]);
+	await world.timeline.run(200);
+	world.kill(n1);
+	n1.disk.restore(backup);
+	// Its clock is an hour behind on top of it.
+	n1.clockOffsetMs = -3_600_000;
+	world.start(n1);
+	await world.timeline.run(10_000);
+	for (const index of [0, 1, 2])
+		expect(
+			world
+				.state(index)
+				.view()
+				.claims.get("web.0" as never)?.owner,
+		).toBe(N2);
+	expect(world.state(0).own("claim/web.0")).toMatchObject({ epoch: 2, owner: N2 });
+	expectSameViews(world);
+	void world.state(0).commit([aSpecRecord(N1, "after")]);
+	await world.timeline.run(200);
+	expect(world.state(2).view().specs.has("after")).toBe(true);
+});
+
+test("a full disk refuses commits, shows none of them to anybody, and the node goes on when there is space", async () => {
+	const world = await createStoreWorld("full", 2);
+	const n1 = world.nodes[0] as (typeof world.nodes)[number];
+	n1.disk.setFull(true);
+	const refused = world.state(0).commit([aClaim(N1, "web.0")]);
+	refused.catch(() => {});
+	world.state(0).put([aContainer(N1, "web.0")]);
+	await world.timeline.run(500);
+	await expect(refused).rejects.toMatchObject({ retryable: true });
+	expect(world.state(1).view().claims.size).toBe(0);
+	n1.disk.setFull(false);
+	await world.timeline.run(3000);
+	const accepted = world.state(0).commit([aClaim(N1, "db.0")]);
+	await world.timeline.run(100);
+	await accepted;
+	expect([...world.state(1).view().claims.keys()]).toEqual(["db.0"]);
+	expect(
+		world
+			.state(1)
+			.view()
+			.containers.has("web.0" as never),
+	).toBe(true);
+	expectSameViews(world);
+});
+
+test("a record changed ten thousand times leaves a small document on every node", async () => {
+	const world = await createStoreWorld("growth", 2);
+	for (let round = 0; round < 2500; round++) {
+		world.state(0).put([aContainer(N1, "web.0", { epoch: round + 1 }), aContainer(N1, "web.1", { epoch: round + 1 })]);
+		world.state(0).put([aContainer(N1, "web.2", { epoch: round + 1 }), aContainer(N1, "web.3", { epoch: round + 1 })]);
+		await world.timeline.run(30);
+	}
+	await world.timeline.run(6000);
+	expect(
+		world
+			.state(1)
+			.view()
+			.containers.get("web.3" as never)?.[0]?.epoch,
+	).toBe(2500);
+	for (const one of world.nodes) expect(one.disk.backup().length).toBeLessThan(4 * 1024 * 1024);
+	expectSameViews(world);
+}, 30_000);
+
+test("the same fact put again is not written again", async () => {
+	const world = await createStoreWorld("same", 2);
+	world.state(0).put([aContainer(N1, "web.0")]);
+	await world.timeline.run(100);
+	const size = world.nodes[0]?.disk.backup().length;
+	world.state(0).put([aContainer(N1, "web.0")]);
+	await world.timeline.run(100);
+	expect(world.nodes[0]?.disk.backup().length).toBe(size);
+});
+
+test("put shows in own at once, commit only when it is on disk", async () => {
+	const world = await createStoreWorld("own", 1);
+	world.state(0).put([aContainer(N1, "web.0")]);
+	expect(world.state(0).own("container/web.0")).not.toBeNull();
+	void world.state(0).commit([aClaim(N1, "web.0")]);
+	expect(world.state(0).own("claim/web.0")).toBeNull();
+	await world.timeline.run(100);
+	expect(world.state(0).own("claim/web.0")).not.toBeNull();
+});
+
+test("refuses a record of another node, a bad field, and a record that is too large", async () => {
+	const world = await createStoreWorld("refuse", 1);
+	const state = world.state(0);
+	await expect(state.commit([aClaim(N2, "web.0")])).rejects.toThrow("claim/web.0 is of N2, not of N1");
+	await expect(state.commit([aClaim(N1, "web.0", { epoch: 0 })])).rejects.toThrow("epoch is 0");
+	const env = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`V${index}`, "x".repeat(20_000)]));
+	const large = aSpecRecord(N1, "web");
+	await expect(state.commit([{ ...large, spec: { ...large.spec, env } }])).rejects.toMatchObject({ code: "too-large" });
+	expect(() => state.put([aNode(N3)])).toThrow("node is of N3");
+});
+
+test("the loser of two concurrent revisions is reported by the node that wrote it", async () => {
+	const world = await createStoreWorld("lost", 2);
+	void world.state(0).commit([aSpecRecord(N1, "web", { revision: 2, time: { ms: 1, logical: 0 } })]);
+	void world.state(1).commit([aSpecRecord(N2, "web", { revision: 2, time: { ms: 2, logical: 0 } })]);
+	await world.timeline.run(40_000);
+	expect(world.nodes[0]?.events).toEqual([expect.objectContaining({ kind: "spec.lost", subject: "web" })]);
+	expect(world.nodes[1]?.events).toEqual([]);
+	expect(world.state(0).own("spec/web")).toBeNull();
+	expect(world.state(0).view().specs.get("web")?.writer).toBe(N2);
+});
