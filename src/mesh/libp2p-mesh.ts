@@ -1,0 +1,505 @@
+// The Mesh port over libp2p: one node's door to its peers. Here the parts are put together; each has its own file:
+// doorkeeper (who may speak), peer-channel (frames), redial (who should be connected), join and admission (the talks).
+// Must never: hand a frame or stream of an unproved peer to a listener or handler.
+
+import { networkInterfaces } from "node:os";
+import { multiaddr } from "@multiformats/multiaddr";
+import { type Chance, type Clock, systemChance, systemClock } from "../clock.js";
+import { asSwarmError, SwarmError } from "../errors.js";
+import { type Logger, silentLogger } from "../log.js";
+import type { NodeId } from "../model.js";
+import { announcedMultiaddrs, dialMultiaddr, isMultiaddr, LISTEN_DEFAULT, listenMultiaddr } from "./address.js";
+import { AUTH_PROTOCOL } from "./admission.js";
+import { type AwakeTime, notYetAwake, tick } from "./awake-clock.js";
+import {
+	type Certificate,
+	type ClusterId,
+	checkSubject,
+	createAuthority,
+	issueCertificate,
+} from "./cluster-authority.js";
+import { type Credentials, loadCredentials, removeCredentials, renewed, saveCredentials } from "./credentials.js";
+import { Doorkeeper, type Link } from "./doorkeeper.js";
+import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
+import { type Identity, loadIdentity } from "./identity.js";
+import {
+	type Admitter,
+	askToJoin,
+	type Candidate,
+	JOIN_MS_MAX,
+	JOIN_PROTOCOL,
+	type Member,
+	type Welcome,
+} from "./join.js";
+import { formatToken, type JoinToken, parseToken } from "./join-token.js";
+import {
+	type Connection,
+	createLibp2pNode,
+	errorsIn,
+	type Libp2p,
+	peerOf,
+	type Stream,
+	startLibp2pNode,
+} from "./libp2p-node.js";
+import { meshStreamOf } from "./libp2p-stream.js";
+import type { FramePlane, Mesh, MeshStream, PeerEvent, StreamHandler } from "./mesh.js";
+import { PeerChannel } from "./peer-channel.js";
+import { Redialer } from "./redial.js";
+import { TOKEN_MS_LIFE_DEFAULT, TokenBook } from "./token-book.js";
+
+/** Streams of one protocol on one connection, each way (libp2p's defaults are 32 and 64). */
+const STREAMS_PER_PROTOCOL_MAX = 128;
+const FRAME_STREAMS_MAX = 4;
+const TICK_MS = 1_000;
+const FLUSH_MS_MAX = 500;
+const CLOSE_MS_MAX = 1_000;
+
+export interface MeshOptions {
+	/** Holds `node.key`, `cluster.json` and `tokens.json`, mode 0600 each. */
+	readonly stateDirectory: string;
+	/** Of this node, written into its certificate: 1 to 63 characters `[a-z0-9-]`. */
+	readonly name: string;
+	readonly roles?: readonly string[];
+	/** `ip:port`; default 0.0.0.0:7749. Port 0 takes any free one. */
+	readonly listen?: string;
+	/** Multiaddrs or host:port to announce instead of the machine's own addresses. */
+	readonly announce?: readonly string[];
+	readonly logger?: Logger;
+	readonly clock?: Clock;
+	readonly chance?: Chance;
+	/** Asked before a stranger with a good token is admitted: why not, or null. Example: the name is taken. */
+	readonly objection?: (candidate: Candidate) => string | null;
+}
+
+export interface ClusterMembership {
+	readonly clusterId: ClusterId;
+	readonly certificate: Certificate;
+	/** For a node that joined: whom the admitting node named. */
+	readonly members: readonly Member[];
+}
+
+/** Listens from now on; a member connects once `keepConnected` names others. Errors: `usage`, `conflict` (port taken). */
+export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
+	const listen = options.listen ?? LISTEN_DEFAULT;
+	const listenAddress = listenMultiaddr(listen);
+	checkSubject(options.name, options.roles ?? []);
+	const identity = await loadIdentity(options.stateDirectory);
+	const clock = options.clock ?? systemClock;
+	const chance = options.chance ?? systemChance;
+	const kept = await loadCredentials(options.stateDirectory);
+	const tokens = await TokenBook.open(options.stateDirectory, { clock, chance });
+	const libp2p = await createLibp2pNode(identity.privateKey, listenAddress);
+	const logger = (options.logger ?? silentLogger).with({ part: "mesh" });
+	const mesh = new Libp2pMesh({ ...options, listen, logger, clock, chance, identity, tokens, libp2p }, kept);
+	await mesh.start();
+	return mesh;
+}
+
+interface Parts extends MeshOptions {
+	readonly listen: string;
+	readonly logger: Logger;
+	readonly clock: Clock;
+	readonly chance: Chance;
+	readonly identity: Identity;
+	readonly tokens: TokenBook;
+	readonly libp2p: Libp2p;
+}
+
+export class Libp2pMesh implements Mesh {
+	readonly self: NodeId;
+	readonly #parts: Parts;
+	readonly #doorkeeper: Doorkeeper;
+	readonly #redialer: Redialer;
+	readonly #channels = new Map<NodeId, PeerChannel>();
+	readonly #frameListeners = new Map<FramePlane, Set<(from: NodeId, frame: Uint8Array) => void>>();
+	readonly #peerListeners = new Set<(event: PeerEvent) => void>();
+	#credentials: Credentials | null;
+	#members: readonly Member[] = [];
+	#awake: AwakeTime = notYetAwake;
+	#cancelTick: (() => void) | null = null;
+	#stopped = false;
+
+	/** Use createMesh. */
+	constructor(parts: Parts, credentials: Credentials | null) {
+		const { clock, chance, logger, identity } = parts;
+		this.#parts = parts;
+		this.#credentials = credentials;
+		this.self = identity.node;
+		this.#doorkeeper = new Doorkeeper({
+			clock,
+			logger,
+			proof: () => this.#proof(),
+			admitter: () => this.#admitter(),
+			onAdmitted: (link) => this.#onAdmitted(link),
+		});
+		this.#redialer = new Redialer({
+			self: this.self,
+			clock,
+			chance,
+			logger,
+			isConnected: (node) => this.#channels.has(node),
+			dial: (member, signal) => this.#dialMember(member, signal),
+		});
+	}
+
+	async start(): Promise<void> {
+		const { libp2p, listen } = this.#parts;
+		libp2p.addEventListener("connection:open", ({ detail }) => this.#doorkeeper.opened(detail));
+		libp2p.addEventListener("connection:close", ({ detail }) => this.#onClosed(detail));
+		const once = { maxInboundStreams: 1, maxOutboundStreams: 1 };
+		const door = this.#doorkeeper;
+		await libp2p.handle(AUTH_PROTOCOL, (stream, connection) => void door.answerAuth(stream, connection), once);
+		await libp2p.handle(JOIN_PROTOCOL, (stream, connection) => void door.answerJoin(stream, connection), once);
+		const frames = { maxInboundStreams: FRAME_STREAMS_MAX, maxOutboundStreams: FRAME_STREAMS_MAX };
+		await libp2p.handle(FRAMES_PROTOCOL, (stream, connection) => this.#onFrameStream(stream, connection), frames);
+		await startLibp2pNode(libp2p, listen);
+		await this.#renew();
+		this.#dialWanted();
+		this.#tickSoon();
+	}
+
+	// ---- the cluster ------------------------------------------------------------------------------------------------
+
+	/** null while this node is in no cluster. */
+	cluster(): ClusterMembership | null {
+		if (this.#credentials === null) return null;
+		const { authority, certificate, introducers } = this.#credentials;
+		return { clusterId: authority.clusterId, certificate, members: introducers };
+	}
+
+	/** Makes a new cluster with this node as its first member. Code `conflict` when it is in one already. */
+	async startCluster(): Promise<ClusterMembership> {
+		this.#mustBeStranger("start a cluster");
+		const authority = createAuthority();
+		const subject = { node: this.self, name: this.#parts.name, roles: this.#parts.roles ?? [] };
+		const certificate = issueCertificate(authority, subject, this.#parts.clock.nowMs());
+		return this.#become({ authority, certificate, introducers: [] });
+	}
+
+	/** A token that is good at this node only; by default once, within an hour. Codes `usage`, `conflict`. */
+	async issueToken(options: { readonly uses?: number; readonly lifeMs?: number } = {}): Promise<string> {
+		const credentials = this.#credentials;
+		if (credentials === null) throw new SwarmError("conflict", "Cannot issue a token: this node is in no cluster");
+		const { uses = 1, lifeMs = TOKEN_MS_LIFE_DEFAULT } = options;
+		const issued = await this.#parts.tokens.issue({ uses, lifeMs });
+		const fingerprint = Buffer.from(credentials.authority.clusterId, "base64url");
+		return formatToken({ ...issued, fingerprint, issuer: this.self, addresses: this.addresses() });
+	}
+
+	/**
+	 * Becomes a member through the first address that lets it; the token's own addresses are tried after those given
+	 * (`host`, `host:port` or multiaddr). Resolves when the membership is on disk; the members named are then dialled.
+	 * Errors: `usage` (bad token or address), `conflict` (already a member), `refused` (with the reason), `unreachable`.
+	 */
+	async join(tokenText: string, addresses: readonly string[], signal: AbortSignal): Promise<ClusterMembership> {
+		this.#mustBeStranger("join");
+		const token = parseToken(tokenText);
+		const places = [...new Set([...addresses.map(dialMultiaddr), ...token.addresses.filter(isMultiaddr)])];
+		if (places.length === 0) throw new SwarmError("usage", "Cannot join: the token names no address, give one");
+		const failures: SwarmError[] = [];
+		for (const place of places) {
+			try {
+				const { authority, certificate, members } = await this.#joinAt(place, token, signal);
+				return await this.#become({ authority, certificate, introducers: members });
+			} catch (thrown) {
+				const error = asSwarmError(thrown, `join at ${place}`);
+				if (signal.aborted || error.details.node === token.issuer) throw error;
+				failures.push(error);
+			}
+		}
+		throw failures.find((error) => error.code === "refused") ?? failures[0] ?? new Error("unreachable");
+	}
+
+	/** Forgets the cluster: certificate, key and tokens; links end. A stranger afterwards. */
+	async leaveCluster(): Promise<void> {
+		await removeCredentials(this.#parts.stateDirectory);
+		await this.#parts.tokens.clear();
+		this.#credentials = null;
+		this.keepConnected([]);
+		for (const connection of this.#parts.libp2p.getConnections()) connection.abort(new Error("left the cluster"));
+	}
+
+	/** The certificate that a connected peer proved; null for others. */
+	certificateOf(node: NodeId): Certificate | null {
+		return this.#channels.get(node)?.best()?.certificate ?? null;
+	}
+
+	// ---- the port ---------------------------------------------------------------------------------------------------
+
+	addresses(): readonly string[] {
+		const { libp2p, listen, announce } = this.#parts;
+		const bound = libp2p
+			.getMultiaddrs()[0]
+			?.getComponents()
+			.find((component) => component.name === "tcp")?.value;
+		const plain = announce?.map(dialMultiaddr) ?? announcedMultiaddrs(listen, Number(bound ?? 0), networkInterfaces());
+		return plain.map((address) => `${address}/p2p/${this.self}`);
+	}
+
+	peers(): readonly NodeId[] {
+		return [...this.#channels.keys()];
+	}
+
+	broadcast(plane: FramePlane, frame: Uint8Array): void {
+		const encoded = encodeFrame(plane, frame);
+		for (const channel of this.#channels.values()) channel.offer(plane, encoded);
+	}
+
+	send(to: NodeId, plane: FramePlane, frame: Uint8Array): void {
+		this.#channels.get(to)?.offer(plane, encodeFrame(plane, frame));
+	}
+
+	onFrame(plane: FramePlane, listener: (from: NodeId, frame: Uint8Array) => void): () => void {
+		const listeners = this.#frameListeners.get(plane) ?? new Set();
+		this.#frameListeners.set(plane, listeners);
+		listeners.add(listener);
+		return () => void listeners.delete(listener);
+	}
+
+	onPeer(listener: (event: PeerEvent) => void): () => void {
+		this.#peerListeners.add(listener);
+		return () => void this.#peerListeners.delete(listener);
+	}
+
+	handle(protocol: string, handler: StreamHandler): void {
+		const limits = { maxInboundStreams: STREAMS_PER_PROTOCOL_MAX, maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX };
+		const answer = (stream: Stream, connection: Connection) => void this.#answer(protocol, handler, stream, connection);
+		this.#parts.libp2p.handle(protocol, answer, limits).catch((thrown) => {
+			if (!this.#stopped) this.#parts.logger.error("a protocol is not answered", { protocol, reason: String(thrown) });
+		});
+	}
+
+	async open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream> {
+		signal.throwIfAborted();
+		if (to === this.self) throw new SwarmError("usage", `Cannot open ${protocol}: ${to} is this node itself`);
+		if (!this.#channels.has(to)) await orAborted(this.#redialer.now(to), signal);
+		const link = this.#channels.get(to)?.best();
+		if (link === undefined || link === null) throw unreachable(to, protocol, "there is no connection");
+		try {
+			const limits = { signal, maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX };
+			return meshStreamOf(await link.connection.newStream(protocol, limits), to);
+		} catch (thrown) {
+			signal.throwIfAborted();
+			const reason = errorsIn(thrown).join("; ");
+			if (thrown instanceof Error && thrown.name === "UnsupportedProtocolError") {
+				throw new SwarmError("unsupported", `Cannot open ${protocol} at ${to}: it does not speak it`, {
+					cause: thrown,
+				});
+			}
+			throw unreachable(to, protocol, reason, thrown);
+		}
+	}
+
+	keepConnected(members: readonly Member[]): void {
+		this.#members = members.filter((member) => member.node !== this.self);
+		this.#dialWanted();
+	}
+
+	async stop(): Promise<void> {
+		if (this.#stopped) return;
+		this.#stopped = true;
+		this.#cancelTick?.();
+		this.#redialer.stop();
+		const flush = AbortSignal.timeout(FLUSH_MS_MAX);
+		await Promise.all([...this.#channels.values()].map((channel) => channel.flushed(flush)));
+		const { libp2p } = this.#parts;
+		const close = { signal: AbortSignal.timeout(CLOSE_MS_MAX) };
+		await Promise.allSettled(
+			libp2p.getConnections().map((connection) => {
+				// Closing would end unfinished streams cleanly, and a reader would take a part for the whole.
+				const unfinished = connection.streams.filter((stream) => stream.protocol !== FRAMES_PROTOCOL);
+				for (const stream of unfinished) stream.abort(new SwarmError("aborted", "Cannot go on: the mesh stops"));
+				return connection.close(close);
+			}),
+		);
+		this.#doorkeeper.stop();
+		await libp2p.stop();
+	}
+
+	// ---- inside -----------------------------------------------------------------------------------------------------
+
+	#proof() {
+		if (this.#credentials === null) return null;
+		const { authority, certificate } = this.#credentials;
+		return { certificate, authorityPublicKey: authority.publicKey };
+	}
+
+	#admitter(): Admitter | null {
+		if (this.#credentials === null) return null;
+		const { tokens, objection } = this.#parts;
+		return {
+			...this.#credentials,
+			node: this.self,
+			members: () => [{ node: this.self, addresses: this.addresses() }, ...this.#wantedMembers()],
+			knowsToken: (id) => tokens.knows(id),
+			admit: async (token, candidate) => {
+				const why = objection?.(candidate) ?? null;
+				if (why !== null) throw new SwarmError("refused", `Cannot admit ${candidate.name}: ${why}`);
+				await tokens.use(token, candidate.node);
+			},
+		};
+	}
+
+	#mustBeStranger(action: string): void {
+		if (this.#credentials === null) return;
+		const { clusterId } = this.#credentials.authority;
+		throw new SwarmError("conflict", `Cannot ${action}: this node is in the cluster ${clusterId}, leave it first`);
+	}
+
+	async #become(credentials: Credentials): Promise<ClusterMembership> {
+		const introducers = credentials.introducers.filter((member) => member.node !== this.self);
+		this.#credentials = { ...credentials, introducers };
+		await saveCredentials(this.#parts.stateDirectory, this.#credentials);
+		this.#dialWanted();
+		return { clusterId: credentials.authority.clusterId, certificate: credentials.certificate, members: introducers };
+	}
+
+	async #joinAt(place: string, token: JoinToken, signal: AbortSignal): Promise<Welcome> {
+		const limit = AbortSignal.any([signal, AbortSignal.timeout(JOIN_MS_MAX)]);
+		const connection = await this.#dial([place], place, limit);
+		try {
+			const stream = meshStreamOf(await connection.newStream(JOIN_PROTOCOL, { signal: limit }), peerOf(connection));
+			const candidate = { node: this.self, name: this.#parts.name, roles: this.#parts.roles ?? [] };
+			return await askToJoin(stream, token, { candidate, nowMs: this.#parts.clock.nowMs(), signal: limit });
+		} finally {
+			await connection.close({ signal: AbortSignal.timeout(CLOSE_MS_MAX) }).catch((thrown) => connection.abort(thrown));
+		}
+	}
+
+	#wantedMembers(): readonly Member[] {
+		return this.#members.length > 0 ? this.#members : (this.#credentials?.introducers ?? []);
+	}
+
+	#dialWanted(): void {
+		this.#redialer.want(this.#credentials === null ? [] : this.#wantedMembers());
+	}
+
+	async #dialMember({ node, addresses }: Member, signal: AbortSignal): Promise<void> {
+		const plain = addresses.filter(isMultiaddr).map((address) => address.split("/p2p/")[0]);
+		if (plain.length === 0) throw new SwarmError("unreachable", `Cannot reach ${node}: no address is known`);
+		const full = plain.map((address) => `${address}/p2p/${node}`);
+		await this.#doorkeeper.prove(await this.#dial(full, node, signal), signal);
+	}
+
+	async #dial(addresses: readonly string[], whom: string, signal: AbortSignal): Promise<Connection> {
+		try {
+			// Always a connection of its own: one that the peer opened is proved by the peer.
+			return await this.#parts.libp2p.dial(addresses.map(multiaddr), { signal, force: true });
+		} catch (cause) {
+			const reason = [...new Set(errorsIn(cause))].join("; ");
+			throw new SwarmError("unreachable", `Cannot reach ${whom}: ${reason}`, { retryable: true, cause });
+		}
+	}
+
+	#onAdmitted(link: Link): void {
+		const known = this.#channels.get(link.peer);
+		const channel = known ?? new PeerChannel(link.peer, this.#channelOptions());
+		this.#channels.set(link.peer, channel);
+		channel.add(link);
+		this.#redialer.found(link.peer);
+		if (known === undefined) this.#tellPeer({ kind: "connected", node: link.peer });
+	}
+
+	#onClosed(connection: Connection): void {
+		const peer = peerOf(connection);
+		const link = this.#doorkeeper.closed(connection);
+		// Strangers leave no trace in libp2p's peer store.
+		if (link === null) this.#forget(connection);
+		else if (this.#channels.get(peer)?.remove(link)) {
+			this.#channels.delete(peer);
+			this.#tellPeer({ kind: "disconnected", node: peer });
+			this.#redialer.lost(peer);
+		}
+	}
+
+	#forget(connection: Connection): void {
+		if (this.#channels.has(peerOf(connection)) || this.#stopped) return;
+		this.#parts.libp2p.peerStore.delete(connection.remotePeer).catch(() => {});
+	}
+
+	#channelOptions() {
+		const { clock, logger } = this.#parts;
+		return {
+			self: this.self,
+			clock,
+			logger,
+			awakeMs: () => this.#awake.awakeMs,
+			onFrame: (from: NodeId, plane: FramePlane, frame: Uint8Array) => {
+				for (const listener of this.#frameListeners.get(plane) ?? []) {
+					this.#guarded("a frame listener failed", () => listener(from, frame));
+				}
+			},
+		};
+	}
+
+	async #onFrameStream(stream: Stream, connection: Connection): Promise<void> {
+		try {
+			const link = await this.#doorkeeper.linkFor(connection, FRAMES_PROTOCOL);
+			await this.#channels.get(link.peer)?.receive(meshStreamOf(stream, link.peer), link);
+		} catch (thrown) {
+			stream.abort(asSwarmError(thrown, "take frames"));
+		}
+	}
+
+	async #answer(protocol: string, handler: StreamHandler, stream: Stream, connection: Connection): Promise<void> {
+		try {
+			const link = await this.#doorkeeper.linkFor(connection, protocol);
+			await handler(meshStreamOf(stream, link.peer));
+		} catch (thrown) {
+			const error = asSwarmError(thrown, `answer ${protocol}`);
+			this.#parts.logger.debug("a stream was aborted", { protocol, peer: peerOf(connection), reason: error.message });
+			stream.abort(error);
+		}
+	}
+
+	#tellPeer(event: PeerEvent): void {
+		this.#parts.logger.info(`peer ${event.kind}`, { peer: event.node });
+		for (const listener of this.#peerListeners) this.#guarded("a peer listener failed", () => listener(event));
+	}
+
+	#guarded(message: string, act: () => void): void {
+		try {
+			act();
+		} catch (thrown) {
+			this.#parts.logger.error(message, { reason: asSwarmError(thrown, "listen").message });
+		}
+	}
+
+	#tickSoon(): void {
+		this.#awake = tick(this.#awake, this.#parts.clock.monotonicMs());
+		this.#cancelTick = this.#parts.clock.after(TICK_MS, () => {
+			if (this.#stopped) return;
+			this.#tickSoon();
+			const nowMs = this.#parts.clock.nowMs();
+			for (const channel of this.#channels.values()) channel.tick(nowMs);
+			this.#renew().catch((thrown) => this.#parts.logger.error("no new certificate", { reason: String(thrown) }));
+		});
+	}
+
+	/** Every member holds the cluster key, so each renews its own certificate. */
+	async #renew(): Promise<void> {
+		if (this.#credentials === null) return;
+		const fresh = renewed(this.#credentials, this.#parts.clock.nowMs());
+		if (fresh === this.#credentials) return;
+		this.#credentials = fresh;
+		await saveCredentials(this.#parts.stateDirectory, fresh);
+		this.#parts.logger.info("renewed the certificate", { expiresAtMs: fresh.certificate.expiresAtMs });
+	}
+}
+
+function unreachable(to: NodeId, protocol: string, reason: string, cause?: unknown): SwarmError {
+	const message = `Cannot open ${protocol} at ${to}: ${reason}`;
+	return new SwarmError("unreachable", message, { retryable: true, details: { node: to }, cause });
+}
+
+/** The promise, or the signal's reason as soon as it aborts. */
+async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+	const aborted = Promise.withResolvers<never>();
+	const onAbort = () => aborted.reject(signal.reason);
+	signal.addEventListener("abort", onAbort, { once: true });
+	try {
+		await Promise.race([promise, aborted.promise]);
+	} finally {
+		signal.removeEventListener("abort", onAbort);
+	}
+}

@@ -1,0 +1,93 @@
+// The one place that makes a libp2p node: TCP, noise, yamux and nothing else. No identify, no ping, no discovery: what
+// is not registered cannot answer a stranger, and our own protocols know all that they need.
+// Must never: start a service that answers before admission.
+//
+// Every value below replaces a default that breaks a small mesh (measured with libp2p 3.3.11).
+
+import type { KeyObject } from "node:crypto";
+import type { Connection, Stream } from "@libp2p/interface";
+import { noise } from "@libp2p/noise";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { createLibp2p, type Libp2p } from "libp2p";
+import { SwarmError } from "../errors.js";
+import type { NodeId } from "../model.js";
+import { libp2pKeyOf } from "./identity.js";
+import { STREAM_READ_BUFFER_BYTES, STREAM_WINDOW_BYTES } from "./libp2p-stream.js";
+
+export const CONNECTIONS_MAX = 512;
+/** Streams of one peer on one connection, all protocols together. */
+const STREAMS_PER_CONNECTION_MAX = 512;
+/** The default of 5 a second and address refuses 11 of 16 nodes that start on one address. */
+const INBOUND_PER_SECOND_AND_ADDRESS = 100;
+/** Connections that are still in the noise handshake. */
+const HANDSHAKES_MAX = 128;
+const HANDSHAKE_MS_MAX = 5_000;
+const ADDRESS_DIAL_MS_MAX = 2_500;
+
+export type { Connection, Libp2p, Stream };
+
+/** Not started. */
+export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: string): Promise<Libp2p> {
+	return createLibp2p({
+		start: false,
+		privateKey: libp2pKeyOf(privateKey),
+		nodeInfo: { userAgent: "swarm" },
+		addresses: { listen: [listenMultiaddr] },
+		transports: [tcp()],
+		connectionEncrypters: [noise()],
+		streamMuxers: [
+			yamux({
+				maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+				maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
+				streamOptions: {
+					initialStreamWindowSize: STREAM_WINDOW_BYTES,
+					maxStreamWindowSize: STREAM_WINDOW_BYTES,
+					maxReadBufferLength: STREAM_READ_BUFFER_BYTES,
+				},
+			}),
+		],
+		connectionManager: {
+			maxConnections: CONNECTIONS_MAX,
+			inboundConnectionThreshold: INBOUND_PER_SECOND_AND_ADDRESS,
+			maxIncomingPendingConnections: HANDSHAKES_MAX,
+			inboundUpgradeTimeout: HANDSHAKE_MS_MAX,
+			addressDialTimeout: ADDRESS_DIAL_MS_MAX,
+			reconnectRetries: 0,
+		},
+		// It cuts links that are merely busy; peer-channel.ts and liveness.ts watch instead.
+		connectionMonitor: { enabled: false },
+		connectionGater: { denyDialMultiaddr: () => false },
+	});
+}
+
+/** Code `conflict` when the port is taken, `failed` otherwise. */
+export async function startLibp2pNode(libp2p: Libp2p, listen: string): Promise<void> {
+	try {
+		await libp2p.start();
+	} catch (cause) {
+		const text = errorsIn(cause).join("; ");
+		if (text.includes("EADDRINUSE")) {
+			const message = `Cannot listen on ${listen}: the port is taken, stop what uses it or choose another with --listen`;
+			throw new SwarmError("conflict", message, { cause });
+		}
+		throw new SwarmError("failed", `Cannot listen on ${listen}: ${text}`, { cause });
+	}
+}
+
+export function peerOf(connection: Connection): NodeId {
+	return connection.remotePeer.toString() as NodeId;
+}
+
+/** The remote IP address, for limits and logs. */
+export function hostOf(connection: Connection): string {
+	return connection.remoteAddr.getComponents()[0]?.value ?? "unknown";
+}
+
+/** All messages of an error, of those that it collects and of their causes. */
+export function errorsIn(thrown: unknown): readonly string[] {
+	if (thrown instanceof AggregateError) return thrown.errors.flatMap(errorsIn);
+	if (!(thrown instanceof Error)) return [String(thrown)];
+	const nested = "errors" in thrown && thrown.errors instanceof Map ? [...thrown.errors.values()].flat() : [];
+	return [thrown.message, ...nested.flatMap(errorsIn)];
+}

@@ -1,0 +1,136 @@
+// Keeps members connected: dials whoever is missing, with back-off and jitter, for as long as it is wanted.
+// Must never: dial one node twice at once, dial without a limit of time, log the same failure again and again.
+
+import type { Chance, Clock } from "../clock.js";
+import { asSwarmError, SwarmError } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { NodeId } from "../model.js";
+import type { Member } from "./join.js";
+import { backOffMs } from "./pace.js";
+
+export const DIAL_MS_MAX = 8_000;
+/** Both ends know each other: the lower id dials, the higher only when nothing came. */
+const YIELD_MS = 1_000;
+
+export interface RedialOptions {
+	readonly self: NodeId;
+	readonly clock: Clock;
+	readonly chance: Chance;
+	readonly logger: Logger;
+	isConnected(node: NodeId): boolean;
+	/** Resolves when the member is connected and proved. */
+	dial(member: Member, signal: AbortSignal): Promise<void>;
+}
+
+interface Wanted {
+	member: Member;
+	failures: number;
+	lastFailure: string | null;
+	cancelTimer: (() => void) | null;
+	attempt: Promise<void> | null;
+}
+
+export class Redialer {
+	readonly #options: RedialOptions;
+	readonly #wanted = new Map<NodeId, Wanted>();
+	readonly #stopped = new AbortController();
+
+	constructor(options: RedialOptions) {
+		this.#options = options;
+	}
+
+	/** Replaces the set; a changed address is tried at once. */
+	want(members: readonly Member[]): void {
+		const others = members.filter((member) => member.node !== this.#options.self);
+		const keep = new Set(others.map((member) => member.node));
+		for (const [node, wanted] of this.#wanted) {
+			if (keep.has(node)) continue;
+			wanted.cancelTimer?.();
+			this.#wanted.delete(node);
+		}
+		for (const member of others) {
+			const wanted = this.#wanted.get(member.node);
+			if (wanted !== undefined && sameAddresses(wanted.member, member)) continue;
+			wanted?.cancelTimer?.();
+			const fresh = { failures: 0, lastFailure: null, cancelTimer: null, attempt: wanted?.attempt ?? null };
+			this.#wanted.set(member.node, Object.assign(wanted ?? {}, { member, ...fresh }));
+			this.#schedule(member.node);
+		}
+	}
+
+	/** Call when a peer's last link ended. */
+	lost(node: NodeId): void {
+		this.#schedule(node);
+	}
+
+	/** Call when a peer has a link. */
+	found(node: NodeId): void {
+		const wanted = this.#wanted.get(node);
+		if (wanted === undefined) return;
+		wanted.cancelTimer?.();
+		wanted.cancelTimer = null;
+		wanted.failures = 0;
+		wanted.lastFailure = null;
+	}
+
+	/** One attempt now, shared with one that is under way. Code `unreachable` when it fails or nobody wants the node. */
+	async now(node: NodeId): Promise<void> {
+		const wanted = this.#wanted.get(node);
+		if (wanted === undefined) throw new SwarmError("unreachable", `Cannot reach ${node}: no address is known`);
+		wanted.cancelTimer?.();
+		wanted.cancelTimer = null;
+		await this.#attempt(wanted);
+	}
+
+	stop(): void {
+		this.#stopped.abort(new SwarmError("aborted", "Cannot dial: the mesh stops"));
+		for (const wanted of this.#wanted.values()) wanted.cancelTimer?.();
+		this.#wanted.clear();
+	}
+
+	#schedule(node: NodeId): void {
+		const wanted = this.#wanted.get(node);
+		if (wanted === undefined || wanted.cancelTimer !== null || wanted.attempt !== null) return;
+		if (this.#options.isConnected(node)) return;
+		const { self, chance, clock } = this.#options;
+		const yieldMs = self < node ? 0 : YIELD_MS;
+		const first = wanted.failures === 0 ? yieldMs - backOffMs(0, 0) : 0;
+		const delayMs = Math.max(0, first + backOffMs(wanted.failures, chance.fraction()));
+		wanted.cancelTimer = clock.after(delayMs, () => {
+			wanted.cancelTimer = null;
+			this.#attempt(wanted).catch(() => {});
+		});
+	}
+
+	#attempt(wanted: Wanted): Promise<void> {
+		const { node } = wanted.member;
+		if (this.#stopped.signal.aborted || this.#options.isConnected(node)) return Promise.resolve();
+		wanted.attempt ??= this.#dial(wanted).finally(() => {
+			wanted.attempt = null;
+			this.#schedule(node);
+		});
+		return wanted.attempt;
+	}
+
+	async #dial(wanted: Wanted): Promise<void> {
+		const { logger, dial } = this.#options;
+		const { node, addresses } = wanted.member;
+		try {
+			await dial(wanted.member, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(DIAL_MS_MAX)]));
+		} catch (thrown) {
+			const error = asSwarmError(thrown, `reach ${node}`);
+			wanted.failures++;
+			if (error.message !== wanted.lastFailure && !this.#stopped.signal.aborted) {
+				logger.info("a member does not answer", { peer: node, addresses, reason: error.message });
+				wanted.lastFailure = error.message;
+			}
+			throw error;
+		}
+	}
+}
+
+function sameAddresses(one: Member, other: Member): boolean {
+	return (
+		one.addresses.length === other.addresses.length && one.addresses.every((each) => other.addresses.includes(each))
+	);
+}
