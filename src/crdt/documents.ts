@@ -74,16 +74,13 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 	};
 
 	const install = (document: HeldDocument): ReadonlySet<RecordKey> => {
-		const changed = new Set<RecordKey>(document.records.keys());
 		const held = of(document.writer).filter((other) => other.generation !== document.generation);
 		const kept = [...held, document].filter((one) => !isContained(one, [...held, document]));
 		kept.sort((a, b) => b.generation - a.generation);
-		for (const dropped of held.filter((one) => !kept.slice(0, FORKS_MAX).includes(one))) {
-			for (const key of dropped.records.keys()) changed.add(key);
-		}
 		byWriter.set(document.writer, kept.slice(0, FORKS_MAX));
 		sorted = null;
-		return changed;
+		// Facts come from the latest document only, so which one is latest changes what the others' keys mean, too.
+		return new Set([...held, document].flatMap((one) => [...one.records.keys()]));
 	};
 
 	const accept = (chain: readonly Uint8Array[], trust: "verify" | "own-disk"): Acceptance => {

@@ -40,7 +40,10 @@ export function viewOf(documents: readonly DocumentRecords[]): ClusterView {
 	return nextView(EMPTY_VIEW, documents, keys);
 }
 
-/** The view of `documents`, given the view before the records under `changed` changed: equal to `viewOf(documents)`. */
+/**
+ * The view of `documents`, given the view before the records under `changed` changed: equal to `viewOf(documents)`. When
+ * a document came or went, `changed` must hold all keys of all documents of its writer.
+ */
 export function nextView(
 	previous: ClusterView,
 	documents: readonly DocumentRecords[],

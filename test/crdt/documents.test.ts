@@ -1,0 +1,140 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { DocumentSet } from "../../src/crdt/documents.js";
+import { decodeEnvelope, ENVELOPE_BYTES_MAX, encodeEnvelope, FIRST_HASH } from "../../src/crdt/envelope.js";
+import { viewOf } from "../../src/crdt/view.js";
+import type { NodeId } from "../../src/model.js";
+import { signerFor } from "../cluster/sim/sim-signature.js";
+import { aClaim, aNode, aSpecRecord } from "./records.js";
+import { aDocumentSet, certificateOf, chainOf } from "./writing.js";
+
+const [N1, N2] = ["N1", "N2"] as [NodeId, NodeId];
+
+function textOf(documents: DocumentSet): string {
+	const { specs, claims } = viewOf(documents.all());
+	return JSON.stringify([documents.digest(), [...specs], [...claims]]);
+}
+
+const chain = chainOf(N1, [[aSpecRecord(N1, "web")], [aClaim(N1, "web.0")], [aClaim(N1, "web.0", { epoch: 2 })]]);
+const otherChain = chainOf(N2, [[aSpecRecord(N2, "db")], [aClaim(N2, "db.0")]]);
+
+test("whatever order, loss and repetition envelopes arrive in, one exchange afterwards makes two holders equal", () => {
+	const envelopes = [...chain, ...otherChain];
+	const arrivals = fc.array(fc.nat({ max: envelopes.length - 1 }), { maxLength: 30 });
+	const complete = aDocumentSet();
+	for (const envelope of envelopes) complete.accept([envelope], "verify");
+	fc.assert(
+		fc.property(arrivals, (order) => {
+			const holder = aDocumentSet();
+			for (const index of order) holder.accept([envelopes[index] as Uint8Array], "verify");
+			for (const missing of complete.missingFor(holder.digest())) holder.accept(missing, "verify");
+			expect(textOf(holder)).toBe(textOf(complete));
+		}),
+	);
+});
+
+test("a changed byte anywhere is refused and leaves no trace", () => {
+	const documents = aDocumentSet();
+	documents.accept(chain.slice(0, 2), "verify");
+	const before = textOf(documents);
+	const next = chain[2] as Uint8Array;
+	for (let at = 0; at < next.length; at++) {
+		const forged = next.slice();
+		forged[at] = (forged[at] ?? 0) ^ 0x21;
+		expect(["refused", "gap"]).toContain(documents.accept([forged], "verify").kind);
+	}
+	expect(textOf(documents)).toBe(before);
+	expect(documents.accept([next], "verify").kind).toBe("accepted");
+});
+
+test("a cut off envelope, random bytes and nothing at all are refused", () => {
+	const documents = aDocumentSet();
+	const whole = chain[0] as Uint8Array;
+	for (let length = 0; length < whole.length; length++) {
+		expect(documents.accept([whole.slice(0, length)], "verify").kind).toBe("refused");
+	}
+	fc.assert(
+		fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+			expect(documents.accept([bytes], "verify").kind).toBe("refused");
+		}),
+	);
+	expect(documents.all()).toEqual([]);
+});
+
+test("an envelope over the limit is refused as too large", () => {
+	const documents = aDocumentSet();
+	const acceptance = documents.accept([new Uint8Array(ENVELOPE_BYTES_MAX + 1)], "verify");
+	expect(acceptance).toMatchObject({ kind: "refused", error: { code: "too-large" } });
+});
+
+test("a peer cannot write another's document, nor enter without a certificate of its own", () => {
+	const documents = aDocumentSet();
+	const opening = decodeEnvelope(chain[0] as Uint8Array);
+	const forged = encodeEnvelope({ ...opening, writer: N1 }, signerFor(N2));
+	expect(documents.accept([forged], "verify").kind).toBe("refused");
+	const stranger = { ...opening, writer: "X9" as NodeId, certificate: certificateOf(N1) };
+	const uninvited = encodeEnvelope(stranger, signerFor("X9" as NodeId));
+	expect(documents.accept([uninvited], "verify")).toMatchObject({ kind: "refused", error: { code: "refused" } });
+	expect(documents.all()).toEqual([]);
+});
+
+test("a signed payload that Yjs cannot take is refused, and the document is as before", () => {
+	const documents = aDocumentSet();
+	documents.accept(chain, "verify");
+	const before = textOf(documents);
+	const held = documents.of(N1)[0];
+	if (held === undefined) throw new Error("nothing is held");
+	fc.assert(
+		fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), (payload) => {
+			const next = { kind: "update", writer: N1, generation: held.generation, sequence: held.sequence + 1 } as const;
+			const bytes = encodeEnvelope({ ...next, previous: held.hash, payload }, signerFor(N1));
+			const isTaken = documents.accept([bytes], "verify").kind === "accepted";
+			// Some random bytes are an empty update; those change no record.
+			if (!isTaken) expect(textOf(documents)).toBe(before);
+			else expect(viewOf(documents.all()).claims.size).toBe(1);
+		}),
+		{ numRuns: 300 },
+	);
+	for (const records of documents.all()) expect(records.yjs.store.pendingStructs).toBeNull();
+});
+
+test("an update of another chain under a right number is refused", () => {
+	const documents = aDocumentSet();
+	documents.accept(chain.slice(0, 2), "verify");
+	const next = decodeEnvelope(chain[2] as Uint8Array);
+	const crossed = encodeEnvelope({ ...next, previous: FIRST_HASH }, signerFor(N1));
+	expect(documents.accept([crossed], "verify")).toMatchObject({ kind: "refused", error: { code: "corrupt" } });
+});
+
+test("a hostile record in a signed document is left out of the view, the rest stays", () => {
+	const documents = aDocumentSet();
+	const hostile = [
+		{ ...aClaim(N1, "web.0"), epoch: Number.NaN },
+		{ ...aClaim(N1, "web.1"), writer: N2 },
+		{ ...aSpecRecord(N1, "web"), revision: "9" },
+		{ ...aNode(N1), hardware: JSON.parse('{"__proto__": {"cpus": 3}}') },
+	];
+	documents.accept(chainOf(N1, [[...hostile, aClaim(N1, "db.0")] as never]), "verify");
+	const view = viewOf(documents.all());
+	expect([...view.claims.keys()]).toEqual(["db.0"]);
+	expect(view.specs.size + view.nodes.size).toBe(0);
+	expect(documents.of(N1)[0]?.refused.size).toBe(4);
+});
+
+test("fields of a newer version survive", () => {
+	const documents = aDocumentSet();
+	documents.accept(chainOf(N1, [[{ ...aClaim(N1, "web.0"), lease: { untilMs: 5 } } as never]]), "verify");
+	expect(viewOf(documents.all()).claims.get("web.0" as never)).toMatchObject({ lease: { untilMs: 5 } });
+});
+
+test("a generation that does not say it contains an earlier one stands beside it until one does", () => {
+	const documents = aDocumentSet();
+	const late = chainOf(N1, [[aClaim(N1, "db.0")]], 2000);
+	documents.accept(chain, "verify");
+	documents.accept(late, "verify");
+	expect(documents.of(N1).length).toBe(2);
+	expect([...viewOf(documents.all()).claims.keys()]).toEqual(["db.0", "web.0"]);
+	const other = aDocumentSet();
+	for (const envelopes of documents.missingFor([])) other.accept(envelopes, "verify");
+	expect(textOf(other)).toBe(textOf(documents));
+});

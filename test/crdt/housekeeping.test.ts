@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { CLAIM_KEEP_MS, housekeeping, TOMBSTONE_MS_MIN } from "../../src/crdt/housekeeping.js";
+import { keyOf } from "../../src/crdt/state.js";
+import { type DocumentRecords, viewOf } from "../../src/crdt/view.js";
+import type { NodeId, StateRecord } from "../../src/model.js";
+import { aClaim, aContainer, aSpecRecord } from "./records.js";
+
+const [N1, N2] = ["N1", "N2"] as [NodeId, NodeId];
+
+function documentOf(writer: NodeId, ...records: StateRecord[]): DocumentRecords {
+	return { writer, generation: 1, records: new Map(records.map((record) => [keyOf(record), record])) };
+}
+
+function dropped(nowMs: number, ...documents: DocumentRecords[]): readonly string[] {
+	return housekeeping({ self: N1, view: viewOf(documents), documents, nowMs });
+}
+
+const tombstone = aSpecRecord(N1, "web", { revision: 2, removed: true, time: { ms: 0, logical: 0 } });
+
+test("a spec is dropped by its writer when a newer revision stands elsewhere, and kept while it is the newest", () => {
+	const mine = documentOf(N1, aSpecRecord(N1, "web"));
+	expect(dropped(0, mine, documentOf(N2, aSpecRecord(N2, "web", { revision: 2 })))).toEqual(["spec/web"]);
+	expect(dropped(0, mine, documentOf(N2, aSpecRecord(N2, "web", { time: { ms: 1, logical: 0 } })))).toEqual([]);
+	expect(dropped(1e12, mine)).toEqual([]);
+});
+
+test("a claim is dropped when a better one stands elsewhere, never when this node's is the best", () => {
+	const mine = documentOf(N1, aClaim(N1, "web.0"), aSpecRecord(N1, "web"));
+	expect(dropped(0, mine, documentOf(N2, aClaim(N2, "web.0", { epoch: 2 })))).toEqual(["claim/web.0"]);
+	const handedOver = documentOf(N1, aClaim(N1, "web.0", { epoch: 3, owner: N2, reason: "handover" }));
+	expect(dropped(1e12, handedOver, documentOf(N2, aClaim(N2, "web.0", { epoch: 2 })))).toEqual([]);
+});
+
+test("a claim without a known spec is kept: the spec may not have arrived yet", () => {
+	expect(dropped(1e12, documentOf(N1, aClaim(N1, "web.0")))).toEqual([]);
+});
+
+test("claims of a removed workload go when its containers are gone and the time has passed", () => {
+	const mine = documentOf(N1, tombstone, aClaim(N1, "web.0"));
+	expect(dropped(CLAIM_KEEP_MS - 1, mine)).toEqual([]);
+	expect(dropped(CLAIM_KEEP_MS, mine)).toEqual(["claim/web.0"]);
+	expect(dropped(CLAIM_KEEP_MS, mine, documentOf(N2, aContainer(N2, "web.0")))).toEqual([]);
+});
+
+test("a tombstone stays while any document holds an older record, a claim or a container of it", () => {
+	const mine = documentOf(N1, tombstone);
+	expect(dropped(TOMBSTONE_MS_MIN - 1, mine)).toEqual([]);
+	expect(dropped(TOMBSTONE_MS_MIN, mine)).toEqual(["spec/web"]);
+	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aSpecRecord(N2, "web")))).toEqual([]);
+	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aClaim(N2, "web.0")))).toEqual([]);
+	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aContainer(N2, "web.0")))).toEqual([]);
+});

@@ -1,0 +1,35 @@
+// Makes documents as a writer would, for tests that feed envelopes by hand.
+
+import { adoptOwnUpdate } from "../../src/crdt/document.js";
+import { createDocumentSet, type DocumentSet } from "../../src/crdt/documents.js";
+import { openGeneration, writeUpdate } from "../../src/crdt/own-document.js";
+import { keyOf } from "../../src/crdt/state.js";
+import type { NodeId, StateRecord } from "../../src/model.js";
+import { createSimChance } from "../cluster/sim/sim-chance.js";
+import { signerFor, simVerifier } from "../cluster/sim/sim-signature.js";
+
+export function certificateOf(node: NodeId): Uint8Array {
+	return new TextEncoder().encode(`member ${node}`);
+}
+
+export function aDocumentSet(): DocumentSet {
+	return createDocumentSet({
+		verify: simVerifier,
+		admit: (writer, certificate) => Buffer.compare(certificateOf(writer), certificate) === 0,
+	});
+}
+
+/** The envelopes of a document that starts empty and writes one batch after another. */
+export function chainOf(writer: NodeId, batches: readonly (readonly StateRecord[])[], nowMs = 1000): Uint8Array[] {
+	const opening = { self: writer, sign: signerFor(writer), certificate: certificateOf(writer) };
+	const { document } = openGeneration(
+		{ ...opening, chance: createSimChance(`${writer}${nowMs}`), nowMs },
+		[],
+		new Map(),
+	);
+	for (const batch of batches) {
+		const changes = new Map(batch.map((record) => [keyOf(record), record] as const));
+		adoptOwnUpdate(document, changes.keys(), writeUpdate(document, changes, opening.sign));
+	}
+	return [...document.chain];
+}
