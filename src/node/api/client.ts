@@ -1,7 +1,7 @@
 // The client of the daemon's local API: what every command calls. Knows routes and framing, decides nothing, imports
 // nothing heavy (it is on the path of every command).
 
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type ErrorData, SwarmError } from "../../errors.js";
@@ -22,6 +22,10 @@ import type {
 	TokenRequest,
 } from "./contract.js";
 import { decodeExecFrames } from "./frames.js";
+
+/** Not a static import: those read every export of node:http, and one of them loads all of fetch (45 ms a command). */
+const { request: httpRequest } = process.getBuiltinModule("node:http");
+const { connect } = process.getBuiltinModule("node:net");
 
 export const SOCKET_NAME = "swarm.sock";
 export const DEFAULT_STATE_DIRECTORY = "/var/lib/stratoswarm/node";
@@ -161,7 +165,8 @@ function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 	const body = call.body === undefined ? null : JSON.stringify(call.body);
 	return new Promise((resolve, reject) => {
 		const outgoing = httpRequest({
-			socketPath: join(stateDirectory, SOCKET_NAME),
+			// Without an agent: each call has its own connection, and nothing stays open behind a command.
+			createConnection: () => connect(join(stateDirectory, SOCKET_NAME)),
 			method: call.method,
 			path: query.length === 0 ? call.path : `${call.path}?${query.join("&")}`,
 			headers: body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) },

@@ -1,0 +1,19 @@
+// Arguments that several commands take. None of them is ever read from standard input.
+
+import * as Args from "@oclif/core/args";
+
+export function workloadArgument() {
+	return Args.string({
+		description: "Name of the workload, as `swarm ps` prints it.",
+		required: true,
+		ignoreStdin: true,
+	});
+}
+
+export function containerArgument() {
+	return Args.string({
+		description: "Container such as web.0, or the name of a workload with one replica.",
+		required: true,
+		ignoreStdin: true,
+	});
+}

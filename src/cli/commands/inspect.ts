@@ -1,0 +1,58 @@
+import type { ContainerDetail } from "../../node/api/contract.js";
+import { containerArgument } from "../arguments.js";
+import { NodeCommand } from "../base-command.js";
+import { phaseInWords } from "../container-table.js";
+import { bytesInWords, fields, pairsInWords, timeInWords } from "../print.js";
+
+export default class Inspect extends NodeCommand {
+	static override summary = "Show all that is known of a container.";
+	static override description = "With --json also its spec, its claim and what every node that has it says.";
+	static override examples = ["<%= config.bin %> inspect web", "<%= config.bin %> inspect web.0 --json"];
+	static override args = { container: containerArgument() };
+
+	async run(): Promise<void> {
+		const { args, flags } = await this.parse(Inspect);
+		const detail = await this.client(flags).inspect(args.container);
+		this.answer(detail, () => fields(linesOf(detail)));
+	}
+}
+
+function linesOf(detail: ContainerDetail): readonly (readonly [string, string | null])[] {
+	const { spec } = detail.spec;
+	const { state, stats } = detail;
+	return [
+		["container", detail.container],
+		["node", detail.node],
+		["phase", phaseInWords(detail)],
+		["desired", detail.desired],
+		["epoch", detail.epoch === null ? null : String(detail.epoch)],
+		["revision", String(detail.spec.revision)],
+		["image", detail.image],
+		["digest", state?.imageDigest ?? null],
+		[
+			"command",
+			spec.command?.map((part) => (/^[\w./:=@%+-]+$/.test(part) ? part : JSON.stringify(part))).join(" ") ?? null,
+		],
+		["env", pairsInWords(spec.env)],
+		["labels", pairsInWords(spec.labels)],
+		["cpus", spec.resources.cpus === null ? "no limit" : String(spec.resources.cpus)],
+		["memory", memoryInWords(detail)],
+		["pids", `${stats === null ? "?" : stats.pids} of ${spec.resources.pids ?? "no limit"}`],
+		["cpu time", stats === null ? null : `${(stats.cpuUsageUs / 1_000_000).toFixed(2)} s`],
+		["address", detail.address],
+		["ports", detail.ports.join(" ") || null],
+		["pid", state?.pid === null || state === null ? null : String(state.pid)],
+		["created", timeInWords(state?.createdAtMs ?? null)],
+		["started", timeInWords(detail.startedAtMs)],
+		["finished", timeInWords(state?.finishedAtMs ?? null)],
+		["exit code", detail.exitCode === null ? null : String(detail.exitCode)],
+		["move", state?.move ?? null],
+		["error", detail.error],
+	];
+}
+
+function memoryInWords(detail: ContainerDetail): string {
+	const limit = detail.spec.spec.resources.memoryBytes;
+	const used = detail.stats === null ? "?" : bytesInWords(detail.stats.memoryBytes);
+	return `${used} of ${limit === null ? "no limit" : bytesInWords(limit)}`;
+}

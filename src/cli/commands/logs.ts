@@ -1,0 +1,39 @@
+import * as Flags from "@oclif/core/flags";
+import type { LogLine } from "../../model.js";
+import { containerArgument } from "../arguments.js";
+import { NodeCommand } from "../base-command.js";
+import { timeInWords } from "../print.js";
+
+export default class Logs extends NodeCommand {
+	static override summary = "Print what a container wrote, wherever it runs.";
+	static override description =
+		"Standard output and standard error of the container, in the order written. --json prints one line of JSON each.";
+	static override examples = ["<%= config.bin %> logs web -f --tail 20", "<%= config.bin %> logs web.0 --stderr"];
+	static override args = { container: containerArgument() };
+	static override flags = {
+		follow: Flags.boolean({ char: "f", summary: "Go on with what comes, until the container ends." }),
+		tail: Flags.integer({ summary: "Only the last lines (default: all).", helpValue: "LINES", min: 0 }),
+		stdout: Flags.boolean({ summary: "Only what it wrote to standard output.", exclusive: ["stderr"] }),
+		stderr: Flags.boolean({ summary: "Only what it wrote to standard error." }),
+		timestamps: Flags.boolean({ char: "t", summary: "The time before each line, in UTC." }),
+	};
+
+	async run(): Promise<void> {
+		const { args, flags } = await this.parse(Logs);
+		const options = {
+			tail: flags.tail ?? null,
+			follow: flags.follow,
+			stream: flags.stderr ? ("stderr" as const) : flags.stdout ? ("stdout" as const) : null,
+		};
+		let continued = false;
+		for await (const line of this.client(flags).logs(args.container, options, this.signal)) {
+			const stamp = flags.timestamps && !continued ? `${timeInWords(line.timeMs)} ` : "";
+			this.answerLine(line, () => `${stamp}${textOf(line)}`);
+			continued = line.partial;
+		}
+	}
+}
+
+function textOf(line: LogLine): string {
+	return line.partial ? line.text : `${line.text}\n`;
+}

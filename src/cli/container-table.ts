@@ -1,0 +1,35 @@
+// Containers as `swarm ps` shows them: used by every command whose answer is containers.
+
+import type { ContainerRow } from "../node/api/contract.js";
+import { agoInWords, oneLine, table } from "./print.js";
+
+const columns = ["CONTAINER", "NODE", "PHASE", "EPOCH", "IMAGE", "ADDRESS", "PORTS", "STARTED"];
+
+/** With a last column of errors when there are any. */
+export function containerTable(rows: readonly ContainerRow[], nowMs: number): string {
+	const withErrors = rows.some((row) => row.error !== null);
+	return table(
+		withErrors ? [...columns, "ERROR"] : columns,
+		rows.map((row) => [
+			row.container,
+			row.node,
+			phaseInWords(row),
+			row.epoch === null ? null : String(row.epoch),
+			row.image,
+			row.address,
+			row.ports.join(" "),
+			startedInWords(row, nowMs),
+			...(withErrors ? [row.error === null ? null : oneLine(row.error)] : []),
+		]),
+	);
+}
+
+function startedInWords(row: ContainerRow, nowMs: number): string | null {
+	const ago = agoInWords(row.startedAtMs, nowMs);
+	return ago === null ? null : `${ago} ago`;
+}
+
+/** `running`, `stopped (0)`: the exit code where there is one. */
+export function phaseInWords(row: ContainerRow): string {
+	return row.exitCode === null ? row.phase : `${row.phase} (${row.exitCode})`;
+}
