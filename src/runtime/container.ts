@@ -55,6 +55,8 @@ export class Container {
 	readonly #around: ContainerSurroundings;
 	#state: ContainerState;
 	#monitor: Monitor | null = null;
+	#monitorGone: Promise<void> = Promise.resolve();
+	#onMonitorGone: () => void = () => {};
 	readonly #waiting = new Set<(state: ContainerState) => void>();
 
 	constructor(request: CreateRequest, directory: ContainerDirectory, phase: Phase, around: ContainerSurroundings) {
@@ -70,7 +72,7 @@ export class Container {
 		return this.#state;
 	}
 
-	/** null before there is one, after the end, and after `release`. */
+	/** null before there is one and after it has gone. */
 	get monitor(): Monitor | null {
 		return this.#monitor;
 	}
@@ -102,10 +104,7 @@ export class Container {
 			if (effect === "freeze") native.cgroupFreeze(this.cgroup.unified, true, FREEZE_MS_MAX);
 			else if (effect === "thaw") native.cgroupFreeze(this.cgroup.unified, false, FREEZE_MS_MAX);
 			else if (effect === "kill" && this.#state.pid !== null) native.signal(this.#state.pid, SIGKILL);
-			else if (effect === "reap") {
-				this.letGo();
-				cgroups.kill(this.id);
-			} else if (effect === "settle") this.letGo();
+			else if (effect === "reap") cgroups.kill(this.id);
 		}
 	}
 
@@ -119,39 +118,64 @@ export class Container {
 	 * `unreachable` when there is none.
 	 */
 	async attachMonitor(): Promise<void> {
+		this.letGo();
 		this.#monitor = await Monitor.connect(this.id, this.directory, (event) => this.#follow(event));
+		const { promise, resolve } = Promise.withResolvers<void>();
+		this.#monitorGone = promise;
+		this.#onMonitorGone = resolve;
+	}
+
+	/**
+	 * Resolves when no monitor is attached: it goes by itself after the container's end, its record being on the disk; or
+	 * after `withinMs`.
+	 */
+	monitorGone(withinMs: number): Promise<void> {
+		if (this.#monitor === null) return Promise.resolve();
+		return new Promise((resolve) => {
+			const cancel = this.#around.clock.after(withinMs, resolve);
+			void this.#monitorGone.then(() => {
+				cancel();
+				resolve();
+			});
+		});
 	}
 
 	/** Closes the connection to the monitor without touching the container. */
 	letGo(): void {
 		this.#monitor?.close();
 		this.#monitor = null;
+		this.#onMonitorGone();
 	}
 
 	/**
-	 * Resolves with the first state, now or later, for which `holds` is true. Rejects with the signal's reason, and with `failed`
-	 * when the container ends first.
+	 * Resolves with the first state, now or later, for which `holds` is true. Rejects with the signal's reason, with `failed`
+	 * when the container ends first, and with `timeout` after `withinMs`; `action` is for these messages: "create".
 	 */
-	until(what: string, holds: (state: ContainerState) => boolean, signal: AbortSignal): Promise<ContainerState> {
+	until(
+		action: string,
+		holds: (state: ContainerState) => boolean,
+		withinMs: number,
+		signal: AbortSignal,
+	): Promise<ContainerState> {
+		if (holds(this.#state)) return Promise.resolve(this.#state);
 		return new Promise((resolve, reject) => {
-			const finish = () => {
+			const settle = (act: () => void) => {
 				this.#waiting.delete(look);
 				signal.removeEventListener("abort", onAbort);
+				cancel();
+				act();
 			};
-			const onAbort = () => {
-				finish();
-				reject(signal.reason);
-			};
+			const onAbort = () => settle(() => reject(signal.reason));
 			const look = (state: ContainerState) => {
-				if (!holds(state) && !hasEnded(state.phase)) return;
-				finish();
-				if (holds(state)) resolve(state);
-				else reject(endedFirst(state, what));
+				if (holds(state)) settle(() => resolve(state));
+				else if (hasEnded(state.phase)) settle(() => reject(endedFirst(state, action)));
 			};
-			if (signal.aborted) return reject(signal.reason);
+			const onTimeout = () => settle(() => reject(tookTooLong(this.id, action, withinMs)));
+			const cancel = this.#around.clock.after(withinMs, onTimeout);
 			signal.addEventListener("abort", onAbort, { once: true });
 			this.#waiting.add(look);
 			look(this.#state);
+			if (signal.aborted) onAbort();
 		});
 	}
 
@@ -173,6 +197,7 @@ export class Container {
 		if (nextStep(this.#state.phase, "lost") === null) return;
 		const changes = { pid: null, finishedAtMs: this.#around.clock.nowMs(), error: reason };
 		this.perform(this.step("lost", changes));
+		this.save(false);
 	}
 
 	#follow(event: MonitorEvent): void {
@@ -189,7 +214,8 @@ export class Container {
 					return;
 				case "gone":
 					this.#monitor = null;
-					this.#lookForExit();
+					this.#onMonitorGone();
+					this.lookForExit();
 					return;
 			}
 		} catch (thrown) {
@@ -207,8 +233,8 @@ export class Container {
 		else this.step("running", changes);
 	}
 
-	// A monitor writes the exit record before it says so, and may be cut off between the two.
-	#lookForExit(): void {
+	/** Without a monitor the exit record says how it ended, and without that nobody knows. */
+	lookForExit(): void {
 		const exit = readExit(this.directory);
 		if (exit !== null) this.recordExit(exit);
 		else this.recordLoss("its monitor ended without an exit record");
@@ -253,9 +279,15 @@ function firstState(request: CreateRequest, phase: Phase, nowMs: number): Contai
 	};
 }
 
-function endedFirst(state: ContainerState, what: string): SwarmError {
+function tookTooLong(container: ContainerId, action: string, withinMs: number): SwarmError {
+	return new SwarmError("timeout", `Cannot ${action} ${container}: not done after ${withinMs} ms`, {
+		details: { container },
+	});
+}
+
+function endedFirst(state: ContainerState, action: string): SwarmError {
 	const why = state.error ?? `it ended with exit code ${state.exitCode}`;
-	return new SwarmError("failed", `Cannot wait for ${state.container} to be ${what}: ${why}`, {
+	return new SwarmError("failed", `Cannot ${action} ${state.container}: ${why}`, {
 		details: { container: state.container, exitCode: state.exitCode },
 	});
 }

@@ -33,7 +33,6 @@ export type LifeEffect =
 	| "terminate" // stop signal, grace, SIGKILL
 	| "kill" // SIGKILL at once: no instruction of the workload has run
 	| "rebuild" // processes, cgroups and network anew over the same files
-	| "settle" // the end is known: let the monitor go
 	| "reap"; // no monitor watches any more: end what is left in the cgroup
 
 export interface LifeStep {
@@ -43,11 +42,12 @@ export interface LifeStep {
 
 type Row = Partial<Record<LifeEvent, LifeStep>>;
 
-const ends: Row = { exited: to("stopped", "settle"), lost: to("failed", "reap") };
-const failsToBegin: Row = { exited: to("failed", "settle"), lost: to("failed", "reap") };
+const ends: Row = { exited: to("stopped"), lost: to("failed", "reap") };
+const failsToBegin: Row = { exited: to("failed"), lost: to("failed", "reap") };
 
 const table: Readonly<Record<Phase, Row>> = {
-	created: { ...failsToBegin, start: to("starting", "start"), stop: to("stopping", "kill") },
+	// `running` without a start: a daemon that was killed in between had asked for it.
+	created: { ...failsToBegin, start: to("starting", "start"), stop: to("stopping", "kill"), running: to("running") },
 	starting: { ...failsToBegin, running: to("running"), "start-failed": to("failed", "reap") },
 	running: {
 		...ends,

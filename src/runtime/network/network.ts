@@ -105,7 +105,9 @@ export class ContainerNetwork {
 
 	/** Takes everything away; the link goes in the background (settled() waits for it). Idempotent. */
 	async detach(container: ContainerId): Promise<void> {
-		const attachment = this.#attached.get(container) ?? this.#plan(container, GATEWAY, []);
+		const known = this.#attached.get(container);
+		const attachment = known ?? this.#plan(container, GATEWAY, []);
+		if (known === undefined && !existsSync(attachment.netnsPath)) return;
 		if (attachment.ports.length > 0) {
 			await this.ready();
 			await this.#unpublish(container);

@@ -1,0 +1,130 @@
+// Puts a container together on this machine and takes it apart again: directory, cgroups, network, launch file, monitor. Each
+// step can be undone by names alone, so that a new daemon can clean up after one that was killed in between. Knows nothing of
+// phases and epochs.
+
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SwarmError } from "../errors.js";
+import type { ContainerId } from "../model.js";
+import { encodeLaunch } from "../native/launch.js";
+import type { Native } from "../native/native.js";
+import type { NativePaths } from "../native/paths.js";
+import type { Cgroups } from "./cgroup/cgroups.js";
+import type { Container } from "./container.js";
+import type { ContainerDirectory } from "./container-directory.js";
+import { launchConfigOf, resolvConfOf } from "./launch-config.js";
+import { hasEnded } from "./life-cycle.js";
+import type { ContainerNetwork } from "./network/network.js";
+import { removeTree } from "./remove-tree.js";
+import type { RestoreRequest } from "./runtime.js";
+
+export interface AssemblyParts {
+	readonly native: Native;
+	readonly paths: NativePaths;
+	readonly cgroups: Cgroups;
+	readonly network: ContainerNetwork;
+}
+
+/** Monitor and init have this long to build the container: mounts on a loaded machine, not the workload. */
+export const BUILD_MS_MAX = 60_000;
+/** From the end of the container's processes to the end of its monitor: draining the pipes, one fsync. */
+const MONITOR_MS_MAX = 15_000;
+
+/** The empty directory. `conflict` when there is one already. */
+export function makeDirectory(container: ContainerId, directory: ContainerDirectory): void {
+	try {
+		mkdirSync(directory.path, { mode: 0o700 });
+	} catch (thrown) {
+		if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+		throw new SwarmError("conflict", `Cannot create ${container}: ${directory.path} exists, wanted none`);
+	}
+}
+
+/** An empty upper layer and no output yet. */
+export function makeFiles({ upper, work, merged, lower, log }: ContainerDirectory): void {
+	for (const path of [upper, work, merged, lower, log]) mkdirSync(path);
+}
+
+/** The upper layer and the logs of a moved container, by rename: all are on the file system of the state directory. */
+export function moveFilesIn(directory: ContainerDirectory, request: RestoreRequest): void {
+	for (const path of [directory.work, directory.merged, directory.lower, directory.log]) mkdirSync(path);
+	renameSync(request.upperDirectory, directory.upper);
+	for (const stream of ["stdout", "stderr"]) {
+		const source = join(request.logDirectory, stream);
+		if (existsSync(source)) renameSync(source, join(directory.log, stream));
+	}
+}
+
+/** Cgroups with limits, network, launch file; then only processes are missing. */
+export async function makeSurroundings(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
+	const { spec, address } = container.request;
+	parts.cgroups.create(container.id, spec.resources);
+	if (spec.network === "bridge" && address === null)
+		throw new SwarmError("usage", `Cannot create ${container.id}: it has no address, wanted one for network bridge`);
+	if (spec.network === "bridge" && address !== null && !parts.network.isWhole(container.id)) {
+		// What an earlier life left and a reboot took half of.
+		await parts.network.detach(container.id);
+		await parts.network.attach(container.id, address, spec.ports);
+	}
+	signal.throwIfAborted();
+	writeLaunch(container, parts);
+}
+
+function writeLaunch(container: Container, { network }: AssemblyParts): void {
+	const config = launchConfigOf(container.request, container.state.epoch, {
+		directory: container.directory,
+		cgroup: container.cgroup,
+		netnsPath: network.attachmentOf(container.id)?.netnsPath ?? null,
+		resolvConf: resolvConf(),
+	});
+	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
+}
+
+/** Starts the monitor and waits until all but the first instruction is done. `failed` with the reason when it cannot be. */
+export async function startMonitor(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
+	const { path, stderr, monitorSocket } = container.directory;
+	parts.native.spawnDetached([parts.paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
+	await container.attachMonitor();
+	await container.until("create", (state) => state.pid !== null, BUILD_MS_MAX, signal);
+}
+
+/** Ends what runs and leaves the files: the state that `makeSurroundings` wants. */
+export async function stripProcesses(container: Container, { cgroups }: AssemblyParts): Promise<void> {
+	await endProcesses(container, cgroups);
+	await cgroups.remove(container.id);
+	rmSync(container.directory.exit, { force: true });
+	rmSync(container.directory.monitorSocket, { force: true });
+}
+
+/** SIGKILL to all of it, then the monitor writes its last and goes. A monitor that hangs is left behind. */
+export async function endProcesses(container: Container, cgroups: Cgroups): Promise<void> {
+	if (container.monitor === null && hasEnded(container.state.phase)) return;
+	cgroups.kill(container.id);
+	await container.monitorGone(MONITOR_MS_MAX);
+	container.letGo();
+}
+
+/** Removes every trace by name. Needs no record; absent parts are fine. */
+export async function dismantle(
+	container: ContainerId,
+	directory: ContainerDirectory,
+	{ cgroups, network }: AssemblyParts,
+): Promise<void> {
+	cgroups.kill(container);
+	await cgroups.remove(container);
+	await network.detach(container);
+	await removeTree(directory.path);
+}
+
+function resolvConf(): string {
+	const upstream = readIfThere("/run/systemd/resolve/resolv.conf");
+	return resolvConfOf(readIfThere("/etc/resolv.conf") ?? "", upstream);
+}
+
+function readIfThere(path: string): string | null {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return null;
+	}
+}

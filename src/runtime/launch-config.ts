@@ -1,0 +1,76 @@
+// From a request to what monitor and init are told. Pure.
+
+import { SwarmError } from "../errors.js";
+import type { LaunchConfig, LaunchFile } from "../native/launch.js";
+import type { ContainerCgroup } from "./cgroup/cgroups.js";
+import type { ContainerDirectory } from "./container-directory.js";
+import type { CreateRequest } from "./runtime.js";
+
+export interface LaunchPlace {
+	readonly directory: ContainerDirectory;
+	readonly cgroup: ContainerCgroup;
+	/** null: a namespace of its own with loopback only. */
+	readonly netnsPath: string | null;
+	/** Text of /etc/resolv.conf inside. */
+	readonly resolvConf: string;
+}
+
+/** sethostname(2) */
+const HOSTNAME_BYTES_MAX = 64;
+
+/** Throws `usage` when neither spec nor image says what to run. */
+export function launchConfigOf(request: CreateRequest, epoch: number, place: LaunchPlace): LaunchConfig {
+	const { spec, image } = request;
+	const hostname = request.container.slice(0, HOSTNAME_BYTES_MAX);
+	return {
+		container: request.container,
+		epoch,
+		hostname,
+		args: argumentsOf(request),
+		env: { ...image.config.env, ...spec.env },
+		workdir: spec.workdir ?? (image.config.workdir || "/"),
+		user: spec.user ?? image.config.user,
+		lowerDirectories: image.lowerDirectories.length > 0 ? image.lowerDirectories : [place.directory.lower],
+		hostPaths: image.hostPaths,
+		binds: [],
+		files: filesOf(hostname, request.address, place.resolvConf),
+		cgroup2: place.cgroup.unified,
+		cgroup1: place.cgroup.legacy,
+		netns: place.netnsPath,
+		rlimits: [],
+	};
+}
+
+function argumentsOf({ container, spec, image }: CreateRequest): readonly string[] {
+	const args = spec.command ?? [...image.config.entrypoint, ...image.config.command];
+	if (args.length > 0) return args;
+	throw new SwarmError("usage", `Cannot create ${container}: image ${image.name} names no program, wanted a command`, {
+		details: { container, image: image.name },
+	});
+}
+
+function filesOf(hostname: string, address: string | null, resolvConf: string): readonly LaunchFile[] {
+	const own = address === null ? "" : `${address} ${hostname}\n`;
+	return [
+		{ path: "/etc/hosts", content: `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${own}` },
+		{ path: "/etc/hostname", content: `${hostname}\n` },
+		{ path: "/etc/resolv.conf", content: resolvConf },
+	];
+}
+
+/**
+ * The host's resolv.conf(5) without name servers on loopback: in a container that is the container itself. `upstream` is what
+ * systemd-resolved keeps beside its stub (/run/systemd/resolve/resolv.conf), null without it.
+ */
+export function resolvConfOf(host: string, upstream: string | null): string {
+	const usable = withoutLoopback(host);
+	if (/^nameserver/m.test(usable) || upstream === null) return usable;
+	return withoutLoopback(upstream);
+}
+
+function withoutLoopback(text: string): string {
+	return text
+		.split("\n")
+		.filter((line) => !/^nameserver\s+(127\.|::1)/.test(line))
+		.join("\n");
+}

@@ -1,0 +1,347 @@
+// The real adapter of the Runtime port: our C programs, cgroups, namespaces and nftables. Each public call is one life stage;
+// what a stage does on the machine is in assembly.ts, what it may do in life-cycle.ts. Must never block on a workload.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../clock.js";
+import { asSwarmError, SwarmError } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { ContainerId, LogLine } from "../model.js";
+import type { Native } from "../native/native.js";
+import type { NativePaths } from "../native/paths.js";
+import { findContainers } from "./adoption.js";
+import {
+	type AssemblyParts,
+	makeFiles,
+	makeSurroundings,
+	moveFilesIn,
+	startMonitor,
+	stripProcesses,
+} from "./assembly.js";
+import { openCgroups } from "./cgroup/cgroups.js";
+import { detectCgroups } from "./cgroup/layout.js";
+import type { Container, ContainerSurroundings } from "./container.js";
+import { execIn } from "./exec.js";
+import { hasEnded } from "./life-cycle.js";
+import { readLogs } from "./logs/log-reader.js";
+import { ContainerNetwork } from "./network/network.js";
+import { nft } from "./network/nft.js";
+import { readBootId } from "./record.js";
+import { Roster } from "./roster.js";
+import type {
+	Checkpoints,
+	ContainerState,
+	ContainerStats,
+	CreateRequest,
+	ExecRequest,
+	ExecSession,
+	LogOptions,
+	RestoreRequest,
+	Runtime,
+} from "./runtime.js";
+import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
+
+export interface RuntimeOptions {
+	/** Holds `containers/` and `fences`; on a file system that overlayfs takes as upper layer. */
+	readonly stateDirectory: string;
+	/** Short name of the daemon, `[a-z0-9]{1,16}`: cgroups, namespaces and links of several on one machine differ by it. */
+	readonly scope: string;
+	readonly native: Native;
+	readonly paths: NativePaths;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	/** Null: no checkpoints. */
+	readonly checkpoints: CheckpointsFactory | null;
+	/** Where network namespaces are kept; /run/stratoswarm unless told. */
+	readonly runDirectory?: string;
+}
+
+/** The kernel ends killed processes at once, unless one sleeps uninterruptibly. */
+const KILL_MS_MAX = 30_000;
+/** The monitor answers when the workload was executed: a binary from a slow disk. */
+const START_MS_MAX = 60_000;
+
+/** Finds and adopts what is there. The caller makes sure that no other daemon uses the directory or the scope. */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+	if (!/^[a-z0-9]{1,16}$/.test(options.scope))
+		throw new SwarmError("usage", `Cannot open the runtime: scope is ${options.scope}, wanted 1 to 16 of a-z and 0-9`);
+	const runtime = new NativeRuntime(options);
+	await runtime.adopt();
+	return runtime;
+}
+
+class NativeRuntime implements Runtime {
+	readonly #options: RuntimeOptions;
+	readonly #parts: AssemblyParts;
+	readonly #around: ContainerSurroundings;
+	readonly #roster: Roster;
+	readonly #listeners = new Set<(state: ContainerState) => void>();
+	/** Aborted when a container is removed or the runtime closes: its readers end. */
+	readonly #readers = new Map<ContainerId, AbortController>();
+	readonly #part: CheckpointsPart | null;
+
+	constructor(options: RuntimeOptions) {
+		const { stateDirectory, scope, native, paths, clock, logger, runDirectory = "/run/stratoswarm" } = options;
+		this.#options = options;
+		mkdirSync(join(stateDirectory, "containers"), { recursive: true, mode: 0o700 });
+		const signal = (pid: number, number: number) => native.signal(pid, number);
+		const cgroups = openCgroups({ layout: detectCgroups(), scope, clock, logger, signal });
+		const network = new ContainerNetwork({ scope, native, nft, clock, logger, runDirectory });
+		const announce = (state: ContainerState) => this.#announce(state);
+		this.#parts = { native, paths, cgroups, network };
+		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
+		const onRemoved = (id: ContainerId) => this.#endReaders(id);
+		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
+		this.#part = options.checkpoints?.(this.#seams()) ?? null;
+	}
+
+	get checkpoints(): Checkpoints | null {
+		return this.#part?.checkpoints ?? null;
+	}
+
+	/** Once, before anybody else has the runtime. */
+	async adopt(): Promise<void> {
+		const { cgroups, network } = this.#parts;
+		const traces = [...cgroups.list(), ...network.list()];
+		const { containers, halfMade } = await findContainers(this.#roster.containersPath, traces, this.#around);
+		for (const container of containers) {
+			this.#roster.add(container);
+			const { address, spec } = container.request;
+			if (address !== null) network.adopt(container.id, address, spec.ports);
+		}
+		for (const id of halfMade) await this.#roster.dismantle(id);
+		for (const container of containers) await this.#adoptMove(container);
+		if (containers.length + halfMade.length > 0)
+			this.#options.logger.info("containers found", { adopted: containers.length, halfMadeRemoved: halfMade.length });
+		if (containers.some(({ request }) => request.address !== null)) await this.#repairNetwork();
+	}
+
+	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
+		return this.#roster.makeNew("create", request, async (container) => {
+			makeFiles(container.directory);
+			await makeSurroundings(container, this.#parts, signal);
+			// Last before there are processes: an earlier crash leaves a directory without a record.
+			container.save(false);
+			await startMonitor(container, this.#parts, signal);
+		});
+	}
+
+	start(id: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState> {
+		return this.#roster.alone("start", id, epoch, async (container) => {
+			signal.throwIfAborted();
+			container.step("start");
+			const refusal = await container.monitor?.request("start", String(epoch)).then(
+				() => null,
+				(thrown: SwarmError) => thrown,
+			);
+			const left = (state: ContainerState) => state.phase !== "starting";
+			const state = await container.until("start", left, START_MS_MAX, signal);
+			if (state.phase === "failed") throw startFailure(state, refusal ?? null);
+			container.save(false);
+			return container.state;
+		});
+	}
+
+	stop(id: ContainerId, epoch: number, graceMs: number, signal: AbortSignal): Promise<ContainerState> {
+		return this.#roster.alone("stop", id, epoch, async (container) => {
+			const effects = container.step("stop");
+			if (effects.includes("kill")) container.perform(effects);
+			else if (effects.includes("terminate")) await this.#terminate(container, graceMs, signal);
+			if (!hasEnded(container.state.phase)) await container.until("stop", ended, KILL_MS_MAX, signal);
+			return container.state;
+		});
+	}
+
+	pause(id: ContainerId, epoch: number): Promise<ContainerState> {
+		return this.#roster.alone("pause", id, epoch, async (container) => {
+			const effects = container.step("pause");
+			try {
+				container.perform(effects);
+			} catch (thrown) {
+				container.perform(container.step("pause-failed"));
+				throw thrown;
+			}
+			container.step("frozen");
+			container.save(false);
+			return container.state;
+		});
+	}
+
+	resume(id: ContainerId, epoch: number): Promise<ContainerState> {
+		return this.#roster.alone("resume", id, epoch, async (container) => {
+			const effects = container.step("resume");
+			try {
+				container.perform(effects);
+			} catch (thrown) {
+				container.step("resume-failed");
+				throw thrown;
+			}
+			container.step("thawed");
+			container.save(false);
+			return container.state;
+		});
+	}
+
+	reset(id: ContainerId, epoch: number, revision: number, signal: AbortSignal): Promise<ContainerState> {
+		return this.#roster.aloneAnew("reset", id, epoch, async (container) => {
+			container.step("reset", { ...freshLife, epoch, revision });
+			try {
+				await stripProcesses(container, this.#parts);
+				await makeSurroundings(container, this.#parts, signal);
+				container.save(true);
+				await startMonitor(container, this.#parts, signal);
+			} catch (thrown) {
+				const error = asSwarmError(thrown, `reset ${id}`);
+				container.recordLoss(error.message);
+				throw error;
+			}
+			return container.state;
+		});
+	}
+
+	remove(id: ContainerId, epoch: number): Promise<void> {
+		return this.#roster.remove(id, epoch);
+	}
+
+	async exec(id: ContainerId, request: ExecRequest): Promise<ExecSession> {
+		return execIn(this.#roster.find("exec in", id), request, this.#options.paths.init);
+	}
+
+	logs(id: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
+		const container = this.#roster.find("read logs of", id);
+		const removed = this.#readersOf(id).signal;
+		return readLogs(
+			{
+				directory: container.directory.log,
+				ended: () => hasEnded(container.state.phase) || removed.aborted,
+				onChange: (wake) => {
+					const unsubscribe = this.subscribe(wake);
+					removed.addEventListener("abort", wake, { once: true });
+					return () => {
+						unsubscribe();
+						removed.removeEventListener("abort", wake);
+					};
+				},
+			},
+			options,
+			signal,
+		);
+	}
+
+	async stats(id: ContainerId): Promise<ContainerStats> {
+		const { request } = this.#roster.find("measure", id);
+		return { ...this.#parts.cgroups.stats(id), memoryBytesLimit: request.spec.resources.memoryBytes };
+	}
+
+	get(id: ContainerId): ContainerState | null {
+		return this.#roster.get(id)?.state ?? null;
+	}
+
+	list(): readonly ContainerState[] {
+		return this.#roster.all().map(({ state }) => state);
+	}
+
+	subscribe(listener: (state: ContainerState) => void): () => void {
+		// Its own function, so that one listener can subscribe twice.
+		const own = (state: ContainerState) => listener(state);
+		this.#listeners.add(own);
+		return () => void this.#listeners.delete(own);
+	}
+
+	async close(): Promise<void> {
+		await this.#roster.idle();
+		for (const container of this.#roster.all()) container.letGo();
+		for (const id of [...this.#readers.keys()]) this.#endReaders(id);
+		await this.#parts.network.close();
+		this.#parts.cgroups.close();
+	}
+
+	#seams(): RuntimeSeams {
+		const { clock, logger } = this.#options;
+		return {
+			...this.#parts,
+			clock,
+			logger,
+			find: (id) => this.#roster.find("find", id),
+			exclusive: (action, id, epoch, work) => this.#roster.alone(action, id, epoch, work),
+			restoring: (request, signal, work) => this.#restoring(request, signal, work),
+		};
+	}
+
+	#restoring(request: RestoreRequest, signal: AbortSignal, work: (container: Container) => Promise<void>) {
+		return this.#roster.makeNew("restore", request.create, async (container) => {
+			container.adopt("restoring", { ...request.source, move: request.move });
+			moveFilesIn(container.directory, request);
+			await makeSurroundings(container, this.#parts, signal);
+			container.save(true);
+			await work(container);
+			this.#announce(container.state);
+		});
+	}
+
+	async #terminate(container: Container, graceMs: number, signal: AbortSignal): Promise<void> {
+		const number = container.request.image.config.stopSignal;
+		// A container that ends at this very moment needs no signal any more.
+		await container.monitor?.request("signal", String(number)).catch(() => {});
+		if (this.#parts.cgroups.isFrozen(container.id)) container.perform(["thaw"]);
+		try {
+			await container.until("stop", ended, graceMs, signal);
+		} catch (thrown) {
+			if (!(thrown instanceof SwarmError) || thrown.code !== "timeout") throw thrown;
+			this.#parts.cgroups.kill(container.id);
+		}
+	}
+
+	/** A move that was under way: its own part knows whether the copy is whole. */
+	async #adoptMove(container: Container): Promise<void> {
+		const { phase } = container.state;
+		if (phase !== "restoring" && phase !== "checkpointing") return;
+		const verdict = this.#part === null ? "keep" : await this.#part.adopt(container);
+		if (verdict === "remove") await this.#roster.destroy(container);
+	}
+
+	async #repairNetwork(): Promise<void> {
+		try {
+			await this.#parts.network.ready();
+		} catch (thrown) {
+			this.#options.logger.error("the container network cannot be repaired", { error: String(thrown) });
+		}
+	}
+
+	#readersOf(id: ContainerId): AbortController {
+		const known = this.#readers.get(id);
+		if (known !== undefined) return known;
+		const controller = new AbortController();
+		this.#readers.set(id, controller);
+		return controller;
+	}
+
+	#endReaders(id: ContainerId): void {
+		this.#readers.get(id)?.abort();
+		this.#readers.delete(id);
+	}
+
+	#announce(state: ContainerState): void {
+		for (const listener of [...this.#listeners]) {
+			try {
+				listener(state);
+			} catch (thrown) {
+				this.#options.logger.error("a listener of container states failed", { error: String(thrown) });
+			}
+		}
+	}
+}
+
+const freshLife = { exitCode: null, oomKilled: false, startedAtMs: null, finishedAtMs: null, error: null, pid: null };
+
+function ended(state: ContainerState): boolean {
+	return hasEnded(state.phase);
+}
+
+function startFailure(state: ContainerState, refusal: SwarmError | null): SwarmError {
+	const reason = state.error ?? refusal?.message ?? "the monitor did not say why";
+	const code = state.exitCode === 126 || state.exitCode === 127 ? "usage" : (refusal?.code ?? "failed");
+	return new SwarmError(code, `Cannot start ${state.container}: ${reason}`, {
+		details: { container: state.container, exitCode: state.exitCode },
+	});
+}

@@ -1,0 +1,143 @@
+// The containers of this daemon, and the rules that hold for every call on one: its epoch is checked, calls for one container
+// take turns, and one that could not be made leaves no trace.
+
+import { join } from "node:path";
+import { asSwarmError, SwarmError } from "../errors.js";
+import type { ContainerId } from "../model.js";
+import { type AssemblyParts, dismantle, endProcesses, makeDirectory } from "./assembly.js";
+import { Container, type ContainerSurroundings } from "./container.js";
+import { checkContainerId, containerDirectoryOf } from "./container-directory.js";
+import { type Fences, openFences, refuseFenced } from "./fences.js";
+import type { ContainerState, CreateRequest } from "./runtime.js";
+import { createTurns } from "./turns.js";
+
+export interface RosterOptions {
+	/** Holds `containers/` and `fences`. */
+	readonly stateDirectory: string;
+	readonly parts: AssemblyParts;
+	readonly around: ContainerSurroundings;
+	/** Called when a container is gone. */
+	readonly onRemoved: (container: ContainerId) => void;
+}
+
+export class Roster {
+	readonly containersPath: string;
+	readonly #options: RosterOptions;
+	readonly #fences: Fences;
+	readonly #turns = createTurns();
+	readonly #containers = new Map<ContainerId, Container>();
+
+	constructor(options: RosterOptions) {
+		this.#options = options;
+		this.containersPath = join(options.stateDirectory, "containers");
+		this.#fences = openFences(join(options.stateDirectory, "fences"));
+	}
+
+	all(): readonly Container[] {
+		return [...this.#containers.values()];
+	}
+
+	get(id: ContainerId): Container | null {
+		return this.#containers.get(id) ?? null;
+	}
+
+	/** `not-found`; `action` is for the message: "start". */
+	find(action: string, id: ContainerId): Container {
+		const container = this.#containers.get(id);
+		if (container !== undefined) return container;
+		throw new SwarmError("not-found", `Cannot ${action} ${id}: it is not on this node`, { details: { container: id } });
+	}
+
+	/** One that was found on the disk. */
+	add(container: Container): void {
+		this.#containers.set(container.id, container);
+	}
+
+	/** Runs `work` alone on a container, after its epoch was checked and, when it is higher than before, written down. */
+	alone<T>(action: string, id: ContainerId, epoch: number, work: (container: Container) => Promise<T>): Promise<T> {
+		return this.#turns.take(id, async () => {
+			const container = this.#fenced(action, id, epoch);
+			if (epoch > container.state.epoch) {
+				container.change({ epoch });
+				container.save(true);
+			}
+			return work(container);
+		});
+	}
+
+	/** Like `alone`, for what only a higher epoch may do: `conflict` for the same one. The epoch is left to `work`. */
+	aloneAnew<T>(action: string, id: ContainerId, epoch: number, work: (container: Container) => Promise<T>): Promise<T> {
+		return this.#turns.take(id, async () => {
+			const container = this.#fenced(action, id, epoch);
+			if (epoch > container.state.epoch) return work(container);
+			throw new SwarmError("conflict", `Cannot ${action} ${id}: epoch ${epoch} has run already, wanted a higher one`, {
+				details: { container: id, epoch },
+			});
+		});
+	}
+
+	/** A container that is not here yet; when `make` throws, every trace of it is removed. */
+	makeNew(
+		action: string,
+		request: CreateRequest,
+		make: (container: Container) => Promise<void>,
+	): Promise<ContainerState> {
+		const { container: id, epoch } = request;
+		return this.#turns.take(id, async () => {
+			refuseFenced(action, checkContainerId(id), epoch, this.#epochSeen(id));
+			const existing = this.#containers.get(id);
+			if (existing !== undefined)
+				throw new SwarmError("conflict", `Cannot ${action} ${id}: it is here and ${existing.state.phase}, wanted none`);
+			const directory = containerDirectoryOf(this.containersPath, id);
+			makeDirectory(id, directory);
+			const container = new Container(request, directory, "created", this.#options.around);
+			this.#containers.set(id, container);
+			try {
+				await make(container);
+			} catch (thrown) {
+				await this.destroy(container);
+				throw asSwarmError(thrown, `${action} ${id}`);
+			}
+			return container.state;
+		});
+	}
+
+	/** Removes it with every trace, and remembers its epoch. Nothing to do for one that is not here. */
+	remove(id: ContainerId, epoch: number): Promise<void> {
+		return this.#turns.take(id, async () => {
+			refuseFenced("remove", checkContainerId(id), epoch, this.#epochSeen(id));
+			const container = this.#containers.get(id);
+			if (container === undefined) return;
+			await this.destroy(container);
+			this.#fences.raise(id, epoch);
+		});
+	}
+
+	/** For one whose turn it is. */
+	async destroy(container: Container): Promise<void> {
+		await endProcesses(container, this.#options.parts.cgroups);
+		await this.dismantle(container.id);
+		this.#containers.delete(container.id);
+		this.#options.onRemoved(container.id);
+	}
+
+	/** Removes what was found of a container without a record. */
+	dismantle(id: ContainerId): Promise<void> {
+		return dismantle(id, containerDirectoryOf(this.containersPath, id), this.#options.parts);
+	}
+
+	/** Resolves when no call is under way or waits. */
+	idle(): Promise<void> {
+		return this.#turns.idle();
+	}
+
+	#fenced(action: string, id: ContainerId, epoch: number): Container {
+		const container = this.find(action, id);
+		refuseFenced(action, id, epoch, container.state.epoch);
+		return container;
+	}
+
+	#epochSeen(id: ContainerId): number {
+		return this.#containers.get(id)?.state.epoch ?? this.#fences.epochOf(id);
+	}
+}
