@@ -20,7 +20,9 @@ describe("launch configuration", () => {
 			"/entry",
 			"serve",
 		]);
-		expect(launchConfigOf(createRequest(web, { imageConfig: image, command: ["/own"] }), 1, place).args).toEqual(["/own"]);
+		expect(launchConfigOf(createRequest(web, { imageConfig: image, command: ["/own"] }), 1, place).args).toEqual([
+			"/own",
+		]);
 	});
 
 	it("refuses an image without a program when the spec names none", () => {
@@ -48,7 +50,9 @@ describe("launch configuration", () => {
 
 	it("tells the container its own name, address and name servers", () => {
 		const request = createRequest(web, { address: "10.99.0.7" });
-		const files = Object.fromEntries(launchConfigOf(request, 2, place).files.map(({ path, content }) => [path, content]));
+		const files = Object.fromEntries(
+			launchConfigOf(request, 2, place).files.map(({ path, content }) => [path, content]),
+		);
 		expect(files["/etc/hosts"]).toContain("10.99.0.7 web.0\n");
 		expect(files["/etc/hostname"]).toBe("web.0\n");
 		expect(files["/etc/resolv.conf"]).toBe("nameserver 9.9.9.9\n");
@@ -62,9 +66,21 @@ describe("launch configuration", () => {
 
 	it("builds the command line of an exec with the command behind the options", () => {
 		const request = { command: ["ls", "--user"], env: { A: "1" }, workdir: "/w", user: "u" };
-		expect(execArguments("/d", 7, request)).toEqual(
-			["exec", "/d", "--pid", "7", "--user", "u", "--workdir", "/w", "--env", "A=1", "--", "ls", "--user"],
-		);
+		expect(execArguments("/d", 7, request)).toEqual([
+			"exec",
+			"/d",
+			"--pid",
+			"7",
+			"--user",
+			"u",
+			"--workdir",
+			"/w",
+			"--env",
+			"A=1",
+			"--",
+			"ls",
+			"--user",
+		]);
 		expect(() => execArguments("/d", 7, { ...request, command: [] })).toThrow(/wanted a program/);
 	});
 });

@@ -6,7 +6,11 @@ describe("monitor protocol", () => {
 		expect(decodeMessage("state created 41")).toEqual({ kind: "created", pid: 41 });
 		expect(decodeMessage("state running 41")).toEqual({ kind: "running", pid: 41 });
 		expect(decodeMessage("ok start")).toEqual({ kind: "ok", command: "start" });
-		expect(decodeMessage("error start no such file")).toEqual({ kind: "error", command: "start", text: "no such file" });
+		expect(decodeMessage("error start no such file")).toEqual({
+			kind: "error",
+			command: "start",
+			text: "no such file",
+		});
 		expect(decodeMessage("state exited 0 0 0 1700000000000")).toMatchObject({ kind: "exited", exit: { exitCode: 0 } });
 	});
 
@@ -27,7 +31,15 @@ describe("monitor protocol", () => {
 	});
 
 	it("takes nothing else for a message", () => {
-		for (const line of ["", "state", "state running", "state running x", "state running -1", "state exited 1", "hello 1"])
+		for (const line of [
+			"",
+			"state",
+			"state running",
+			"state running x",
+			"state running -1",
+			"state exited 1",
+			"hello 1",
+		])
 			expect(decodeMessage(line), line).toBeNull();
 		expect(decodeExit("")).toBeNull();
 		expect(decodeExit("1 2")).toBeNull();

@@ -47,8 +47,9 @@ export async function* readLogs(source: LogSource, options: LogOptions, signal: 
 
 /** What is there now, merged by time; the lines of one file keep their order. */
 async function* linesOf(files: readonly LogFile[], signal: AbortSignal): AsyncIterable<LogLine> {
+	const unfinished = new Set(files);
 	for (;;) {
-		for (const file of files) await file.fill();
+		for (const file of unfinished) if (file.head === null && !(await file.fill())) unfinished.delete(file);
 		signal.throwIfAborted();
 		const next = earliest(files);
 		const line = next?.take() ?? null;

@@ -69,7 +69,10 @@ describe("logs", () => {
 	});
 
 	it("give the last lines of both streams together", async () => {
-		write("stdout", Array.from({ length: 5_000 }, (_, index) => `${index * 2} F out ${"x".repeat(40)} ${index}\n`).join(""));
+		write(
+			"stdout",
+			Array.from({ length: 5_000 }, (_, index) => `${index * 2} F out ${"x".repeat(40)} ${index}\n`).join(""),
+		);
 		write("stderr", Array.from({ length: 10 }, (_, index) => `${9_985 + index * 2} F err ${index}\n`).join(""));
 		const last = await texts(readLogs(source(), { ...all, tail: 4 }, never));
 		expect(last.map((text) => text.replace(/x+ /, ""))).toEqual(["out 4999", "err 7", "err 8", "err 9"]);
