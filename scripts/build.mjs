@@ -100,9 +100,10 @@ function entryPoints() {
 	return Object.fromEntries([...present, ...found].map((file) => [file.replace(/^src\//, "").slice(0, -3), file]));
 }
 
+/** src/native has the parts of the runtime, src/native/probe the program that doctor asks. */
 function buildNative() {
-	if (!existsSync(path.join(root, "src/native/Makefile"))) return true;
-	return spawnSync("make", ["-s", "-C", "src/native"], { cwd: root, stdio: "inherit" }).status === 0;
+	const parts = ["src/native", "src/native/probe"].filter((part) => existsSync(path.join(root, part, "Makefile")));
+	return parts.every((part) => spawnSync("make", ["-s", "-C", part], { cwd: root, stdio: "inherit" }).status === 0);
 }
 
 async function bundle(entries) {

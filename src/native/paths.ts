@@ -29,7 +29,8 @@ export function nativePaths(): NativePaths {
 	return paths;
 }
 
-function packageDirectory(): string {
+/** The directory of package.json, found upwards from the sources as well as from a bundle. */
+export function packageDirectory(): string {
 	let directory = dirname(fileURLToPath(import.meta.url));
 	while (!existsSync(join(directory, "package.json"))) {
 		const parent = dirname(directory);
