@@ -111,7 +111,7 @@ function judgeCgroupMode({ mode, unified }: CgroupFacts): DoctorFinding {
 function judgeController({ controllers }: CgroupFacts, controller: string): DoctorFinding {
 	const name = `cgroup.${controller}`;
 	// v1 calls the io controller blkio.
-	const home = controllers[controller] ?? (controller === "io" ? controllers["blkio"] : undefined);
+	const home = controllers[controller] ?? (controller === "io" ? controllers.blkio : undefined);
 	const wanted = `the ${controller} controller, in v2 or v1`;
 	if (home !== undefined)
 		return { name, status: "ok", found: home === "v2" ? "v2" : `v1 at ${home}`, wanted, fix: null };
