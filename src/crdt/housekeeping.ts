@@ -1,14 +1,16 @@
 // Which of its own records a writer no longer needs to hold: superseded specs and claims, and tombstones that did their
 // work. Pure. Must never: name a record that is still the only one to say what it says.
 
-import type { NodeId, SpecRecord } from "../model.js";
+import type { ClaimRecord, NodeId, SpecRecord } from "../model.js";
+import { compareTimes } from "./hybrid-time.js";
 import type { ClusterView, RecordKey } from "./state.js";
 import type { DocumentRecords } from "./view.js";
 
-/** A tombstone stays at least this long, for writers that were away when it was written. */
-export const TOMBSTONE_MS_MIN = 60 * 60 * 1000;
-/** After the removal of a workload its claims fence late starts for this long. */
-export const CLAIM_KEEP_MS = 10 * 60 * 1000;
+/** A tombstone stays at least this long, for writers that were away when it was written … */
+export const TOMBSTONE_MS_MIN = 24 * 60 * 60 * 1000;
+/** … unless its writer has so many later ones: programs that deploy and remove all day must not fill the document. */
+export const TOMBSTONES_KEPT = 256;
+export const TOMBSTONE_MS_FLOOR = 10 * 60 * 1000;
 
 export interface HousekeepingInput {
 	readonly self: NodeId;
@@ -20,38 +22,47 @@ export interface HousekeepingInput {
 
 /** Keys of `self`'s document to drop. */
 export function housekeeping(input: HousekeepingInput): readonly RecordKey[] {
-	const workloadsHeld = heldWorkloads(input.documents);
+	const expired = expiredWorkloads(input);
+	const held = heldWorkloads(input.documents);
 	const keys = new Set<RecordKey>();
 	for (const document of input.documents) {
 		if (document.writer !== input.self) continue;
 		for (const [key, record] of document.records) {
-			if (record.kind === "spec" && isSpecDone(input, key, record, workloadsHeld)) keys.add(key);
-			if (record.kind === "claim") {
-				const winner = input.view.claims.get(record.container);
-				const superseded = winner !== undefined && winner.writer !== input.self;
-				const removed = isRemovedFor(input, record.workload, CLAIM_KEEP_MS);
-				if (superseded || (removed && !input.view.containers.has(record.container))) keys.add(key);
-			}
+			const isDone =
+				record.kind === "spec"
+					? isSpecDone(input, key, record, expired.has(record.name) && !held.has(record.name))
+					: record.kind === "claim" && isClaimDone(input, record, expired.has(record.workload));
+			if (isDone) keys.add(key);
 		}
 	}
 	return [...keys];
 }
 
-function isSpecDone(
-	input: HousekeepingInput,
-	key: RecordKey,
-	record: SpecRecord,
-	workloadsHeld: ReadonlySet<string>,
-): boolean {
+function isSpecDone(input: HousekeepingInput, key: RecordKey, record: SpecRecord, isExpired: boolean): boolean {
 	const winner = input.view.specs.get(record.name);
 	if (winner !== undefined && winner.writer !== input.self) return true;
-	if (!isRemovedFor(input, record.name, TOMBSTONE_MS_MIN) || workloadsHeld.has(record.name)) return false;
-	return input.documents.every((document) => document.writer === input.self || !document.records.has(key));
+	return isExpired && input.documents.every((one) => one.writer === input.self || !one.records.has(key));
 }
 
-function isRemovedFor(input: HousekeepingInput, workload: string, durationMs: number): boolean {
-	const winner = input.view.specs.get(workload);
-	return winner?.removed === true && input.nowMs - winner.time.ms >= durationMs;
+/** The best claim of a removed workload stays with its tombstone: a new workload of that name must start above it. */
+function isClaimDone(input: HousekeepingInput, record: ClaimRecord, isExpired: boolean): boolean {
+	const winner = input.view.claims.get(record.container);
+	if (winner !== undefined && winner.writer !== input.self) return true;
+	return isExpired && !input.view.containers.has(record.container);
+}
+
+/** Workloads whose tombstone has stood long enough. */
+function expiredWorkloads(input: HousekeepingInput): ReadonlySet<string> {
+	const tombstones = [...input.view.specs.values()].filter((spec) => spec.removed);
+	const expired = new Set<string>();
+	for (const ofWriter of Map.groupBy(tombstones, (spec) => spec.writer).values()) {
+		ofWriter.sort((a, b) => compareTimes(b.time, a.time));
+		for (const [index, { name, time }] of ofWriter.entries()) {
+			const ageMs = input.nowMs - time.ms;
+			if (ageMs >= (index < TOMBSTONES_KEPT ? TOMBSTONE_MS_MIN : TOMBSTONE_MS_FLOOR)) expired.add(name);
+		}
+	}
+	return expired;
 }
 
 /** Workloads of which some document still holds a claim or a container. */

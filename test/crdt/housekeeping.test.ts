@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CLAIM_KEEP_MS, housekeeping, TOMBSTONE_MS_MIN } from "../../src/crdt/housekeeping.js";
+import { housekeeping, TOMBSTONE_MS_FLOOR, TOMBSTONE_MS_MIN, TOMBSTONES_KEPT } from "../../src/crdt/housekeeping.js";
 import { keyOf } from "../../src/crdt/state.js";
 import { type DocumentRecords, viewOf } from "../../src/crdt/view.js";
 import type { NodeId, StateRecord } from "../../src/model.js";
@@ -35,11 +35,19 @@ test("a claim without a known spec is kept: the spec may not have arrived yet", 
 	expect(dropped(1e12, documentOf(N1, aClaim(N1, "web.0")))).toEqual([]);
 });
 
-test("claims of a removed workload go when its containers are gone and the time has passed", () => {
+test("the claim of a removed workload stays as long as its tombstone, and while a container of it is known", () => {
 	const mine = documentOf(N1, tombstone, aClaim(N1, "web.0"));
-	expect(dropped(CLAIM_KEEP_MS - 1, mine)).toEqual([]);
-	expect(dropped(CLAIM_KEEP_MS, mine)).toEqual(["claim/web.0"]);
-	expect(dropped(CLAIM_KEEP_MS, mine, documentOf(N2, aContainer(N2, "web.0")))).toEqual([]);
+	expect(dropped(TOMBSTONE_MS_MIN - 1, mine)).toEqual([]);
+	expect(dropped(TOMBSTONE_MS_MIN, mine)).toEqual(["claim/web.0"]);
+	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aContainer(N2, "web.0")))).toEqual([]);
+});
+
+test("of very many tombstones the oldest go early", () => {
+	const many = Array.from({ length: TOMBSTONES_KEPT + 2 }, (_, index) =>
+		aSpecRecord(N1, `w${index}`, { removed: true, time: { ms: index, logical: 0 } }),
+	);
+	expect(dropped(TOMBSTONE_MS_FLOOR - 1, documentOf(N1, ...many))).toEqual([]);
+	expect(dropped(TOMBSTONE_MS_FLOOR + 1, documentOf(N1, ...many))).toEqual(["spec/w0", "spec/w1"]);
 });
 
 test("a tombstone stays while any document holds an older record, a claim or a container of it", () => {
