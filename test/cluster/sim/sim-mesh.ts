@@ -77,7 +77,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		const connection = connectionOf(a, b);
 		if (connection === null) return;
 		connections.delete(pairOf(a, b));
-		for (const stream of connection.streams) stream.breakOff(new SwarmError("unreachable", "the connection ended"));
+		for (const stream of [...connection.streams]) stream.breakOff("the connection ended");
 		tell(connection.a, "disconnected", connection.b.node);
 		tell(connection.b, "disconnected", connection.a.node);
 		dial(a, b);
@@ -101,7 +101,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 	/** Keeps trying while either end wants it. */
 	const dial = (a: NodeId, b: NodeId) => {
 		const pair = pairOf(a, b);
-		if (dials.has(pair) || a === b || !wants(a, b)) return;
+		if (dials.has(pair) || a === b || connections.has(pair) || !wants(a, b)) return;
 		dials.add(pair);
 		timeline.after(chance.between(REDIAL_MS_MIN, REDIAL_MS_MAX), () => {
 			dials.delete(pair);
@@ -110,7 +110,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 	};
 
 	/** Calls `deliver` at the far end, in order, unless the direction is cut or the connection ends before. */
-	const carry = (connection: Connection, to: Endpoint, deliver: () => void, lose: () => void = () => {}) => {
+	const carry = (connection: Connection, to: Endpoint, deliver: () => unknown, lose: () => void = () => {}) => {
 		const from = to === connection.a ? connection.b : connection.a;
 		const atMs = Math.max(
 			timeline.nowMs() + chance.between(quality.delayMsMin, quality.delayMsMax),
@@ -135,34 +135,41 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		});
 	};
 
-	const openStream = (from: Endpoint, to: NodeId, protocol: string): MeshStream => {
+	/** Resolves when the far end has answered that it speaks the protocol. */
+	const openStream = (from: Endpoint, to: NodeId, protocol: string): Promise<MeshStream> => {
+		if (to === from.node) throw new SwarmError("usage", "Cannot open a stream: a node does not dial itself");
 		const connection = connectionOf(from.node, to) ?? connect(from.node, to);
 		if (connection === null) throw new SwarmError("unreachable", `Cannot reach ${to}: there is no connection`);
 		const target = connection.a === from ? connection.b : connection.a;
-		// Bytes of a stream never get lost alone: nothing after them arrives, and the stream breaks.
-		let isBroken = false;
-		const lose = () => {
-			if (isBroken) return;
-			isBroken = true;
-			timeline.after(chance.between(NOTICE_MS_MIN, NOTICE_MS_MAX), () =>
-				near.breakOff(new Error("the stream timed out")),
-			);
-		};
-		const [near, far] = createStreamPair(from.node, to, (side, deliver) => {
-			carry(connection, side === from.node ? from : target, () => isBroken || deliver(), lose);
-		});
-		connection.streams.add(near);
-		carry(
-			connection,
-			target,
-			() => {
+		return new Promise((resolve, reject) => {
+			// Bytes of a stream never get lost alone: nothing after them arrives, and the stream breaks.
+			let isBroken = false;
+			const breakOff = (why: string) => {
+				for (const end of pair) end.breakOff(why);
+				connection.streams.delete(near);
+				reject(new SwarmError("unreachable", `Cannot reach ${to}: ${why}`));
+			};
+			const lose = () => {
+				if (isBroken) return;
+				isBroken = true;
+				timeline.after(chance.between(NOTICE_MS_MIN, NOTICE_MS_MAX), () => breakOff("the stream timed out"));
+			};
+			const carryBytes = (side: NodeId, deliver: () => void) =>
+				carry(connection, side === from.node ? from : target, () => isBroken || deliver(), lose);
+			const pair = createStreamPair(from.node, to, carryBytes);
+			const [near, far] = [{ stream: pair[0].stream, breakOff }, pair[1]];
+			connection.streams.add(near);
+			carryBytes(to, () => {
 				const handler = target.handlers.get(protocol);
-				if (handler === undefined) far.stream.abort(new Error(`nobody answers ${protocol}`));
-				else handler(far.stream).catch((thrown) => far.stream.abort(thrown));
-			},
-			lose,
-		);
-		return near.stream;
+				if (handler === undefined) {
+					const unsupported = new SwarmError("unsupported", `Cannot open a stream: ${to} does not speak ${protocol}`);
+					carryBytes(from.node, () => reject(unsupported));
+					return;
+				}
+				carryBytes(from.node, () => resolve(near.stream));
+				handler(far.stream).catch((thrown) => far.stream.abort(thrown));
+			});
+		});
 	};
 
 	const join = (node: NodeId, process: SimProcess): Mesh => {
@@ -185,7 +192,8 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		};
 		redial();
 		const checkFrame = (frame: Uint8Array) => {
-			if (frame.length > FRAME_BYTES_MAX) throw new SwarmError("too-large", `a frame of ${frame.length} bytes`);
+			if (frame.length > FRAME_BYTES_MAX)
+				throw new SwarmError("too-large", `Cannot send ${frame.length} bytes: at most ${FRAME_BYTES_MAX} are allowed`);
 		};
 		return {
 			self: node,
@@ -215,12 +223,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 			handle: (protocol, handler) => void self.handlers.set(protocol, handler),
 			open: (to, protocol, signal) =>
 				process.isAlive()
-					? process.answer(
-							(async () => {
-								signal.throwIfAborted();
-								return openStream(self, to, protocol);
-							})(),
-						)
+					? process.answer(untilAborted(async () => openStream(self, to, protocol), signal))
 					: new Promise(() => {}),
 			keepConnected(members) {
 				self.wanted = new Set(members.map((member) => member.node).filter((member) => member !== node));
@@ -259,6 +262,17 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 			for (const a of endpoints.keys()) for (const b of endpoints.keys()) dial(a, b);
 		},
 	};
+}
+
+function untilAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+	return new Promise((resolve, reject) => {
+		if (signal.aborted) return reject(signal.reason);
+		const onAbort = () => reject(signal.reason);
+		signal.addEventListener("abort", onAbort, { once: true });
+		work()
+			.then(resolve, reject)
+			.finally(() => signal.removeEventListener("abort", onAbort));
+	});
 }
 
 function pairOf(a: NodeId, b: NodeId): string {
