@@ -1,14 +1,4 @@
-import {
-	array,
-	assert,
-	boolean,
-	integer,
-	nat,
-	property,
-	record,
-	sample as sampleOf,
-	shuffledSubarray,
-} from "fast-check";
+import { array, assert, boolean, constant, integer, nat, property, record, shuffledSubarray, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
 	type Count,

@@ -1,0 +1,270 @@
+import net from "node:net";
+import { noise } from "@libp2p/noise";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p } from "libp2p";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Clock, systemClock } from "../../src/clock.js";
+import { AUTH_PROTOCOL } from "../../src/mesh/admission.js";
+import { CERTIFICATE_MS_LIFE } from "../../src/mesh/cluster-authority.js";
+import { FRAMES_PROTOCOL } from "../../src/mesh/frames.js";
+import { JOIN_PROTOCOL } from "../../src/mesh/join.js";
+import { formatToken, parseToken } from "../../src/mesh/join-token.js";
+import type { Libp2pMesh } from "../../src/mesh/libp2p-mesh.js";
+import { type LoopbackNetwork, loopbackNetwork } from "./libp2p-network.js";
+
+let network: LoopbackNetwork;
+beforeEach(async () => {
+	network = await loopbackNetwork();
+});
+afterEach(() => network.close());
+
+const deadline = () => AbortSignal.timeout(10_000);
+const said = (text: RegExp) => network.log.some((entry) => text.test(`${entry.message} ${entry.reason ?? ""}`));
+
+describe("joining with a token", () => {
+	test("makes members of three nodes that connect with each other and know the cluster", async () => {
+		const members = await network.members(3);
+		await network.until("a full mesh", () => members.every((mesh) => mesh.peers().length === 2));
+		expect(new Set(members.map((mesh) => mesh.cluster()?.clusterId)).size).toBe(1);
+		expect(members[0]?.certificateOf(members[1]?.self as Libp2pMesh["self"])?.name).toMatch(/^n\d$/);
+	});
+
+	test("lets a member that joined admit others with a token of its own", async () => {
+		const first = await network.first();
+		const second = await network.stranger();
+		await second.join(await first.issueToken(), [], deadline());
+		const third = await network.stranger();
+		const { members } = await third.join(await second.issueToken(), [], deadline());
+		expect(members.map((member) => member.node)).toEqual([second.self, first.self]);
+		await network.until("a full mesh", () => third.peers().length === 2);
+	});
+
+	test("is kept: after a restart the node is a member, and finds the one that admitted it", async () => {
+		const first = await network.first();
+		const second = await network.stranger();
+		await second.join(await first.issueToken(), [], deadline());
+		await network.stopMember(second);
+		const again = (await network.restartMember(second)) as Libp2pMesh;
+		expect(again.cluster()?.clusterId).toBe(first.cluster()?.clusterId);
+		await network.until("the connection", () => first.peers().includes(again.self));
+	});
+
+	test("is refused for a used, expired, wrong or foreign token, each with its reason", async () => {
+		const [first, foreign] = [await network.first(), await network.first()];
+		const [one, two] = [await network.stranger(), await network.stranger()];
+		const once = await first.issueToken();
+		await one.join(once, [], deadline());
+		await expect(two.join(once, [], deadline())).rejects.toThrow(/used up \(1 of 1\)/);
+		const token = parseToken(await first.issueToken());
+		const wrong = formatToken({ ...token, secret: new Uint8Array(16) });
+		await expect(two.join(wrong, [], deadline())).rejects.toThrow(/secret is wrong/);
+		const elsewhere = await foreign.issueToken();
+		const toFirst = formatToken({ ...parseToken(elsewhere), addresses: [] });
+		await expect(two.join(toFirst, [...first.addresses()], deadline())).rejects.toThrow(/only .* takes it/);
+		const lured = formatToken({ ...token, fingerprint: parseToken(elsewhere).fingerprint });
+		await expect(two.join(lured, [], deadline())).rejects.toThrow(/not of the cluster that the token is for/);
+		expect(two.cluster()).toBeNull();
+		expect(said(/refused a connection .*used up/)).toBe(true);
+	});
+
+	test("at a member that did not issue the token is refused with the way to the one that did", async () => {
+		const [first, second] = (await network.members(2)) as [Libp2pMesh, Libp2pMesh];
+		const token = formatToken({ ...parseToken(await first.issueToken()), addresses: [] });
+		const stranger = await network.stranger();
+		const refusal = stranger.join(token, [...second.addresses()], deadline());
+		await expect(refusal).rejects.toMatchObject({ code: "refused", message: expect.stringContaining(first.self) });
+		await expect(refusal).rejects.toThrow(first.addresses()[0]);
+		// With an address of the issuer as well it goes on there.
+		await stranger.join(token, [...second.addresses(), ...first.addresses()], deadline());
+	});
+
+	test("refuses an expired token at the issuer's clock", async () => {
+		let nowMs = Date.now();
+		const clock: Clock = { ...systemClock, nowMs: () => nowMs };
+		const first = await network.first({ clock });
+		const token = await first.issueToken({ lifeMs: 60_000 });
+		nowMs += 120_000;
+		const stranger = await network.stranger();
+		await expect(stranger.join(token, [], deadline())).rejects.toThrow(/expired at/);
+	});
+
+	test("can be objected to by the node above, and a member cannot join again", async () => {
+		const objection = ({ name }: { name: string }) => (name === "n1" ? `the name "${name}" is taken` : null);
+		const first = await network.first({ name: "n1", objection });
+		const token = await first.issueToken({ uses: 2 });
+		const twin = await network.stranger({ name: "n1" });
+		await expect(twin.join(token, [], deadline())).rejects.toThrow(/the name "n1" is taken/);
+		await expect(first.join(token, [], deadline())).rejects.toMatchObject({ code: "conflict" });
+	});
+
+	test("says that nobody answers at a dead address", async () => {
+		const first = await network.first();
+		const token = formatToken({ ...parseToken(await first.issueToken()), addresses: [] });
+		const stranger = await network.stranger();
+		await expect(stranger.join(token, ["127.0.0.1:1"], deadline())).rejects.toMatchObject({ code: "unreachable" });
+		await expect(stranger.join(token, [], deadline())).rejects.toMatchObject({ code: "usage" });
+	});
+});
+
+describe("a stranger", () => {
+	/** A libp2p node that speaks the transport but has no certificate. */
+	async function bareNode() {
+		return createLibp2p({
+			transports: [tcp()],
+			connectionEncrypters: [noise()],
+			streamMuxers: [yamux({ streamOptions: { initialStreamWindowSize: 4194304, maxStreamWindowSize: 4194304 } })],
+		});
+	}
+
+	test("gets no answer from any protocol and loses its connection", async () => {
+		const first = await network.first();
+		let answered = false;
+		first.handle("/swarm/secret/1", async () => {
+			answered = true;
+		});
+		first.onFrame("state", () => {
+			answered = true;
+		});
+		const bare = await bareNode();
+		try {
+			for (const protocol of ["/swarm/secret/1", FRAMES_PROTOCOL, "/ipfs/id/1.0.0", "/ipfs/ping/1.0.0"]) {
+				const connection = await bare.dial(first.addresses().map(multiaddr), { force: true });
+				const stream = await connection.newStream(protocol).catch(() => null);
+				try {
+					stream?.send(Buffer.from("\x01\x00\x00\x00\x02hi"));
+				} catch {
+					// cut before it could speak
+				}
+				await network.until("the end of the connection", () => connection.status !== "open" || stream === null);
+			}
+			expect(answered).toBe(false);
+			expect(first.peers()).toEqual([]);
+		} finally {
+			await bare.stop();
+		}
+	});
+
+	test("is cut when it proves nothing in time, and when it sends nonsense as proof", async () => {
+		const first = await network.first();
+		const bare = await bareNode();
+		try {
+			const silent = await bare.dial(first.addresses().map(multiaddr), { force: true });
+			for (const protocol of [AUTH_PROTOCOL, JOIN_PROTOCOL]) {
+				const connection = await bare.dial(first.addresses().map(multiaddr), { force: true });
+				const stream = await connection.newStream(protocol);
+				stream.send(Buffer.from([0, 0, 0, 4, 0xc1, 0xff, 0x00, 0x01]));
+				await network.until("the end of the connection", () => connection.status !== "open");
+			}
+			const huge = await bare.dial(first.addresses().map(multiaddr), { force: true });
+			(await huge.newStream(AUTH_PROTOCOL)).send(Buffer.from([0xff, 0xff, 0xff, 0xff, 1]));
+			await network.until("the end of the connection", () => huge.status !== "open");
+			await network.until("the end of the silent one", () => silent.status !== "open");
+			expect(said(/bytes, 8192 are allowed/)).toBe(true);
+		} finally {
+			await bare.stop();
+		}
+	}, 20_000);
+
+	test("that only sends garbage over TCP disturbs nobody", async () => {
+		const [first, second] = (await network.members(2)) as [Libp2pMesh, Libp2pMesh];
+		await network.until("the connection", () => first.peers().length === 1);
+		const port = Number(/\/tcp\/(\d+)/.exec(first.addresses()[0] ?? "")?.[1]);
+		const sockets = Array.from({ length: 20 }, (_, index) => {
+			const socket = net.connect(port, "127.0.0.1");
+			socket.on("error", () => {});
+			socket.write(index % 2 === 0 ? Buffer.alloc(100_000, index) : "GET / HTTP/1.1\r\n\r\n");
+			return socket;
+		});
+		const got: string[] = [];
+		second.onFrame("state", (_, frame) => void got.push(`${Buffer.from(frame)}`));
+		first.broadcast("state", Buffer.from("still here"));
+		await network.until("the frame", () => got.length === 1);
+		await network.until("the end of the garbage", () => sockets.every((socket) => socket.destroyed));
+		expect(first.peers()).toEqual([second.self]);
+	});
+
+	test("from another cluster is refused on both sides with the reason", async () => {
+		const [first, foreign] = [await network.first({ name: "ours" }), await network.first({ name: "theirs" })];
+		foreign.keepConnected([{ node: first.self, addresses: first.addresses() }]);
+		await network.until("the refusal", () => said(/a member does not answer .*refuses: .*another cluster/));
+		await network.until("the refusal", () => said(/refused a connection .*another cluster/));
+		expect([...first.peers(), ...foreign.peers()]).toEqual([]);
+	});
+
+	test("that should be a member but is in no cluster refuses, and the dialler learns it", async () => {
+		const [first, nobody] = [await network.first(), await network.stranger({ name: "nobody" })];
+		first.keepConnected([{ node: nobody.self, addresses: nobody.addresses() }]);
+		await network.until("the refusal", () => said(/does not answer .*this node is in no cluster/));
+		await expect(nobody.issueToken()).rejects.toMatchObject({ code: "conflict" });
+	});
+});
+
+describe("a member", () => {
+	test("whose certificate expires while connected is cut, and comes back with a renewed one", async () => {
+		let aheadMs = 0;
+		const clock: Clock = { ...systemClock, nowMs: () => Date.now() + aheadMs };
+		const first = await network.first({ clock });
+		const second = await network.stranger({ clock });
+		await second.join(await first.issueToken(), [], deadline());
+		await network.until("the connection", () => first.peers().length === 1);
+		const before = first.certificateOf(second.self);
+		aheadMs = CERTIFICATE_MS_LIFE + 1_000;
+		await network.until("a newer certificate", () => {
+			const now = first.certificateOf(second.self);
+			return now !== null && before !== null && now.issuedAtMs > before.issuedAtMs;
+		});
+		expect(said(/renewed the certificate/)).toBe(true);
+	});
+
+	test("whose clock is a month behind is refused with its expired certificate, and both sides say so", async () => {
+		let aheadMs = 0;
+		const first = await network.first({ clock: { ...systemClock, nowMs: () => Date.now() + aheadMs } });
+		const second = await network.stranger();
+		await second.join(await first.issueToken(), [], deadline());
+		await network.until("the connection", () => first.peers().length === 1);
+		aheadMs = CERTIFICATE_MS_LIFE + 1_000;
+		await network.until("the refusal", () => said(/refused a connection .*it expired at/));
+		await network.until("the refusal", () => said(/does not answer .*(it expired at|set the clocks)/));
+		expect(first.peers()).toEqual([]);
+	});
+
+	test("that sends an oversized frame loses its connection", async () => {
+		const [first, second] = (await network.members(2)) as [Libp2pMesh, Libp2pMesh];
+		await network.until("the connection", () => first.peers().length === 1 && second.peers().length === 1);
+		const events: string[] = [];
+		first.onPeer((event) => void events.push(event.kind));
+		const stream = await second.open(first.self, FRAMES_PROTOCOL, deadline());
+		await stream.write(Buffer.from([1, 0xff, 0xff, 0xff, 0xff]));
+		await network.until("the cut", () => events.includes("disconnected"));
+		expect(said(/cut a link .*frame of 4294967295 bytes/)).toBe(true);
+	});
+
+	test("that leaves the cluster is a stranger afterwards", async () => {
+		const [first, second] = (await network.members(2)) as [Libp2pMesh, Libp2pMesh];
+		await network.until("the connection", () => first.peers().length === 1);
+		await second.leaveCluster();
+		expect(second.cluster()).toBeNull();
+		await network.until("the end", () => first.peers().length === 0);
+		await network.until("the refusal", () => said(/this node is in no cluster/));
+	});
+
+	test("has to choose another port when its own is taken", async () => {
+		const first = await network.first();
+		const listen = `127.0.0.1:${/\/tcp\/(\d+)/.exec(first.addresses()[0] ?? "")?.[1]}`;
+		await expect(network.stranger({ listen })).rejects.toMatchObject({
+			code: "conflict",
+			message: expect.stringContaining("--listen"),
+		});
+	});
+});
+
+test("sixteen nodes on one address all join at once and connect with each other", async () => {
+	const members = await network.members(16);
+	await network.until("a full mesh", () => members.every((mesh) => mesh.peers().length === 15));
+	const got = new Map<string, number>();
+	for (const mesh of members) mesh.onFrame("state", () => void got.set(mesh.self, (got.get(mesh.self) ?? 0) + 1));
+	for (const mesh of members) mesh.broadcast("state", Buffer.from(mesh.self));
+	await network.until("all frames", () => [...got.values()].reduce((sum, each) => sum + each, 0) === 16 * 15);
+}, 30_000);
