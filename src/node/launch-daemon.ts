@@ -20,12 +20,21 @@ export type ReadyLine = { readonly ready: StartReport } | { readonly error: Erro
 
 export const LOG_NAME = "daemon.log";
 
-/** `program`: the daemon's bundle. Code of the daemon's own error when it could not start. */
-export async function launchDaemon(config: DaemonConfig, program: string, signal: AbortSignal): Promise<StartReport> {
+/**
+ * `program`: the daemon's bundle. `within`: a command that becomes the daemon's program, such as nsenter(1). Code of the
+ * daemon's own error when it could not start.
+ */
+export async function launchDaemon(
+	config: DaemonConfig,
+	program: string,
+	signal: AbortSignal,
+	within: readonly string[] = [],
+): Promise<StartReport> {
 	await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
 	const log = await open(join(config.stateDirectory, LOG_NAME), "a", 0o600);
 	try {
-		const child = spawn(process.execPath, ["--enable-source-maps", program], {
+		const [command = process.execPath, ...args] = [...within, process.execPath, "--enable-source-maps", program];
+		const child = spawn(command, args, {
 			detached: true,
 			cwd: "/",
 			stdio: ["pipe", log.fd, log.fd, "pipe"],

@@ -1,0 +1,83 @@
+// Which labs there are: one file a lab in /run, written before anything of it is made and removed after everything of it
+// is gone, so that `down` always knows what may be there.
+
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { SwarmError } from "../../errors.js";
+import { checkLabName, LABS_MAX, type Lab, planLab } from "./plan.js";
+
+const RECORDS = "/run/stratoswarm/lab";
+
+interface LabRecord {
+	readonly version: 1;
+	readonly name: string;
+	readonly index: number;
+	readonly nodes: number;
+	/** Parent of the lab's directory. */
+	readonly parent: string;
+}
+
+/** Takes a free index and writes the record. Code `conflict` when the name is taken. */
+export async function recordLab(name: string, nodes: number, parent: string): Promise<Lab> {
+	checkLabName(name);
+	await mkdir(RECORDS, { recursive: true, mode: 0o755 });
+	const labs = await listLabs();
+	const taken = new Set(labs.map((lab) => lab.index));
+	const index = Array.from({ length: LABS_MAX }, (_, i) => i + 1).find((candidate) => !taken.has(candidate));
+	if (index === undefined) throw new SwarmError("refused", `Cannot make a lab: there are ${LABS_MAX} already`);
+	const lab = planLab(name, nodes, index, parent);
+	const record: LabRecord = { version: 1, name, index, nodes, parent };
+	try {
+		const file = await open(pathOf(name), "wx", 0o644);
+		await file.writeFile(`${JSON.stringify(record)}\n`);
+		await file.close();
+	} catch (thrown) {
+		if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+		throw new SwarmError(
+			"conflict",
+			`Cannot make the lab ${name}: it is there already, take it down first with \`swarm lab down --name ${name}\``,
+		);
+	}
+	return lab;
+}
+
+/** null when there is no such lab. */
+export async function findLab(name: string): Promise<Lab | null> {
+	const text = await readFile(pathOf(checkLabName(name)), "utf8").catch(() => null);
+	return text === null ? null : labOf(name, text);
+}
+
+/** Code `not-found`. */
+export async function readLab(name: string): Promise<Lab> {
+	const lab = await findLab(name);
+	if (lab !== null) return lab;
+	throw new SwarmError("not-found", `Cannot use the lab ${name}: it is not up, start it with \`swarm lab up\``);
+}
+
+export async function listLabs(): Promise<readonly Lab[]> {
+	const files = await readdir(RECORDS).catch(() => []);
+	const labs = await Promise.all(
+		files.filter((file) => file.endsWith(".json")).map((file) => findLab(file.slice(0, -".json".length))),
+	);
+	return labs.filter((lab) => lab !== null);
+}
+
+export async function forgetLab(name: string): Promise<void> {
+	await rm(pathOf(name), { force: true });
+}
+
+function pathOf(name: string): string {
+	return join(RECORDS, `${name}.json`);
+}
+
+function labOf(name: string, text: string): Lab {
+	try {
+		const record = JSON.parse(text) as LabRecord;
+		if (record.version !== 1 || record.name !== name) throw new Error("another version or name");
+		return planLab(name, record.nodes, record.index, record.parent);
+	} catch (thrown) {
+		throw new SwarmError("corrupt", `Cannot read the lab ${name}: ${pathOf(name)} is no record of it`, {
+			cause: thrown,
+		});
+	}
+}
