@@ -1,0 +1,41 @@
+#include "cgroup.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "cleanup.h"
+
+int sw_cgroup1_open(const struct sw_launch *launch, struct sw_cgroup1 *cgroups, struct sw_error *error)
+{
+	char path[PATH_MAX];
+	cgroups->count = 0;
+	if (launch->cgroup1.count > SW_CGROUP1_MAX)
+		return sw_refuse(error, EINVAL, "open cgroups", "%zu v1 cgroups, wanted at most %d",
+				 launch->cgroup1.count, SW_CGROUP1_MAX);
+	for (size_t i = 0; i < launch->cgroup1.count; i++) {
+		snprintf(path, sizeof path, "%s/tasks", launch->cgroup1.items[i]);
+		int tasks = open(path, O_WRONLY | O_CLOEXEC);
+		if (tasks < 0)
+			return sw_fail(error, errno, "open cgroup", path);
+		cgroups->tasks[cgroups->count++] = tasks;
+	}
+	return 0;
+}
+
+int sw_cgroup1_join(struct sw_cgroup1 *cgroups, struct sw_error *error)
+{
+	for (size_t i = 0; i < cgroups->count; i++) {
+		if (SW_RETRY(write(cgroups->tasks[i], "0", 1)) < 0)
+			return sw_fail(error, errno, "join a v1 cgroup", NULL);
+		sw_close(&cgroups->tasks[i]);
+	}
+	cgroups->count = 0;
+	return 0;
+}
+
+int sw_cgroup2_open(const struct sw_launch *launch, struct sw_error *error)
+{
+	int directory = open(launch->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return directory < 0 ? sw_fail(error, errno, "open cgroup", launch->cgroup2) : directory;
+}

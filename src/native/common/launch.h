@@ -1,0 +1,54 @@
+/* The `launch` file: decoder of what launch.ts encodes. Trusts nothing: sizes, keys, forms are checked. */
+#ifndef SW_LAUNCH_H
+#define SW_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+#define SW_LAUNCH_BYTES_MAX (1024 * 1024)
+#define SW_LAUNCH_ENTRIES_MAX 8192
+
+/* Always followed by a NULL item. */
+struct sw_strings {
+	const char **items;
+	size_t count;
+};
+
+struct sw_bind {
+	bool read_only;
+	const char *source, *target;
+};
+
+struct sw_file {
+	const char *path, *content;
+};
+
+struct sw_rlimit {
+	int resource;
+	uint64_t soft, hard; /* UINT64_MAX: unlimited */
+};
+
+/* Strings point into `bytes`. */
+struct sw_launch {
+	char *bytes;
+	uint64_t epoch;
+	const char *container, *hostname, *workdir, *user, *cgroup2;
+	const char *netns; /* NULL: a new one with loopback only */
+	struct sw_strings args, env, lower, host, cgroup1;
+	struct sw_bind *binds;
+	size_t bind_count;
+	struct sw_file *files;
+	size_t file_count;
+	struct sw_rlimit *rlimits;
+	size_t rlimit_count;
+};
+
+/* Takes `bytes` (malloc'd, writable, a NUL at bytes[size]) also when it fails. */
+int sw_launch_decode(char *bytes, size_t size, struct sw_launch *launch, struct sw_error *error);
+int sw_launch_read(int descriptor, struct sw_launch *launch, struct sw_error *error);
+void sw_launch_free(struct sw_launch *launch);
+
+#endif

@@ -1,0 +1,29 @@
+/* What the init tells the monitor, and the one thing the monitor answers: a SOCK_SEQPACKET pair, one record a message.
+ * After SW_READY the init waits for the byte 'S'; then it executes the workload, which closes the socket. */
+#ifndef SW_REPORT_H
+#define SW_REPORT_H
+
+#include <stdint.h>
+
+enum sw_report_kind {
+	SW_READY = 1,
+	SW_WARNING = 2, /* text goes to the monitor's standard error */
+	SW_FAILED = 3,	/* the init ends with `code`; text says why */
+};
+
+struct sw_report {
+	uint32_t kind;
+	int32_t code;
+	char text[256];
+};
+
+#define SW_START_BYTE 'S'
+/* Descriptors of the init in `create` mode: standard output and error are the container's pipes. */
+#define SW_REPORT_FD 3
+#define SW_LAUNCH_FD 4
+
+#define SW_EXIT_SETUP_FAILED 125
+#define SW_EXIT_NOT_EXECUTABLE 126
+#define SW_EXIT_NOT_FOUND 127
+
+#endif

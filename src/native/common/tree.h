@@ -1,0 +1,17 @@
+/* Mount trees that are taken before pivot_root and attached after it, so that paths of the container are resolved
+ * inside the container only (open_tree(2), mount_setattr(2), move_mount(2): Linux 5.12). */
+#ifndef SW_TREE_H
+#define SW_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+
+/* A detached copy of what is mounted at `path`, with attributes set and cleared. Gives a descriptor. */
+int sw_tree_clone(const char *path, bool recursive, uint64_t set, uint64_t clear, struct sw_error *error);
+
+/* Mounts the tree at `target`. */
+int sw_tree_attach(int tree, const char *target, struct sw_error *error);
+
+#endif

@@ -1,0 +1,133 @@
+#include "create.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/cgroup.h"
+#include "../common/cleanup.h"
+#include "../common/report.h"
+#include "../common/signals.h"
+#include "../common/syscalls.h"
+#include "identity.h"
+#include "privileges.h"
+#include "root.h"
+#include "workload.h"
+
+static void report(uint32_t kind, int32_t code, const char *text)
+{
+	struct sw_report message = { .kind = kind, .code = code };
+	snprintf(message.text, sizeof message.text, "%s", text);
+	send(SW_REPORT_FD, &message, sizeof message, MSG_NOSIGNAL);
+}
+
+static void warn(const char *text)
+{
+	report(SW_WARNING, 0, text);
+}
+
+static int loopback_up(struct sw_error *error)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	SW_AUTOCLOSE int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (any < 0 || ioctl(any, SIOCGIFFLAGS, &request) < 0)
+		return sw_fail(error, errno, "find the loopback interface", NULL);
+	request.ifr_flags |= IFF_UP;
+	return ioctl(any, SIOCSIFFLAGS, &request) < 0 ? sw_fail(error, errno, "set loopback up", NULL) : 0;
+}
+
+/* The daemon's namespace has its loopback up already; a new one (clone flag of the monitor) has not. */
+static int enter_network(const struct sw_launch *launch, struct sw_error *error)
+{
+	if (!launch->netns)
+		return loopback_up(error);
+	SW_AUTOCLOSE int namespace = open(launch->netns, O_RDONLY | O_CLOEXEC);
+	if (namespace < 0 || setns(namespace, CLONE_NEWNET) < 0)
+		return sw_fail(error, errno, "join network namespace", launch->netns);
+	return 0;
+}
+
+static int enter_cgroups(const struct sw_launch *launch, struct sw_error *error)
+{
+	struct sw_cgroup1 cgroups;
+	int result = sw_cgroup1_open(launch, &cgroups, error);
+	if (result == 0)
+		result = sw_cgroup1_join(&cgroups, error);
+	/* Now that every hierarchy is right: the namespace's roots are where we are. */
+	if (result == 0 && unshare(CLONE_NEWCGROUP) < 0)
+		result = sw_fail(error, errno, "unshare the cgroup namespace", NULL);
+	return result;
+}
+
+/* Of the container's own /dev, so that a checkpoint can open it again. */
+static int open_stdin(struct sw_error *error)
+{
+	int null = open("/dev/null", O_RDONLY);
+	if (null < 0)
+		return sw_fail(error, errno, "open /dev/null", NULL);
+	if (null != 0 && (dup2(null, 0) < 0 || close(null) < 0))
+		return sw_fail(error, errno, "set standard input", NULL);
+	return 0;
+}
+
+static int build(const char *directory, struct sw_launch *launch, struct identity *identity, struct sw_error *error)
+{
+	int result = sw_launch_read(SW_LAUNCH_FD, launch, error);
+	close(SW_LAUNCH_FD);
+	if (result == 0)
+		result = enter_cgroups(launch, error);
+	if (result == 0)
+		result = enter_network(launch, error);
+	if (result == 0 && sethostname(launch->hostname, strlen(launch->hostname)) < 0)
+		result = sw_fail(error, errno, "set the host name", launch->hostname);
+	if (result == 0)
+		result = root_build(launch, directory, error);
+	if (result == 0)
+		result = open_stdin(error);
+	if (result == 0)
+		result = identity_find(launch->user, identity, error);
+	return result == 0 ? privileges_drop(launch, identity, launch->workdir, warn, error) : result;
+}
+
+/* False when the monitor has gone away: a container that nobody will start ends. */
+static bool wait_for_start(void)
+{
+	char byte = 0;
+	return SW_RETRY(recv(SW_REPORT_FD, &byte, 1, 0)) == 1 && byte == SW_START_BYTE;
+}
+
+static int fail(int code, const char *prefix, const struct sw_error *error)
+{
+	char text[256];
+	snprintf(text, sizeof text, "%s%s", prefix, error->message);
+	report(SW_FAILED, code, text);
+	return code;
+}
+
+int create_container(const char *directory)
+{
+	struct sw_error error = { 0 };
+	struct sw_launch launch;
+	struct identity identity;
+	const struct sw_strings nothing = { 0 };
+	fcntl(SW_REPORT_FD, F_SETFD, FD_CLOEXEC);
+	sw_signals_reset();
+	setsid();
+	umask(0022);
+	if (build(directory, &launch, &identity, &error) < 0)
+		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: ", &error);
+	const char **environment = workload_environment(&launch.env, &nothing, identity.home);
+	if (!environment)
+		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: out of memory", &error);
+	report(SW_READY, 0, "");
+	if (!wait_for_start())
+		return SW_EXIT_SETUP_FAILED;
+	int code = workload_execute(launch.args.items, environment, &error);
+	return fail(code, "", &error);
+}

@@ -1,0 +1,21 @@
+/* The command line of `swarm-init exec`. Pure. */
+#ifndef SW_EXEC_OPTIONS_H
+#define SW_EXEC_OPTIONS_H
+
+#include <sys/types.h>
+
+#include "../common/launch.h"
+
+struct exec_options {
+	const char *directory;
+	pid_t pid;
+	const char *user, *workdir; /* NULL: the container's */
+	struct sw_strings env;	    /* items point into the arguments */
+	const char *const *command;
+};
+
+/* `env_items` has room for `count` entries. -EINVAL with what is wrong. */
+int exec_options_parse(int count, char **arguments, const char **env_items, struct exec_options *options,
+		       struct sw_error *error);
+
+#endif

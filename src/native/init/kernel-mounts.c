@@ -1,0 +1,115 @@
+#include "kernel-mounts.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mount.h>
+
+#include "../common/cleanup.h"
+#include "../common/syscalls.h"
+#include "../common/tree.h"
+#include "directories.h"
+
+#define STRICT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+/* OCI runtime spec, config-linux.md "Masked Paths" and "Readonly Paths", with Docker's values. */
+static const char *const masked[] = {
+	"/proc/kcore",	     "/proc/keys",  "/proc/latency_stats", "/proc/timer_list",
+	"/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts",
+};
+static const char *const masked_directories[] = {
+	"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+};
+static const char *const read_only[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+int device_trees_take(const char *directory, struct device_trees *trees, struct sw_error *error)
+{
+	char path[PATH_MAX];
+	uint64_t set = SW_ATTR_NOSUID | SW_ATTR_NOEXEC;
+	snprintf(path, sizeof path, "%s/dev", directory);
+	/* The state directory may lie on a file system that is mounted nodev. */
+	trees->dev = sw_tree_clone(path, false, set, SW_ATTR_NODEV, error);
+	if (trees->dev < 0)
+		return trees->dev;
+	snprintf(path, sizeof path, "%s/shm", directory);
+	trees->shm = sw_tree_clone(path, false, set | SW_ATTR_NODEV, 0, error);
+	if (trees->shm < 0)
+		sw_close(&trees->dev);
+	return trees->shm < 0 ? trees->shm : 0;
+}
+
+struct kernel_mount {
+	const char *type, *target;
+	unsigned long flags;
+	const char *options;
+};
+
+static int mount_kernel(const struct kernel_mount *wanted, struct sw_error *error)
+{
+	const char *type = wanted->type;
+	if (mount(type, wanted->target, type, wanted->flags, wanted->options) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return sw_fail(error, errno, "mount", wanted->target);
+	int result = make_mount_point(wanted->target, true, error);
+	if (result < 0)
+		return result;
+	if (mount(type, wanted->target, type, wanted->flags, wanted->options) < 0)
+		return sw_fail(error, errno, "mount", wanted->target);
+	return 0;
+}
+
+static int attach_device_tree(int *tree, const char *target, struct sw_error *error)
+{
+	int result = sw_tree_attach(*tree, target, error);
+	if (result == -ENOENT) {
+		result = make_mount_point(target, true, error);
+		if (result == 0)
+			result = sw_tree_attach(*tree, target, error);
+	}
+	sw_close(tree);
+	return result;
+}
+
+static int bind_read_only(const char *source, const char *target, struct sw_error *error)
+{
+	if (mount(source, target, NULL, MS_BIND, NULL) < 0)
+		return errno == ENOENT ? 0 : sw_fail(error, errno, "bind", target);
+	if (mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | STRICT, NULL) < 0)
+		return sw_fail(error, errno, "make read-only", target);
+	return 0;
+}
+
+/* What this kernel lacks needs no hiding. */
+static int hide(struct sw_error *error)
+{
+	int result = 0;
+	for (size_t i = 0; i < COUNT(masked); i++)
+		if (mount("/dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+			return sw_fail(error, errno, "mask", masked[i]);
+	for (size_t i = 0; i < COUNT(masked_directories) && result == 0; i++)
+		result = bind_read_only("/dev/.masked", masked_directories[i], error);
+	for (size_t i = 0; i < COUNT(read_only) && result == 0; i++)
+		result = bind_read_only(read_only[i], read_only[i], error);
+	return result;
+}
+
+int kernel_mounts_make(struct device_trees *trees, struct sw_error *error)
+{
+	static const struct kernel_mount proc = { "proc", "/proc", STRICT, NULL };
+	static const struct kernel_mount sys = { "sysfs", "/sys", STRICT | MS_RDONLY, NULL };
+	static const struct kernel_mount pts = { "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
+						 "newinstance,ptmxmode=0666,mode=0620,gid=5" };
+	int result = mount_kernel(&proc, error);
+	if (result == 0)
+		result = mount_kernel(&sys, error);
+	if (result == 0)
+		result = attach_device_tree(&trees->dev, "/dev", error);
+	if (result == 0)
+		result = attach_device_tree(&trees->shm, "/dev/shm", error);
+	if (result == 0)
+		result = mount_kernel(&pts, error);
+	return result == 0 ? hide(error) : result;
+}

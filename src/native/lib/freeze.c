@@ -1,0 +1,58 @@
+/* The v2 freezer. cgroup.events is notified at most every 10 ms, so it is read again for a moment before waiting. */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/cleanup.h"
+#include "../common/file.h"
+
+#define SPIN_MS 1
+#define WAIT_MS 10
+
+/* 1 as wanted, 0 not yet, -errno. */
+static int is_frozen_as(int events, uint32_t frozen)
+{
+	char text[256];
+	ssize_t size = SW_RETRY(pread(events, text, sizeof text - 1, 0));
+	if (size < 0)
+		return -errno;
+	text[size] = 0;
+	return strstr(text, frozen ? "frozen 1" : "frozen 0") != NULL;
+}
+
+static int wait_until(int events, uint32_t frozen, uint32_t timeout_ms)
+{
+	uint64_t begin = sw_monotonic_ms();
+	for (;;) {
+		int result = is_frozen_as(events, frozen);
+		if (result != 0)
+			return result;
+		uint64_t passed = sw_monotonic_ms() - begin;
+		if (passed >= timeout_ms)
+			return -ETIMEDOUT;
+		struct pollfd polled = { events, POLLPRI, 0 };
+		if (passed <= SPIN_MS)
+			sched_yield();
+		else
+			poll(&polled, 1, WAIT_MS);
+	}
+}
+
+int32_t sw_cgroup_freeze(const char *cgroup_path, uint32_t frozen, uint32_t timeout_ms, struct sw_error *error)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/cgroup.events", cgroup_path);
+	SW_AUTOCLOSE int events = open(path, O_RDONLY | O_CLOEXEC);
+	if (events < 0)
+		return sw_fail(error, errno, "open", path);
+	snprintf(path, sizeof path, "%s/cgroup.freeze", cgroup_path);
+	int result = sw_write_file(path, frozen ? "1" : "0", error);
+	if (result < 0)
+		return result;
+	result = wait_until(events, frozen, timeout_ms);
+	return result < 0 ? sw_fail(error, -result, frozen ? "freeze" : "thaw", cgroup_path) : 0;
+}

@@ -1,0 +1,17 @@
+/* One line of the control socket. */
+#ifndef SW_COMMAND_H
+#define SW_COMMAND_H
+
+#include <stdint.h>
+
+enum command_kind { COMMAND_UNKNOWN, COMMAND_START, COMMAND_SIGNAL, COMMAND_DRAIN, COMMAND_PING };
+
+struct command {
+	enum command_kind kind;
+	uint64_t number; /* epoch of `start`, number of `signal` */
+};
+
+/* `line` without line feed. COMMAND_UNKNOWN for everything that is not exactly a command of README.md. */
+struct command command_parse(const char *line);
+
+#endif

@@ -1,0 +1,123 @@
+/* Starts the init of a new container: pipes, device filter, one clone3 into the v2 cgroup and all namespaces. */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "../common/cgroup.h"
+#include "../common/cleanup.h"
+#include "../common/program.h"
+#include "../common/report.h"
+#include "../common/syscalls.h"
+#include "device-directory.h"
+#include "device-filter.h"
+#include "monitor.h"
+#include "oom.h"
+
+/* CLONE_NEWCGROUP would take the monitor's cgroups as root: the init unshares that one when it is in its own. */
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC)
+
+/* What the child needs, all close-on-exec. */
+struct parts {
+	int cgroup2, program, launch;
+	int outputs[2]; /* write ends */
+	int report;
+};
+
+static int make_pipe(struct log_stream *log, int *write_end, struct sw_error *error)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return sw_fail(error, errno, "make a pipe", log->name);
+	*write_end = ends[1];
+	log->pipe = ends[0];
+	return fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? sw_fail(error, errno, "set the pipe", log->name) : 0;
+}
+
+static int make_pair(int *ours, int *theirs, struct sw_error *error)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return sw_fail(error, errno, "make a socket pair", NULL);
+	*ours = pair[0];
+	*theirs = pair[1];
+	return 0;
+}
+
+/* Descriptors 1 and 2 last: they may hold what the others come from no more. */
+static void become_init(const struct parts *parts, const char *directory)
+{
+	static char *environment[] = { NULL };
+	char *arguments[] = { "swarm-init", "create", (char *)directory, NULL };
+	/* Sources above every target, so that no dup2 overwrites one that is still needed. */
+	int program = fcntl(parts->program, F_DUPFD_CLOEXEC, 10);
+	int report = fcntl(parts->report, F_DUPFD, 10), launch = fcntl(parts->launch, F_DUPFD, 10);
+	int output = fcntl(parts->outputs[0], F_DUPFD, 10), complaint = fcntl(parts->outputs[1], F_DUPFD, 10);
+	if (program < 0 || dup2(report, SW_REPORT_FD) < 0 || dup2(launch, SW_LAUNCH_FD) < 0 || dup2(output, 1) < 0 ||
+	    dup2(complaint, 2) < 0 || sw_close_range(5, ~0u, SW_CLOSE_RANGE_CLOEXEC) < 0)
+		_exit(SW_EXIT_SETUP_FAILED);
+	syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+	_exit(SW_EXIT_SETUP_FAILED);
+}
+
+static int spawn(struct monitor *monitor, const struct parts *parts, struct sw_error *error)
+{
+	struct sw_clone_args args = {
+		.flags = NAMESPACES | CLONE_VFORK | SW_CLONE_INTO_CGROUP | (monitor->launch.netns ? 0 : CLONE_NEWNET),
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)parts->cgroup2,
+	};
+	pid_t pid = sw_clone3(&args);
+	if (pid == 0)
+		become_init(parts, monitor->directory);
+	if (pid < 0)
+		return sw_fail(error, errno, "clone the container's first process into", monitor->launch.cgroup2);
+	monitor->pid = pid;
+	return 0;
+}
+
+static int open_parts(struct monitor *monitor, struct parts *parts, struct sw_error *error)
+{
+	parts->launch = openat(AT_FDCWD, "launch", O_RDONLY | O_CLOEXEC);
+	if (parts->launch < 0)
+		return sw_fail(error, errno, "open the launch file", NULL);
+	parts->cgroup2 = sw_cgroup2_open(&monitor->launch, error);
+	if (parts->cgroup2 < 0)
+		return parts->cgroup2;
+	parts->program = sw_program_open("swarm-init", error);
+	if (parts->program < 0)
+		return parts->program;
+	for (int i = 0; i < 2; i++) {
+		int result = make_pipe(&monitor->logs[i], &parts->outputs[i], error);
+		if (result < 0)
+			return result;
+	}
+	return make_pair(&monitor->report_fd, &parts->report, error);
+}
+
+static void close_parts(struct parts *parts)
+{
+	sw_close(&parts->cgroup2);
+	sw_close(&parts->program);
+	sw_close(&parts->launch);
+	sw_close(&parts->outputs[0]);
+	sw_close(&parts->outputs[1]);
+	sw_close(&parts->report);
+}
+
+int container_run(struct monitor *monitor, struct sw_error *error)
+{
+	struct parts parts = { -1, -1, -1, { -1, -1 }, -1 };
+	int result = device_directory_make(monitor->directory, error);
+	if (result == 0)
+		result = open_parts(monitor, &parts, error);
+	if (result == 0)
+		result = device_filter_attach(parts.cgroup2, error);
+	if (result == 0) {
+		monitor->oom_kills_before = oom_kills(&monitor->launch);
+		result = spawn(monitor, &parts, error);
+	}
+	close_parts(&parts);
+	return result;
+}

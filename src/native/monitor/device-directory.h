@@ -1,0 +1,11 @@
+/* The container's /dev and /dev/shm as directories below the container directory: bind-mounted by the init and named
+ * external to CRIU, which would pack a tmpfs at every checkpoint. */
+#ifndef SW_DEVICE_DIRECTORY_H
+#define SW_DEVICE_DIRECTORY_H
+
+#include "../common/error.h"
+
+/* Makes <directory>/dev and <directory>/shm with the OCI runtime spec's default devices; what exists is kept. */
+int device_directory_make(const char *directory, struct sw_error *error);
+
+#endif

@@ -1,0 +1,106 @@
+#include "device-filter.h"
+
+#include <linux/bpf.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../common/cleanup.h"
+#include "../common/syscalls.h"
+
+#define ANY UINT32_MAX
+#define INSTRUCTIONS_MAX 128
+
+/* Characters only; reading, writing and making. Source: runc libcontainer/specconv AllowedDevices. */
+static const struct {
+	uint32_t major, minor;
+} allowed[] = { { 1, 3 }, { 1, 5 }, { 1, 7 }, { 1, 8 }, { 1, 9 }, { 5, 0 }, { 5, 2 }, { 136, ANY } };
+
+struct program {
+	struct bpf_insn code[INSTRUCTIONS_MAX];
+	uint32_t count;
+};
+
+static void emit(struct program *program, uint8_t code, uint8_t target, uint8_t source, int16_t offset, int32_t value)
+{
+	program->code[program->count++] = (struct bpf_insn){ code, target, source, offset, value };
+}
+
+static void emit_answer(struct program *program, int32_t answer)
+{
+	emit(program, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, answer);
+	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+/* r2 type, r3 access, r4 major, r5 minor, from struct bpf_cgroup_dev_ctx. */
+static void emit_loads(struct program *program)
+{
+	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, 0, 0);
+	emit(program, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0);
+	emit(program, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff);
+	emit(program, BPF_ALU | BPF_RSH | BPF_K, BPF_REG_3, 0, 0, 16);
+	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4, BPF_REG_1, 4, 0);
+	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5, BPF_REG_1, 8, 0);
+}
+
+static void build(struct program *program)
+{
+	program->count = 0;
+	emit_loads(program);
+	/* Making a node is harmless: opening it is judged again. */
+	emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 2, BPF_DEVCG_ACC_MKNOD);
+	emit_answer(program, 1);
+	emit(program, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_2, 0, 2, BPF_DEVCG_DEV_CHAR);
+	emit_answer(program, 0);
+	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+		int16_t rest = allowed[i].minor == ANY ? 2 : 3;
+		emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, rest, (int32_t)allowed[i].major);
+		if (allowed[i].minor != ANY)
+			emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, 0, 2, (int32_t)allowed[i].minor);
+		emit_answer(program, 1);
+	}
+	emit_answer(program, 0);
+}
+
+static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
+{
+	return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
+}
+
+static int is_attached(int cgroup2)
+{
+	union bpf_attr query;
+	memset(&query, 0, sizeof query);
+	query.query.target_fd = (uint32_t)cgroup2;
+	query.query.attach_type = BPF_CGROUP_DEVICE;
+	return bpf(BPF_PROG_QUERY, &query) == 0 && query.query.prog_cnt > 0;
+}
+
+static int load(const struct program *program)
+{
+	union bpf_attr load;
+	memset(&load, 0, sizeof load);
+	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+	load.insns = (uint64_t)(uintptr_t)program->code;
+	load.insn_cnt = program->count;
+	load.license = (uint64_t)(uintptr_t) "Apache-2.0";
+	memcpy(load.prog_name, "swarm_devices", 14);
+	return bpf(BPF_PROG_LOAD, &load);
+}
+
+int device_filter_attach(int cgroup2, struct sw_error *error)
+{
+	struct program program;
+	union bpf_attr attach;
+	if (is_attached(cgroup2))
+		return 0;
+	build(&program);
+	SW_AUTOCLOSE int loaded = load(&program);
+	if (loaded < 0)
+		return sw_fail(error, errno, "load the device filter", "(CONFIG_CGROUP_BPF)");
+	memset(&attach, 0, sizeof attach);
+	attach.target_fd = (uint32_t)cgroup2;
+	attach.attach_bpf_fd = (uint32_t)loaded;
+	attach.attach_type = BPF_CGROUP_DEVICE;
+	attach.attach_flags = BPF_F_ALLOW_MULTI;
+	return bpf(BPF_PROG_ATTACH, &attach) < 0 ? sw_fail(error, errno, "attach the device filter", NULL) : 0;
+}

@@ -1,0 +1,11 @@
+/* The device allow-list of a container, as an eBPF program on its v2 cgroup (also on hybrid hosts). */
+#ifndef SW_DEVICE_FILTER_H
+#define SW_DEVICE_FILTER_H
+
+#include "../common/error.h"
+
+/* Allows the OCI runtime spec's default devices and pseudo terminals, and making any node; everything else is EPERM.
+ * Done once for a cgroup; a second call finds it there. */
+int device_filter_attach(int cgroup2, struct sw_error *error);
+
+#endif

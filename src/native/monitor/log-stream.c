@@ -1,0 +1,176 @@
+#include "log-stream.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "../common/cleanup.h"
+#include "../common/file.h"
+#include "complain.h"
+
+/* "<20 digits> F " and the line feed. */
+#define RECORD_OVERHEAD 32
+#define READ_SIZE (64 * 1024)
+
+int log_open(struct log_stream *log, const char *name, const char *directory, struct sw_error *error)
+{
+	char path[PATH_MAX];
+	log->name = name;
+	log->pipe = -1;
+	log->line_size = log->block_size = 0;
+	log->dropped_bytes = 0;
+	snprintf(path, sizeof path, "%s/log/%s", directory, name);
+	log->file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	return log->file < 0 ? sw_fail(error, errno, "open the log file", path) : 0;
+}
+
+/* A write that stopped in the middle of a record is taken back, so that the next one starts on its own line. */
+static void take_back(struct log_stream *log, size_t written)
+{
+	struct stat status;
+	if (written > 0 && fstat(log->file, &status) == 0 && status.st_size >= (off_t)written &&
+	    ftruncate(log->file, status.st_size - (off_t)written) < 0)
+		monitor_complain("cannot shorten the log of %s: %s", log->name, strerror(errno));
+}
+
+/* 0 or -errno; all or nothing. */
+static int write_block(struct log_stream *log, const char *bytes, size_t size)
+{
+	size_t written = 0;
+	while (written < size) {
+		ssize_t count = SW_RETRY(write(log->file, bytes + written, size - written));
+		if (count < 0) {
+			int code = errno;
+			take_back(log, written);
+			return -code;
+		}
+		written += (size_t)count;
+	}
+	return 0;
+}
+
+static void drop(struct log_stream *log, size_t bytes, int code)
+{
+	if (log->dropped_bytes == 0)
+		monitor_complain("cannot write the log of %s, dropping output: %s", log->name, strerror(code));
+	log->dropped_bytes += bytes;
+	log->dropped_errno = code;
+}
+
+/* True when the log has been told of what it lacks. */
+static bool confess(struct log_stream *log, uint64_t now_ms)
+{
+	char record[160];
+	int size = snprintf(record, sizeof record, "%llu F swarm: %llu bytes of output were not logged: %s\n",
+			    (unsigned long long)now_ms, (unsigned long long)log->dropped_bytes,
+			    strerror(log->dropped_errno));
+	if (write_block(log, record, (size_t)size) < 0)
+		return false;
+	monitor_complain("the log of %s lacks %llu bytes", log->name, (unsigned long long)log->dropped_bytes);
+	log->dropped_bytes = 0;
+	return true;
+}
+
+void log_write(struct log_stream *log, uint64_t now_ms)
+{
+	if (log->block_size == 0)
+		return;
+	int result = log->dropped_bytes == 0 || confess(log, now_ms) ? write_block(log, log->block, log->block_size) :
+									-log->dropped_errno;
+	if (result < 0)
+		drop(log, log->block_size, -result);
+	log->block_size = 0;
+}
+
+static void end_record(struct log_stream *log, char mark, uint64_t now_ms)
+{
+	if (log->block_size + log->line_size + RECORD_OVERHEAD > sizeof log->block)
+		log_write(log, now_ms);
+	char *at = log->block + log->block_size;
+	int head = snprintf(at, RECORD_OVERHEAD, "%llu %c ", (unsigned long long)now_ms, mark);
+	memcpy(at + head, log->line, log->line_size);
+	at[(size_t)head + log->line_size] = '\n';
+	log->block_size += (size_t)head + log->line_size + 1;
+	log->line_size = 0;
+}
+
+void log_take(struct log_stream *log, const char *bytes, size_t size, uint64_t now_ms)
+{
+	const char *end = bytes + size;
+	while (bytes < end) {
+		if (log->line_size == LOG_LINE_MAX && *bytes != '\n')
+			end_record(log, 'P', now_ms);
+		size_t room = LOG_LINE_MAX - log->line_size, left = (size_t)(end - bytes);
+		const char *feed = memchr(bytes, '\n', left < room + 1 ? left : room + 1);
+		size_t count = feed ? (size_t)(feed - bytes) : (left < room ? left : room);
+		memcpy(log->line + log->line_size, bytes, count);
+		log->line_size += count;
+		bytes += count;
+		if (feed) {
+			end_record(log, 'F', now_ms);
+			bytes++;
+		}
+	}
+}
+
+static ssize_t relay_once(struct log_stream *log)
+{
+	char bytes[READ_SIZE];
+	ssize_t count = SW_RETRY(read(log->pipe, bytes, sizeof bytes));
+	if (count > 0) {
+		uint64_t now = sw_now_ms();
+		log_take(log, bytes, (size_t)count, now);
+		log_write(log, now);
+	}
+	return count;
+}
+
+bool log_relay(struct log_stream *log)
+{
+	ssize_t count = relay_once(log);
+	if (count > 0 || (count < 0 && errno == EAGAIN))
+		return true;
+	sw_close(&log->pipe);
+	return false;
+}
+
+static void end_line(struct log_stream *log, char mark)
+{
+	uint64_t now = sw_now_ms();
+	if (log->line_size > 0)
+		end_record(log, mark, now);
+	log_write(log, now);
+}
+
+/* Bounded by what the pipe holds now: a container that never stops writing does not keep us here. */
+static void relay_present(struct log_stream *log)
+{
+	int present = 0;
+	if (log->pipe < 0 || ioctl(log->pipe, FIONREAD, &present) < 0)
+		return;
+	while (present > 0) {
+		ssize_t count = relay_once(log);
+		if (count <= 0)
+			return;
+		present -= (int)count;
+	}
+}
+
+int log_drain(struct log_stream *log)
+{
+	relay_present(log);
+	end_line(log, 'P');
+	return fdatasync(log->file) < 0 ? -errno : 0;
+}
+
+void log_finish(struct log_stream *log)
+{
+	while (log->pipe >= 0 && relay_once(log) > 0)
+		;
+	end_line(log, 'F');
+	sw_close(&log->pipe);
+	sw_close(&log->file);
+}

@@ -1,0 +1,279 @@
+/* The life of a monitor after its container's first process exists: relays output, answers, waits for the end. One
+ * poll(2), no timers. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/cleanup.h"
+#include "../common/file.h"
+#include "../common/report.h"
+#include "command.h"
+#include "complain.h"
+#include "monitor.h"
+#include "oom.h"
+
+enum { AT_SIGNAL, AT_REPORT, AT_LOGS, AT_LISTENER = AT_LOGS + 2, AT_CLIENTS, AT_END = AT_CLIENTS + CONTROL_CLIENTS_MAX };
+
+void monitor_state(const struct monitor *monitor, char *line, size_t size)
+{
+	if (monitor->phase == PHASE_ENDED) {
+		int used = snprintf(line, size, "state exited ");
+		exit_record_format(&monitor->exit, line + used, size - (size_t)used);
+		return;
+	}
+	snprintf(line, size, "state %s %d", monitor->phase == PHASE_RUNNING ? "running" : "created", (int)monitor->pid);
+}
+
+static void announce(struct monitor *monitor)
+{
+	char line[400];
+	monitor_state(monitor, line, sizeof line);
+	control_broadcast(&monitor->control, line);
+}
+
+void monitor_fail(struct monitor *monitor, const struct sw_error *error)
+{
+	monitor->phase = PHASE_ENDED;
+	monitor->exit.code = SW_EXIT_SETUP_FAILED;
+	snprintf(monitor->exit.text, sizeof monitor->exit.text, "Cannot create: %s", error->message);
+}
+
+static void answer_starter(struct monitor *monitor, const char *format, const char *text)
+{
+	char line[400];
+	if (monitor->starter < 0)
+		return;
+	snprintf(line, sizeof line, format, text);
+	control_send(&monitor->control.clients[monitor->starter], line);
+	monitor->starter = -1;
+}
+
+/* ---- the init ---- */
+
+static void take_failure(struct monitor *monitor, const struct sw_report *report)
+{
+	monitor->failed = true;
+	monitor->exit.code = report->code;
+	snprintf(monitor->exit.text, sizeof monitor->exit.text, "%s", report->text);
+	answer_starter(monitor, "error start %s", monitor->exit.text);
+}
+
+/* The socket closed: by execve when the init had been told to start, else by its death, which SIGCHLD tells. */
+static void end_report(struct monitor *monitor)
+{
+	sw_close(&monitor->report_fd);
+	if (monitor->failed || monitor->phase != PHASE_STARTING)
+		return;
+	monitor->phase = PHASE_RUNNING;
+	answer_starter(monitor, "ok start%s", "");
+	announce(monitor);
+}
+
+static void take_reports(struct monitor *monitor)
+{
+	struct sw_report report;
+	while (monitor->report_fd >= 0) {
+		ssize_t size = SW_RETRY(recv(monitor->report_fd, &report, sizeof report, MSG_DONTWAIT));
+		if (size < 0 && errno == EAGAIN)
+			return;
+		if (size != sizeof report)
+			return end_report(monitor);
+		report.text[sizeof report.text - 1] = 0;
+		if (report.kind == SW_FAILED) {
+			take_failure(monitor, &report);
+		} else if (report.kind == SW_WARNING) {
+			monitor_complain("%s", report.text);
+		} else if (report.kind == SW_READY && monitor->phase == PHASE_CREATING) {
+			monitor->phase = PHASE_CREATED;
+			announce(monitor);
+		}
+	}
+}
+
+/* ---- commands ---- */
+
+static const char *start_refusal(const struct monitor *monitor, uint64_t epoch, char *text, size_t size)
+{
+	if (epoch < monitor->epoch)
+		snprintf(text, size, "fenced: epoch %llu is older than %llu", (unsigned long long)epoch,
+			 (unsigned long long)monitor->epoch);
+	else if (monitor->phase != PHASE_CREATED)
+		snprintf(text, size, "the container is %s, wanted created",
+			 monitor->phase == PHASE_CREATING ? "not ready" : "started");
+	else
+		return NULL;
+	return text;
+}
+
+static void start(struct monitor *monitor, int index, uint64_t epoch)
+{
+	char refusal[128], line[160];
+	if (start_refusal(monitor, epoch, refusal, sizeof refusal)) {
+		snprintf(line, sizeof line, "error start %s", refusal);
+		return control_send(&monitor->control.clients[index], line);
+	}
+	monitor->epoch = epoch;
+	monitor->phase = PHASE_STARTING;
+	monitor->starter = index;
+	/* When the init is dead already, SIGCHLD tells. */
+	send(monitor->report_fd, &(char){ SW_START_BYTE }, 1, MSG_NOSIGNAL);
+}
+
+/* Our own child, not reaped yet: its pid is its own. */
+static void send_signal(struct monitor *monitor, struct client *client, int number)
+{
+	char line[160];
+	if (monitor->pid > 0 && kill(monitor->pid, number) == 0)
+		return control_send(client, "ok signal");
+	snprintf(line, sizeof line, "error signal %s", monitor->pid > 0 ? strerror(errno) : "no process");
+	control_send(client, line);
+}
+
+static void drain(struct monitor *monitor, struct client *client)
+{
+	char line[160];
+	int result = log_drain(&monitor->logs[0]);
+	int second = log_drain(&monitor->logs[1]);
+	if (result == 0)
+		result = second;
+	if (result == 0)
+		return control_send(client, "ok drain");
+	snprintf(line, sizeof line, "error drain %s", strerror(-result));
+	control_send(client, line);
+}
+
+static void obey(struct monitor *monitor, int index, const char *line)
+{
+	struct client *client = &monitor->control.clients[index];
+	struct command command = command_parse(line);
+	switch (command.kind) {
+	case COMMAND_START:
+		return start(monitor, index, command.number);
+	case COMMAND_SIGNAL:
+		return send_signal(monitor, client, (int)command.number);
+	case COMMAND_DRAIN:
+		return drain(monitor, client);
+	case COMMAND_PING:
+		return control_send(client, "ok ping");
+	case COMMAND_UNKNOWN:
+		return control_send(client, "error unknown command");
+	}
+}
+
+static void serve(struct monitor *monitor, int index, short events)
+{
+	struct client *client = &monitor->control.clients[index];
+	char line[CONTROL_LINE_MAX];
+	if (events & POLLOUT)
+		control_flush(client);
+	if (client->socket < 0 || !(events & (POLLIN | POLLHUP | POLLERR)))
+		return;
+	bool open = control_read(client);
+	while (client->socket >= 0 && control_next_line(client, line))
+		obey(monitor, index, line);
+	if (!open && monitor->starter == index)
+		monitor->starter = -1;
+}
+
+static void welcome(struct monitor *monitor)
+{
+	char line[400];
+	int index = control_accept(&monitor->control);
+	if (index < 0 || monitor->phase == PHASE_CREATING)
+		return;
+	monitor_state(monitor, line, sizeof line);
+	control_send(&monitor->control.clients[index], line);
+}
+
+/* ---- the end ---- */
+
+static void take_end(struct monitor *monitor, int status)
+{
+	take_reports(monitor);
+	if (!monitor->failed) {
+		exit_record_from_status(&monitor->exit, status);
+		if (monitor->phase == PHASE_CREATING || monitor->phase == PHASE_CREATED)
+			snprintf(monitor->exit.text, sizeof monitor->exit.text, "The init ended before the start");
+	}
+	monitor->phase = PHASE_ENDED;
+	monitor->pid = 0;
+}
+
+static void take_signals(struct monitor *monitor)
+{
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+	while (SW_RETRY(read(monitor->signal_fd, &info, sizeof info)) == sizeof info)
+		if (info.ssi_signo == SIGTERM && monitor->pid > 0)
+			kill(monitor->pid, SIGTERM);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == monitor->pid)
+			take_end(monitor, status);
+}
+
+/* The socket's name goes before anybody is told: a new monitor of this container may then make its own. */
+static int finish(struct monitor *monitor, struct sw_error *error)
+{
+	log_finish(&monitor->logs[0]);
+	log_finish(&monitor->logs[1]);
+	monitor->exit.time_ms = sw_now_ms();
+	monitor->exit.oom = oom_kills(&monitor->launch) > monitor->oom_kills_before;
+	int result = exit_record_write(&monitor->exit, monitor->directory, error);
+	unlink("monitor.sock");
+	struct pollfd listener = { monitor->control.listener, POLLIN, 0 };
+	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)
+		;
+	announce(monitor);
+	return result;
+}
+
+/* ---- the loop ---- */
+
+static void arm(const struct monitor *monitor, struct pollfd *polled)
+{
+	polled[AT_SIGNAL] = (struct pollfd){ monitor->signal_fd, POLLIN, 0 };
+	polled[AT_REPORT] = (struct pollfd){ monitor->report_fd, POLLIN, 0 };
+	for (int i = 0; i < 2; i++)
+		polled[AT_LOGS + i] = (struct pollfd){ monitor->logs[i].pipe, POLLIN, 0 };
+	polled[AT_LISTENER] = (struct pollfd){ monitor->control.listener, POLLIN, 0 };
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		const struct client *client = &monitor->control.clients[i];
+		polled[AT_CLIENTS + i] =
+			(struct pollfd){ client->socket, (short)(POLLIN | (client->output_size ? POLLOUT : 0)), 0 };
+	}
+}
+
+static void handle(struct monitor *monitor, const struct pollfd *polled)
+{
+	if (polled[AT_REPORT].revents)
+		take_reports(monitor);
+	for (int i = 0; i < 2; i++)
+		if (polled[AT_LOGS + i].revents)
+			log_relay(&monitor->logs[i]);
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (polled[AT_CLIENTS + i].revents)
+			serve(monitor, i, polled[AT_CLIENTS + i].revents);
+	if (polled[AT_LISTENER].revents)
+		welcome(monitor);
+	if (polled[AT_SIGNAL].revents)
+		take_signals(monitor);
+}
+
+int monitor_loop(struct monitor *monitor, struct sw_error *error)
+{
+	struct pollfd polled[AT_END];
+	while (monitor->phase != PHASE_ENDED) {
+		arm(monitor, polled);
+		if (poll(polled, AT_END, -1) < 0 && errno != EINTR)
+			return sw_fail(error, errno, "wait for events", NULL);
+		handle(monitor, polled);
+	}
+	return finish(monitor, error);
+}

@@ -1,0 +1,100 @@
+/* swarm-monitor run <container directory>, started by spawnDetached: standard error is the complaints file and
+ * descriptor 3 the listening control socket. Survives the daemon; ends when its container has. */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/cleanup.h"
+#include "complain.h"
+#include "monitor.h"
+
+#define LISTENER_FD 3
+
+static struct monitor monitor = { .signal_fd = -1, .report_fd = -1, .starter = -1 };
+
+static int open_listener(struct sw_error *error)
+{
+	int listening = 0;
+	socklen_t size = sizeof listening;
+	if (getsockopt(LISTENER_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening)
+		return sw_refuse(error, EBADF, "find the control socket", "descriptor 3 is not a listening socket");
+	if (fcntl(LISTENER_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(LISTENER_FD, F_SETFL, O_NONBLOCK) < 0)
+		return sw_fail(error, errno, "set the control socket", NULL);
+	control_open(&monitor.control, LISTENER_FD);
+	return 0;
+}
+
+/* SIGCHLD and SIGTERM arrive in the loop; a closed pipe or terminal is no reason to end. */
+static int open_signals(struct sw_error *error)
+{
+	sigset_t taken;
+	sigemptyset(&taken);
+	sigaddset(&taken, SIGCHLD);
+	sigaddset(&taken, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &taken, NULL);
+	monitor.signal_fd = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
+	return monitor.signal_fd < 0 ? sw_fail(error, errno, "open a signal descriptor", NULL) : 0;
+}
+
+/* The launch file stays open and locked: a second monitor of the same container is refused. */
+static int read_launch(struct sw_error *error)
+{
+	int file = open("launch", O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return sw_fail(error, errno, "open the launch file", NULL);
+	if (flock(file, LOCK_EX | LOCK_NB) < 0)
+		return sw_refuse(error, EBUSY, "lock the launch file", "another monitor has this container");
+	int result = sw_launch_read(file, &monitor.launch, error);
+	monitor.epoch = monitor.launch.epoch;
+	return result;
+}
+
+static int prepare(const char *directory, struct sw_error *error)
+{
+	monitor.directory = directory;
+	umask(0);
+	if (chdir(directory) < 0)
+		return sw_fail(error, errno, "enter", directory);
+	int result = open_listener(error);
+	if (result == 0)
+		result = read_launch(error);
+	if (result == 0)
+		result = open_signals(error);
+	if (result == 0)
+		result = log_open(&monitor.logs[0], "stdout", directory, error);
+	if (result == 0)
+		result = log_open(&monitor.logs[1], "stderr", directory, error);
+	/* Processes that a restored container leaves behind come to us, not to the host's first process. */
+	if (result == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		result = sw_fail(error, errno, "become subreaper", NULL);
+	return result;
+}
+
+int main(int count, char **arguments)
+{
+	struct sw_error error = { 0 };
+	if (count != 3 || strcmp(arguments[1], "run") != 0 || arguments[2][0] != '/') {
+		monitor_complain("usage: swarm-monitor run <container directory>");
+		return 2;
+	}
+	if (prepare(arguments[2], &error) < 0) {
+		monitor_complain("%s", error.message);
+		return 1;
+	}
+	if (container_run(&monitor, &error) < 0)
+		monitor_fail(&monitor, &error);
+	if (monitor_loop(&monitor, &error) < 0) {
+		monitor_complain("%s", error.message);
+		return 1;
+	}
+	return 0;
+}

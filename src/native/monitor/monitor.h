@@ -1,0 +1,55 @@
+/* One monitor: the parent of one container, outside its namespaces and cgroups. main.c picks how the container comes to
+ * life (container.c runs one; restore fills the same fields from a checkpoint), loop.c then keeps it until its end. */
+#ifndef SW_MONITOR_H
+#define SW_MONITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../common/launch.h"
+#include "control.h"
+#include "exit-record.h"
+#include "log-stream.h"
+
+enum phase {
+	PHASE_CREATING, /* the init is building */
+	PHASE_CREATED,	/* everything but the first instruction */
+	PHASE_STARTING, /* told to execute */
+	PHASE_RUNNING,
+	PHASE_ENDED, /* to be recorded, then told */
+};
+
+struct monitor {
+	const char *directory;
+	struct sw_launch launch;
+	enum phase phase;
+	pid_t pid; /* the container's first process, a child of the monitor */
+	/* Highest epoch seen; `start` with a lower one is refused. */
+	uint64_t epoch;
+	struct log_stream logs[2]; /* standard output, standard error */
+	struct control control;
+	int signal_fd;
+	/* The pair with the init (report.h); -1 once the workload has been executed. */
+	int report_fd;
+	/* Connection that waits for the answer to `start`; -1: none. */
+	int starter;
+	uint64_t oom_kills_before;
+	/* What the init said about its failure. */
+	bool failed;
+	struct exit_record exit;
+};
+
+/* Starts the init in new namespaces and its cgroups: pid, logs[].pipe and report_fd are set. */
+int container_run(struct monitor *monitor, struct sw_error *error);
+
+/* The container could not be started: its end, to be recorded by the loop. */
+void monitor_fail(struct monitor *monitor, const struct sw_error *error);
+
+/* Until the container has ended, the record is durable and everybody has been told. */
+int monitor_loop(struct monitor *monitor, struct sw_error *error);
+
+/* The line for `state`, without line feed. */
+void monitor_state(const struct monitor *monitor, char *line, size_t size);
+
+#endif
