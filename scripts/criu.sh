@@ -65,6 +65,13 @@ install_distribution_criu() {
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends criu >/dev/null 2>&1
 }
 
+# In a plain chroot no private mount namespace can be made, so neither can containers.
+root_is_mounted() {
+	awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo && return 0
+	problem="/ is not a mount point (a plain chroot); bind-mount the directory to itself before chroot"
+	return 1
+}
+
 try_distribution() {
 	command -v criu >/dev/null || install_distribution_criu || return 1
 	local criu
@@ -146,11 +153,11 @@ main() {
 	recorded_works && exit 0
 	rm -f "$state/current"
 	rm -rf "$state"/fetch.* "$target"
-	try_distribution || try_private || {
+	root_is_mounted && { try_distribution || try_private; } || {
 		echo "${problem:-no CRIU could be installed}" >"$state/problem"
 		say "no working CRIU, so containers cannot be checkpointed or migrated; everything else works."
 		say "reason: $(cat "$state/problem")"
-		say "next step: install CRIU 4.2 or newer (or reach a Debian mirror), then run: bash scripts/criu.sh --again"
+		say "next step: mend that, or install CRIU 4.2 or newer yourself; then run: bash scripts/criu.sh"
 	}
 	exit 0
 }

@@ -27,6 +27,10 @@ const doors: readonly { readonly packages: RegExp; readonly folder: string }[] =
 ];
 const vagueNames = ["utils", "util", "helpers", "helper", "common", "manager", "misc"];
 
+interface Lockfile {
+	readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+}
+
 const tree = repositoryFiles();
 const sources = tree.filter((file) => /^src\/.*\.ts$/.test(file)).map(readSource);
 
@@ -114,4 +118,14 @@ test("the tree stands alone: nothing refers to a folder beside it", () => {
 	const outside = ["..", "shared"].join("/");
 	const text = tree.filter((file) => !file.startsWith("test/data/") && file !== "package-lock.json").map(readSource);
 	expect(text.filter((file) => file.text.includes(outside)).map((file) => file.path)).toEqual([]);
+});
+
+test("the lockfile names every optional package, also those of other platforms: npm ci refuses one that does not", () => {
+	const { packages } = JSON.parse(readSource("package-lock.json").text) as Lockfile;
+	const missing = Object.entries(packages).flatMap(([owner, entry]) =>
+		Object.keys(entry.optionalDependencies ?? {}).filter(
+			(name) => !(`node_modules/${name}` in packages) && !(`${owner}/node_modules/${name}` in packages),
+		),
+	);
+	expect(missing).toEqual([]);
 });
