@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
-packages=(gcc make libc6-dev iproute2 nftables busybox-static tar util-linux ca-certificates)
+packages=(gcc make libc6-dev musl-tools iproute2 nftables busybox-static tar util-linux ca-certificates)
 
 say() { echo "setup: $*" >&2; }
 
