@@ -5,13 +5,15 @@ import type { ClusterView } from "../crdt/state.js";
 import type { ImageRecord, Liveness, NodeId, NodeRecord } from "../model.js";
 import { EventLog, eventsBetween, type Seen } from "./events.js";
 import { createOperations, type Operations } from "./operations.js";
-import { snapshotsOf } from "./placement.js";
+import { decide, snapshotsOf } from "./placement.js";
 import { BOOT_SETTLE_MS } from "./plan.js";
 import type { NodePorts } from "./ports.js";
 import { Reconciler } from "./reconcile.js";
 
 /** After the first peer of this boot connected, so that the first exchange of documents is over. */
 const CONNECTED_SETTLE_MS = 1_500;
+/** A push takes some ms; a lost one is repaired within the anti-entropy period. */
+const TOLD_MS = 1_000;
 
 export class NodeCore {
 	readonly operations: Operations;
@@ -53,6 +55,30 @@ export class NodeCore {
 	/** Writes that this node has left: the others place its workloads again and forget its connections. */
 	async markLeft(): Promise<void> {
 		await this.#ports.state.commit([this.#record(true)]);
+	}
+
+	/** Moves what runs here to where the scheduler would put it; what cannot move is placed anew by the others afterwards. */
+	async moveAway(signal: AbortSignal): Promise<void> {
+		const { state, membership, migrations, logger } = this.#ports;
+		for (const row of this.operations.rows().filter((row) => row.owner === state.self && row.phase === "running")) {
+			const { spec } = this.operations.resolve(row.container);
+			const facts = { view: state.view(), membership, pending: [] };
+			const to = decide(facts, spec.spec, row.container, [state.self]).node;
+			if (to === null) continue;
+			try {
+				await migrations.migrate(row.container, to, { onProgress: () => {}, signal });
+			} catch (error) {
+				logger.warn("a container does not move: it will be placed anew", {
+					container: row.container,
+					error: String(error),
+				});
+			}
+		}
+	}
+
+	/** Waits until every connected peer has had the time to take what was committed (two rounds of the slow repair at most). */
+	async told(signal: AbortSignal): Promise<void> {
+		await this.#ports.clock.sleep(TOLD_MS, signal);
 	}
 
 	/** Tells the cluster which images are here; call after an import or a removal. */

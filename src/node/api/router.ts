@@ -37,7 +37,7 @@ export interface DaemonActions {
 	ping(): Ping;
 	stop(): void;
 	leave(signal: AbortSignal): Promise<void>;
-	createToken(request: TokenRequest): JoinLine;
+	createToken(request: TokenRequest): Promise<JoinLine>;
 	importImage(
 		path: string,
 		name: string | null,
@@ -84,7 +84,7 @@ const routes: readonly Route[] = [
 		return jsonAnswer({});
 	}),
 	localRoute("POST", "/v1/tokens", async ({ daemon, call }) =>
-		jsonAnswer(daemon.createToken(tokenRequestOf(await jsonBody(call)))),
+		jsonAnswer(await daemon.createToken(tokenRequestOf(await jsonBody(call)))),
 	),
 	route("POST", "/v1/workloads", async ({ operations, call }) =>
 		jsonAnswer(await operations.deploy(validateSpec(await jsonBody(call)), call.signal)),

@@ -1,0 +1,109 @@
+// What only the daemon as a whole can do for a caller: tell who it is, make tokens, take images, run once, end, leave.
+
+import { SwarmError } from "../errors.js";
+import type { Libp2pMesh } from "../mesh/libp2p-mesh.js";
+import type { ImageStore, ImageSummary, ImportProgress } from "../runtime/image/store.js";
+import type { ImageRow, JoinLine, Ping, TokenRequest } from "./api/contract.js";
+import type { DaemonActions } from "./api/router.js";
+import type { DaemonConfig } from "./config.js";
+import type { NodeCore } from "./core.js";
+import { runLocally } from "./local-runs.js";
+import { freeAddress } from "./placement.js";
+import type { NodePorts } from "./ports.js";
+import { imageRows } from "./rows.js";
+
+export interface DaemonParts {
+	readonly config: DaemonConfig;
+	readonly mesh: Libp2pMesh;
+	readonly store: ImageStore;
+	readonly ports: NodePorts;
+	readonly core: NodeCore;
+	readonly stop: () => void;
+}
+
+const BYTES_PER_MB = 1_000_000;
+
+export function createDaemonActions(parts: DaemonParts): DaemonActions {
+	const { config, mesh, store, ports, core } = parts;
+	return {
+		ping: (): Ping => ({
+			node: mesh.self,
+			name: config.name,
+			cluster: mesh.cluster()?.clusterId ?? "",
+			version: ports.version,
+			pid: process.pid,
+			stateDirectory: config.stateDirectory,
+		}),
+		stop: parts.stop,
+		leave: (signal) => leave(parts, signal),
+		createToken: (request) => createToken(mesh, request),
+		async importImage(path, name, onProgress, signal) {
+			let step = "";
+			const report = (progress: ImportProgress) => {
+				if (progress.step === step) return;
+				step = progress.step;
+				onProgress(
+					progress.totalBytes === null ? step : `${step} ${(progress.totalBytes / BYTES_PER_MB).toFixed(1)} MB`,
+				);
+			};
+			const summary = await store.importArchive(path, { name, onProgress: report, signal });
+			core.publishImages();
+			return rowOf(ports, config.name, summary);
+		},
+		async removeImage(name) {
+			await store.remove(name, usersOf(ports, store, name));
+			core.publishImages();
+		},
+		run(request, signal) {
+			const { runtime, images, clock, state, chance } = ports;
+			const taken = new Set(runtime.list().flatMap((held) => (held.address === null ? [] : [held.address])));
+			const address = () => freeAddress(state.view(), taken, () => chance.fraction());
+			return runLocally({ runtime, images, clock, freeAddress: address }, request, signal);
+		},
+		requestedOn: (node) => core.requestedOn(node),
+	};
+}
+
+async function createToken(mesh: Libp2pMesh, request: TokenRequest): Promise<JoinLine> {
+	const token = await mesh.issueToken({ uses: request.uses, lifeMs: request.ttlMs });
+	const address = mesh.addresses()[0] ?? "";
+	return {
+		address,
+		token,
+		command: `swarm node join ${address} --token ${token}`,
+		expiresAtMs: Date.now() + request.ttlMs,
+	};
+}
+
+/** As the view will have it once the record is written. */
+function rowOf(ports: NodePorts, self: string, summary: ImageSummary): ImageRow {
+	const known = imageRows(ports.state.view()).find((row) => row.name === summary.name && row.digest === summary.digest);
+	const nodes = [...new Set([...(known?.nodes ?? []), self])].sort();
+	return { name: summary.name, digest: summary.digest, sizeBytes: summary.sizeBytes, nodes };
+}
+
+function usersOf(ports: NodePorts, store: ImageStore, name: string): readonly string[] {
+	const digest = store.get(name)?.digest ?? null;
+	return ports.runtime
+		.list()
+		.filter((held) => held.imageDigest === digest)
+		.map((held) => held.container);
+}
+
+/** Marks the node as left, ends and removes what runs here (the others place it again), forgets the cluster, ends. */
+async function leave(parts: DaemonParts, signal: AbortSignal): Promise<void> {
+	const { ports, core, mesh } = parts;
+	const others = [...ports.state.view().nodes.values()].filter((record) => !record.left && record.node !== mesh.self);
+	if (others.length > 0 && mesh.peers().length === 0)
+		throw new SwarmError(
+			"unreachable",
+			"Cannot leave: no other node answers, so nobody would hear of it; connect first, or stop with `swarm node stop`",
+		);
+	await core.moveAway(signal);
+	await core.markLeft();
+	for (const held of ports.runtime.list()) await ports.runtime.remove(held.container, held.epoch);
+	await core.told(signal);
+	await core.stop();
+	await mesh.leaveCluster();
+	parts.stop();
+}

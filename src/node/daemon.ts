@@ -1,0 +1,233 @@
+// The daemon: real parts put together in the order in which they depend on each other, and taken apart in the reverse. Knows
+// every adapter; decides nothing that core.ts, operations.ts or a machine decides.
+
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { systemChance, systemClock } from "../clock.js";
+import { openDisk } from "../crdt/disk.js";
+import type { State } from "../crdt/state.js";
+import { openState } from "../crdt/store.js";
+import { SwarmError } from "../errors.js";
+import type { Logger } from "../log.js";
+import { readOwnCertificate, verifyCertificate } from "../mesh/cluster-authority.js";
+import { loadCredentials } from "../mesh/credentials.js";
+import { createVerifier, loadIdentity, signerOf } from "../mesh/identity.js";
+import { createMesh, type Libp2pMesh } from "../mesh/libp2p-mesh.js";
+import { startMembership } from "../mesh/membership.js";
+import type { NodeId } from "../model.js";
+import { loadNative } from "../native/binding.js";
+import { nativePaths } from "../native/paths.js";
+import { type ImageStore, openImageStore } from "../runtime/image/store.js";
+import { openRuntime } from "../runtime/native-runtime.js";
+import type { Runtime } from "../runtime/runtime.js";
+import { readHardware } from "../scheduler/hardware.js";
+import { readSample } from "../scheduler/sample.js";
+import { SOCKET_NAME } from "./api/client.js";
+import { type ApiHandler, serveHttp } from "./api/http-server.js";
+import { serveMesh } from "./api/mesh-door.js";
+import { createRouter } from "./api/router.js";
+import type { DaemonConfig } from "./config.js";
+import { NodeCore } from "./core.js";
+import { createDaemonActions } from "./daemon-actions.js";
+import { nodeImages } from "./images.js";
+import type { StartReport } from "./launch-daemon.js";
+import type { NodePorts } from "./ports.js";
+import { keepConfig, lockState } from "./settings.js";
+import { keeperIn } from "./superseded.js";
+
+export const VERSION = "0.1.0";
+
+export interface Daemon {
+	readonly report: StartReport;
+	/** Resolves when it was told to stop and everything is closed; containers run on. */
+	readonly ended: Promise<void>;
+	stop(): void;
+}
+
+/** Undo steps in the order made; run in reverse, all of them, also when one fails. */
+class Undo {
+	readonly #steps: { readonly what: string; readonly act: () => Promise<void> | void }[] = [];
+
+	add(what: string, act: () => Promise<void> | void): void {
+		this.#steps.push({ what, act });
+	}
+
+	async all(logger: Logger): Promise<void> {
+		for (const { what, act } of this.#steps.splice(0).reverse()) {
+			try {
+				await act();
+			} catch (error) {
+				logger.error("closing failed", { what, error: String(error) });
+			}
+		}
+	}
+}
+
+/** Starts everything or, with the reason, nothing. */
+export async function startDaemon(config: DaemonConfig, logger: Logger): Promise<Daemon> {
+	const undo = new Undo();
+	try {
+		return await assemble(config, logger, undo);
+	} catch (thrown) {
+		await undo.all(logger);
+		throw thrown;
+	}
+}
+
+async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promise<Daemon> {
+	const directory = config.stateDirectory;
+	await mkdir(directory, { recursive: true, mode: 0o700 });
+	undo.add("lock", await lockState(join(directory, "lock")));
+	const mesh = await openMesh(config, logger, () => state);
+	undo.add("mesh", () => mesh.stop());
+	await enterCluster(mesh, config);
+	await keepConfig(config);
+	const events: Parameters<NodeCore["events"]["add"]>[0][] = [];
+	const state = await openClusterState(directory, mesh, logger, (event) =>
+		events.push({ timeMs: systemClock.nowMs(), node: mesh.self, ...event }),
+	);
+	undo.add("state", () => state.stop());
+	const store = await openImageStore({ directory: join(directory, "images"), logger, clock: systemClock });
+	const ports = await openPorts({ config, mesh, state, store, logger, undo, published: () => core.publishImages() });
+	const core = new NodeCore(ports);
+	for (const event of events) core.events.add(event);
+	let stop: () => void = () => {};
+	const asked = new Promise<void>((resolve) => {
+		stop = resolve;
+	});
+	const daemon = createDaemonActions({ config, mesh, store, ports, core, stop: () => stop() });
+	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon });
+	serveMesh(mesh, router);
+	await core.start();
+	undo.add("core", () => core.stop());
+	await serveLocal(directory, router, undo);
+	const ended = asked.then(() => undo.all(logger));
+	const report = { ping: daemon.ping(), join: await daemon.createToken({ ttlMs: TOKEN_MS, uses: TOKEN_USES }) };
+	return { report, ended, stop };
+}
+
+/** The join line that a start prints. */
+const TOKEN_MS = 60 * 60_000;
+const TOKEN_USES = 16;
+
+async function openMesh(config: DaemonConfig, logger: Logger, state: () => State | undefined): Promise<Libp2pMesh> {
+	return createMesh({
+		stateDirectory: config.stateDirectory,
+		name: config.name,
+		listen: `${config.listenHost}:${config.listenPort}`,
+		logger,
+		objection: (candidate) => {
+			const taken = [...(state()?.view().nodes.values() ?? [])].find(
+				(record) => record.name === candidate.name && record.node !== candidate.node && !record.left,
+			);
+			return taken === undefined ? null : `the name ${candidate.name} is taken, choose another with --name`;
+		},
+	});
+}
+
+async function enterCluster(mesh: Libp2pMesh, config: DaemonConfig): Promise<void> {
+	if (config.join !== null) await mesh.join(config.join.token, config.join.addresses, AbortSignal.timeout(JOIN_MS_MAX));
+	else if (mesh.cluster() === null) await mesh.startCluster();
+}
+
+const JOIN_MS_MAX = 30_000;
+
+async function openClusterState(
+	directory: string,
+	mesh: Libp2pMesh,
+	logger: Logger,
+	onEvent: Parameters<typeof openState>[0]["onEvent"],
+): Promise<State> {
+	const identity = await loadIdentity(directory);
+	const credentials = await loadCredentials(directory);
+	if (credentials === null) throw new SwarmError("failed", "Cannot start the node: it is in no cluster");
+	const authorityPublicKey = credentials.authority.publicKey;
+	return openState({
+		self: mesh.self,
+		disk: await openDisk(join(directory, "journal")),
+		signer: signerOf(identity),
+		verifier: createVerifier(),
+		certificate: () => mesh.cluster()?.certificate.bytes ?? credentials.certificate.bytes,
+		admit: (writer, certificate) => isMembers(writer, certificate, authorityPublicKey),
+		mesh,
+		clock: systemClock,
+		chance: systemChance,
+		logger: logger.with({ part: "state" }),
+		onEvent,
+	});
+}
+
+/** A document stays readable when its writer's certificate has expired: the writer may be down. */
+function isMembers(node: NodeId, certificate: Uint8Array, authorityPublicKey: Uint8Array): boolean {
+	try {
+		const nowMs = readOwnCertificate(certificate).issuedAtMs;
+		verifyCertificate(certificate, { authorityPublicKey, node, nowMs });
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+interface Opened {
+	readonly config: DaemonConfig;
+	readonly mesh: Libp2pMesh;
+	readonly state: State;
+	readonly store: ImageStore;
+	readonly logger: Logger;
+	readonly undo: Undo;
+	/** After an image came from a peer. */
+	readonly published: () => void;
+}
+
+async function openPorts(opened: Opened): Promise<NodePorts> {
+	const { config, mesh, state, store, logger, undo } = opened;
+	const directory = config.stateDirectory;
+	const runtime = await openContainers(directory, mesh.self, logger);
+	undo.add("runtime", () => runtime.close());
+	const membership = startMembership({
+		mesh,
+		clock: systemClock,
+		sample: () => readSample("/", directory, systemClock.nowMs()),
+	});
+	undo.add("membership", () => membership.stop());
+	const images = nodeImages({ store, mesh, logger, onFetched: opened.published });
+	return {
+		name: config.name,
+		version: VERSION,
+		labels: config.labels,
+		hardware: await readHardware("/"),
+		state,
+		mesh,
+		membership,
+		runtime,
+		images,
+		migrations: await openMigrations(),
+		keepSuperseded: keeperIn(join(directory, "superseded"), logger),
+		clock: systemClock,
+		chance: systemChance,
+		logger,
+	};
+}
+
+async function openContainers(directory: string, self: NodeId, logger: Logger): Promise<Runtime> {
+	return openRuntime({
+		stateDirectory: directory,
+		scope: scopeOf(self),
+		native: loadNative(),
+		paths: nativePaths(),
+		clock: systemClock,
+		logger: logger.with({ part: "runtime" }),
+		checkpoints: null,
+	});
+}
+
+/** Eight hexadecimal digits that keep several daemons of one machine apart. */
+export function scopeOf(node: NodeId): string {
+	return createHash("sha256").update(node).digest("hex").slice(0, 8);
+}
+
+async function serveLocal(directory: string, router: ApiHandler, undo: Undo): Promise<void> {
+	const server = await serveHttp(join(directory, SOCKET_NAME), router);
+	undo.add("socket", () => server.close());
+}
