@@ -148,8 +148,9 @@ export class NodeCore {
 	}
 
 	#onView(): void {
-		const { state, mesh } = this.#ports;
+		const { state, mesh, membership } = this.#ports;
 		const members = [...state.view().nodes.values()].filter((record) => !record.left && record.node !== state.self);
+		membership.watch(members.map((record) => record.node));
 		mesh.keepConnected(members.map(({ node, addresses }) => ({ node, addresses })));
 		this.#noteEvents();
 	}

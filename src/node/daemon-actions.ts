@@ -19,6 +19,8 @@ export interface DaemonParts {
 	readonly ports: NodePorts;
 	readonly core: NodeCore;
 	readonly stop: () => void;
+	/** Ends, and takes what the cluster knew with it. */
+	readonly forget: () => void;
 }
 
 const BYTES_PER_MB = 1_000_000;
@@ -100,10 +102,10 @@ async function leave(parts: DaemonParts, signal: AbortSignal): Promise<void> {
 			"Cannot leave: no other node answers, so nobody would hear of it; connect first, or stop with `swarm node stop`",
 		);
 	await core.moveAway(signal);
+	await core.stop();
 	await core.markLeft();
 	for (const held of ports.runtime.list()) await ports.runtime.remove(held.container, held.epoch);
 	await core.told(signal);
-	await core.stop();
 	await mesh.leaveCluster();
-	parts.stop();
+	parts.forget();
 }

@@ -2,7 +2,7 @@
 // every adapter; decides nothing that core.ts, operations.ts or a machine decides.
 
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemChance, systemClock } from "../clock.js";
 import { openDisk } from "../crdt/disk.js";
@@ -14,7 +14,7 @@ import { readOwnCertificate, verifyCertificate } from "../mesh/cluster-authority
 import { loadCredentials } from "../mesh/credentials.js";
 import { createVerifier, loadIdentity, signerOf } from "../mesh/identity.js";
 import { createMesh, type Libp2pMesh } from "../mesh/libp2p-mesh.js";
-import { startMembership } from "../mesh/membership.js";
+import { Membership } from "../mesh/membership.js";
 import type { NodeId } from "../model.js";
 import { loadNative } from "../native/binding.js";
 import { nativePaths } from "../native/paths.js";
@@ -51,6 +51,11 @@ class Undo {
 
 	add(what: string, act: () => Promise<void> | void): void {
 		this.#steps.push({ what, act });
+	}
+
+	/** To be run after everything else. */
+	addFirst(what: string, act: () => Promise<void>): void {
+		this.#steps.unshift({ what, act });
 	}
 
 	async all(logger: Logger): Promise<void> {
@@ -96,7 +101,12 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	const asked = new Promise<void>((resolve) => {
 		stop = resolve;
 	});
-	const daemon = createDaemonActions({ config, mesh, store, ports, core, stop: () => stop() });
+	const journal = join(directory, "journal");
+	const forget = () => {
+		undo.addFirst("journal", () => rm(journal, { force: true }));
+		stop();
+	};
+	const daemon = createDaemonActions({ config, mesh, store, ports, core, stop: () => stop(), forget });
 	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon });
 	serveMesh(mesh, router);
 	await core.start();
@@ -185,12 +195,16 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 	const directory = config.stateDirectory;
 	const runtime = await openContainers(directory, mesh.self, logger);
 	undo.add("runtime", () => runtime.close());
-	const membership = startMembership({
+	const known = state.own("node");
+	const membership = new Membership({
 		mesh,
 		clock: systemClock,
-		sample: () => readSample("/", directory, systemClock.nowMs()),
+		logger: logger.with({ part: "membership" }),
+		incarnation: (known?.kind === "node" ? known.incarnation : 0) + 1,
+		sample: () => readSample("/", directory, { nowMs: systemClock.nowMs() }),
 	});
-	undo.add("membership", () => membership.stop());
+	membership.start();
+	undo.add("membership", () => membership.stop({ leaving: false }));
 	const images = nodeImages({ store, mesh, logger, onFetched: opened.published });
 	return {
 		name: config.name,

@@ -23,6 +23,8 @@ export interface MembershipPort {
 	/** Last heartbeat's sample; null when none came. */
 	sample(node: NodeId): NodeSample | null;
 	rttMs(node: NodeId): number | null;
+	/** The members to judge, also those that were never heard; called again whenever the set changes. */
+	watch(members: readonly NodeId[]): void;
 	subscribe(listener: () => void): () => void;
 }
 
