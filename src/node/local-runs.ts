@@ -1,8 +1,8 @@
 // `POST /v1/runs`: one container on this node, outside the cluster's state: create, start, wait, remove. For commands that
 // are to run here and now, and for the start benchmark. Never seen by plan.ts (LOCAL_RUN_PREFIX).
 
-import { SwarmError } from "../errors.js";
 import type { Clock } from "../clock.js";
+import { SwarmError } from "../errors.js";
 import { type ContainerId, containerIdOf } from "../model.js";
 import type { ContainerState, Runtime } from "../runtime/runtime.js";
 import type { RunRequest, RunResult } from "./api/contract.js";

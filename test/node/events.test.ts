@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { Liveness, NodeId, SwarmEvent } from "../../src/model.js";
+import { EVENTS_KEPT_MAX, EventLog, eventsBetween } from "../../src/node/events.js";
+import {
+	claimRecord,
+	containerRecord,
+	nodeA,
+	nodeB,
+	nodeRecord,
+	specRecord,
+	type ViewParts,
+	viewOfParts,
+} from "../support/records.js";
+
+const seen = (parts: ViewParts, liveness: readonly (readonly [NodeId, Liveness])[] = []) => ({
+	view: viewOfParts(parts),
+	liveness: new Map(liveness),
+});
+
+describe("what happened between two views", () => {
+	it("is a node that joined, started again, went down and came back", () => {
+		const one = seen({ nodes: [nodeRecord(nodeA)] }, [[nodeA, "alive"]]);
+		const two = seen({ nodes: [nodeRecord(nodeA), nodeRecord(nodeB)] }, [
+			[nodeA, "alive"],
+			[nodeB, "alive"],
+		]);
+		const three = seen({ nodes: [nodeRecord(nodeA), nodeRecord(nodeB, { incarnation: 2 })] }, [
+			[nodeA, "alive"],
+			[nodeB, "down"],
+		]);
+		expect(eventsBetween(one, two)).toMatchObject([{ kind: "node.joined", subject: nodeB }]);
+		expect(eventsBetween(two, three).map((event) => event.kind)).toEqual(["node.started", "node.down"]);
+		expect(eventsBetween(three, two).map((event) => event.kind)).toEqual(["node.alive"]);
+	});
+
+	it("is a move told with both ends", () => {
+		const specs = [specRecord("web")];
+		const before = seen({ specs, claims: [claimRecord("web.0", nodeA, 1)] });
+		const claims = [claimRecord("web.0", nodeB, 2, { reason: "handover", writer: nodeA, move: "m1" })];
+		expect(eventsBetween(before, seen({ specs, claims }))).toMatchObject([
+			{ kind: "container.handover", subject: "web.0", details: { from: nodeA, to: nodeB, move: "m1" } },
+		]);
+	});
+
+	it("is an end with its exit code, told once", () => {
+		const specs = [specRecord("web")];
+		const running = seen({ specs, containers: [containerRecord("web.0", nodeA, 1)] });
+		const ended = seen({ specs, containers: [containerRecord("web.0", nodeA, 1, { phase: "stopped", exitCode: 7 })] });
+		expect(eventsBetween(running, ended)).toMatchObject([{ kind: "container.stopped", details: { exitCode: 7 } }]);
+		expect(eventsBetween(ended, ended)).toEqual([]);
+	});
+
+	it("is a lost concurrent revision", () => {
+		const before = seen({ specs: [specRecord("web", { writer: nodeA })] });
+		const after = seen({ specs: [specRecord("web", { writer: nodeB })] });
+		expect(eventsBetween(before, after)).toMatchObject([{ kind: "workload.conflict", subject: "web" }]);
+	});
+});
+
+describe("the event log", () => {
+	const event = (number: number): SwarmEvent => ({
+		timeMs: number,
+		node: nodeA,
+		kind: "test",
+		subject: "x",
+		message: "",
+		details: {},
+	});
+
+	it("gives the last ones, then follows until it is told to end", async () => {
+		const log = new EventLog();
+		for (let number = 1; number <= 3; number++) log.add(event(number));
+		const abort = new AbortController();
+		const got: number[] = [];
+		for await (const { timeMs } of log.read(2, true, abort.signal)) {
+			got.push(timeMs);
+			if (timeMs === 3) log.add(event(4));
+			if (timeMs === 4) abort.abort();
+		}
+		expect(got).toEqual([2, 3, 4]);
+	});
+
+	it("keeps a bounded number", async () => {
+		const log = new EventLog();
+		for (let number = 0; number < EVENTS_KEPT_MAX + 5; number++) log.add(event(number));
+		const got: number[] = [];
+		for await (const { timeMs } of log.read(null, false, new AbortController().signal)) got.push(timeMs);
+		expect(got).toHaveLength(EVENTS_KEPT_MAX);
+		expect(got[0]).toBe(5);
+	});
+});
