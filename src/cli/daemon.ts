@@ -139,9 +139,9 @@ export function startInWords(report: StartReport): string {
 	return `${lines}\nJoin another machine with\n  ${oneLine(line.command)}\n`;
 }
 
-/** `<root>/node/main.js`, where root is the bundle's directory. */
+/** `<root>/dist/node/main.js`, where root is the package. */
 export function daemonProgramIn(root: string): string {
-	return join(root, "node", "main.js");
+	return join(root, "dist", "node", "main.js");
 }
 
 /** Asks the daemon to end and waits until its process is gone, so that the next start finds everything free. */

@@ -245,3 +245,17 @@ async function serveLocal(directory: string, router: ApiHandler, undo: Undo): Pr
 	const server = await serveHttp(join(directory, SOCKET_NAME), router);
 	undo.add("socket", () => server.close());
 }
+
+async function openMigrations(): Promise<NodePorts["migrations"]> {
+	const no = async () => {
+		throw new SwarmError("unsupported", "Cannot migrate: not built in");
+	};
+	return {
+		migrate: no,
+		verdict: no,
+		moving: () => new Set(),
+		resumeAll: async () => {},
+		subscribe: () => () => {},
+		stop: async () => {},
+	};
+}

@@ -8,6 +8,8 @@ import { connect } from "node:net";
 import { SwarmError } from "../../errors.js";
 import type { ApiAnswer, ApiCall } from "./message.js";
 
+const FINISH_MS_MAX = 500;
+
 export type ApiHandler = (call: ApiCall) => Promise<ApiAnswer>;
 
 /** Code `conflict` when another daemon answers on that socket. */
@@ -77,6 +79,9 @@ function drained(response: ServerResponse): Promise<void> {
 async function closeServer(server: Server): Promise<void> {
 	const closed = once(server, "close");
 	server.close();
-	server.closeAllConnections();
+	server.closeIdleConnections();
+	// Answers under way are finished (that of `node stop` is one); followers are not waited for.
+	const timer = setTimeout(() => server.closeAllConnections(), FINISH_MS_MAX);
 	await closed;
+	clearTimeout(timer);
 }
