@@ -10,7 +10,7 @@ import { oneLine } from "./print.js";
 
 export abstract class BaseCommand extends Command {
 	static override baseFlags = {
-		json: Flags.boolean({ summary: "Answer as JSON, with the names of the model." }),
+		json: Flags.boolean({ summary: "Answer as JSON, with the names of the model.", default: false }),
 	};
 
 	/** For calls that only the end of this process interrupts. */

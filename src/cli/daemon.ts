@@ -37,7 +37,10 @@ export const daemonFlags = {
 		multiple: true,
 		multipleNonGreedy: true,
 	}),
-	foreground: Flags.boolean({ summary: "Stay attached: the daemon's log goes to standard error, Ctrl-C ends it." }),
+	foreground: Flags.boolean({
+		summary: "Stay attached: the daemon's log goes to standard error, Ctrl-C ends it.",
+		default: false,
+	}),
 };
 
 export interface GivenDaemonFlags {

@@ -7,7 +7,7 @@ export default class Events extends NodeCommand {
 	static override description = "--json prints one line of JSON for each event.";
 	static override examples = ["<%= config.bin %> events -f", "<%= config.bin %> events --tail 20 --json"];
 	static override flags = {
-		follow: Flags.boolean({ char: "f", summary: "Go on with what comes." }),
+		follow: Flags.boolean({ char: "f", summary: "Go on with what comes.", default: false }),
 		tail: Flags.integer({ summary: "Only the last events (default: all that are kept).", helpValue: "COUNT", min: 0 }),
 	};
 

@@ -24,7 +24,7 @@ export default class Exec extends NodeCommand {
 		}),
 		user: Flags.string({ char: "u", summary: "User inside (default: the container's).", helpValue: "USER" }),
 		workdir: Flags.string({ summary: "Working directory inside (default: the container's).", helpValue: "PATH" }),
-		"no-stdin": Flags.boolean({ summary: "Give the command an empty standard input." }),
+		"no-stdin": Flags.boolean({ summary: "Give the command an empty standard input.", default: false }),
 	};
 
 	async run(): Promise<void> {

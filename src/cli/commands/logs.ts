@@ -11,11 +11,11 @@ export default class Logs extends NodeCommand {
 	static override examples = ["<%= config.bin %> logs web -f --tail 20", "<%= config.bin %> logs web.0 --stderr"];
 	static override args = { container: containerArgument() };
 	static override flags = {
-		follow: Flags.boolean({ char: "f", summary: "Go on with what comes, until the container ends." }),
+		follow: Flags.boolean({ char: "f", summary: "Go on with what comes, until the container ends.", default: false }),
 		tail: Flags.integer({ summary: "Only the last lines (default: all).", helpValue: "LINES", min: 0 }),
-		stdout: Flags.boolean({ summary: "Only what it wrote to standard output.", exclusive: ["stderr"] }),
-		stderr: Flags.boolean({ summary: "Only what it wrote to standard error." }),
-		timestamps: Flags.boolean({ char: "t", summary: "The time before each line, in UTC." }),
+		stdout: Flags.boolean({ summary: "Only what it wrote to standard output.", exclusive: ["stderr"], default: false }),
+		stderr: Flags.boolean({ summary: "Only what it wrote to standard error.", default: false }),
+		timestamps: Flags.boolean({ char: "t", summary: "The time before each line, in UTC.", default: false }),
 	};
 
 	async run(): Promise<void> {

@@ -18,7 +18,10 @@ export default class Migrate extends NodeCommand {
 	static override args = { container: containerArgument() };
 	static override flags = {
 		to: Flags.string({ summary: "Node to move to: name or id.", helpValue: "NODE", required: true }),
-		"dry-run": Flags.boolean({ summary: "Check on both nodes whether the move can work; move nothing." }),
+		"dry-run": Flags.boolean({
+			summary: "Check on both nodes whether the move can work; move nothing.",
+			default: false,
+		}),
 	};
 
 	async run(): Promise<void> {
