@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "cleanup.h"
 #include "syscalls.h"
@@ -23,9 +24,8 @@ int sw_program_open(const char *name, struct sw_error *error)
 	return sw_tree_clone(path, false, SW_ATTR_RDONLY, 0, error);
 }
 
-/* A running program refuses writers with ETXTBSY; a read-only mount comes first. */
 bool sw_program_is_protected(void)
 {
-	SW_AUTOCLOSE int self = open("/proc/self/exe", O_WRONLY | O_CLOEXEC);
-	return self < 0 && errno == EROFS;
+	struct statvfs status;
+	return statvfs("/proc/self/exe", &status) == 0 && (status.f_flag & ST_RDONLY);
 }
