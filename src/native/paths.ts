@@ -11,6 +11,8 @@ export interface NativePaths {
 	/** Static programs (README.md). */
 	readonly monitor: string;
 	readonly init: string;
+	/** Starts `criu dump` and is CRIU's action script. */
+	readonly criu: string;
 }
 
 /** Throws `unsupported` when the native parts are not built. */
@@ -20,6 +22,7 @@ export function nativePaths(): NativePaths {
 		library: join(directory, "libstratoswarm.so"),
 		monitor: join(directory, "swarm-monitor"),
 		init: join(directory, "swarm-init"),
+		criu: join(directory, "swarm-criu"),
 	};
 	for (const path of Object.values(paths))
 		if (!existsSync(path))

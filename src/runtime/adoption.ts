@@ -87,9 +87,7 @@ function adoptedPhase(record: ContainerFile, exit: ExitRecord | null, cgroups: C
 		case "resuming":
 		case "stopping":
 			return frozen ? "paused" : "running";
-		case "checkpointing":
-			// The record is written before the freeze: without it nothing was given away yet.
-			return frozen ? "checkpointing" : "running";
+		case "checkpointing": // a dump may still be at work: its own part settles it
 		case "created":
 		case "restoring":
 		case "stopped":

@@ -61,7 +61,13 @@ const table: Readonly<Record<Phase, Row>> = {
 	paused: { ...ends, resume: to("resuming", "thaw"), stop: to("stopping", "terminate") },
 	resuming: { ...ends, thawed: to("running"), "resume-failed": to("paused") },
 	checkpointing: { ...ends, thaw: to("running", "thaw"), "checkpoint-failed": to("running", "thaw") },
-	restoring: { ...failsToBegin, release: to("starting", "thaw"), "release-failed": to("failed", "reap") },
+	restoring: {
+		...failsToBegin,
+		release: to("starting", "thaw"),
+		"release-failed": to("failed", "reap"),
+		// Released by a daemon that did not live to write it down.
+		running: to("running"),
+	},
 	// A stop that was given up leaves `stopping`; asking again goes on.
 	stopping: { ...ends, stop: to("stopping", "terminate") },
 	stopped: { stop: to("stopped"), reset: to("created", "rebuild") },

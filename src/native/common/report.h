@@ -1,5 +1,6 @@
-/* What the init tells the monitor, and the one thing the monitor answers: a SOCK_SEQPACKET pair, one record a message.
- * After SW_READY the init waits for the byte 'S'; then it executes the workload, which closes the socket. */
+/* What the init, or criu's hook for a restored container, tells the monitor, and the one thing the monitor answers: a
+ * SOCK_SEQPACKET pair, one record a message. After SW_READY the init waits for the byte 'S'; then it executes the workload,
+ * which closes the socket. The hook gives the pid of the restored first process as `code` of SW_READY and waits alike. */
 #ifndef SW_REPORT_H
 #define SW_REPORT_H
 
@@ -9,6 +10,7 @@ enum sw_report_kind {
 	SW_READY = 1,
 	SW_WARNING = 2, /* text goes to the monitor's standard error */
 	SW_FAILED = 3,	/* the init ends with `code`; text says why */
+	SW_RUNNING = 4, /* a restored container runs (an init says so by executing the workload) */
 };
 
 struct sw_report {

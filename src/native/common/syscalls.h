@@ -18,6 +18,7 @@
 #define SW_NR_CLONE3 435
 #define SW_NR_CLOSE_RANGE 436
 #define SW_NR_OPENAT2 437
+#define SW_NR_PIDFD_GETFD 438
 #define SW_NR_MOUNT_SETATTR 442
 
 #define SW_OPEN_TREE_CLONE 1u
@@ -71,6 +72,11 @@ static inline int sw_pidfd_open(pid_t pid)
 static inline int sw_pidfd_send_signal(int pidfd, int signal)
 {
 	return (int)syscall(SW_NR_PIDFD_SEND_SIGNAL, pidfd, signal, 0, 0);
+}
+
+static inline int sw_pidfd_getfd(int pidfd, int descriptor)
+{
+	return (int)syscall(SW_NR_PIDFD_GETFD, pidfd, descriptor, 0);
 }
 
 static inline int sw_close_range(unsigned first, unsigned last, unsigned flags)

@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "../common/cgroup.h"
 #include "../common/cleanup.h"
@@ -14,6 +13,7 @@
 #include "device-filter.h"
 #include "monitor.h"
 #include "oom.h"
+#include "outputs.h"
 
 /* CLONE_NEWCGROUP would take the monitor's cgroups as root: the init unshares that one when it is in its own. */
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC)
@@ -24,26 +24,6 @@ struct parts {
 	int outputs[2]; /* write ends */
 	int report;
 };
-
-static int make_pipe(struct log_stream *log, int *write_end, struct sw_error *error)
-{
-	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return sw_fail(error, errno, "make a pipe", log->name);
-	*write_end = ends[1];
-	log->pipe = ends[0];
-	return fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? sw_fail(error, errno, "set the pipe", log->name) : 0;
-}
-
-static int make_pair(int *ours, int *theirs, struct sw_error *error)
-{
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return sw_fail(error, errno, "make a socket pair", NULL);
-	*ours = pair[0];
-	*theirs = pair[1];
-	return 0;
-}
 
 /* Descriptors 1 and 2 last: they may hold what the others come from no more. */
 static void become_init(const struct parts *parts, const char *directory)
@@ -85,18 +65,11 @@ static int open_parts(struct monitor *monitor, struct parts *parts, struct sw_er
 	parts->cgroup2 = sw_cgroup2_open(&monitor->launch, error);
 	if (parts->cgroup2 < 0)
 		return parts->cgroup2;
-	int result = sw_cgroup2_check_empty(parts->cgroup2, error);
-	if (result < 0)
-		return result;
 	parts->program = sw_program_open("swarm-init", error);
 	if (parts->program < 0)
 		return parts->program;
-	for (int i = 0; i < 2; i++) {
-		result = make_pipe(&monitor->logs[i], &parts->outputs[i], error);
-		if (result < 0)
-			return result;
-	}
-	return make_pair(&monitor->report_fd, &parts->report, error);
+	int result = outputs_make(monitor, parts->outputs, error);
+	return result < 0 ? result : report_pair_make(&monitor->report_fd, &parts->report, error);
 }
 
 static void close_parts(struct parts *parts)

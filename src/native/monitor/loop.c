@@ -1,6 +1,7 @@
 /* The life of a monitor after its container's first process exists: relays output, answers, waits for the end. One
  * poll(2), no timers. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -64,15 +65,19 @@ static void take_failure(struct monitor *monitor, const struct sw_report *report
 	answer_starter(monitor, "error start %s", monitor->exit.text);
 }
 
+static void begin_running(struct monitor *monitor)
+{
+	monitor->phase = PHASE_RUNNING;
+	answer_starter(monitor, "ok start%s", "");
+	announce(monitor);
+}
+
 /* The socket closed: by execve when the init had been told to start, else by its death, which SIGCHLD tells. */
 static void end_report(struct monitor *monitor)
 {
 	sw_close(&monitor->report_fd);
-	if (monitor->failed || monitor->phase != PHASE_STARTING)
-		return;
-	monitor->phase = PHASE_RUNNING;
-	answer_starter(monitor, "ok start%s", "");
-	announce(monitor);
+	if (!monitor->failed && !monitor->restored && monitor->phase == PHASE_STARTING)
+		begin_running(monitor);
 }
 
 static void take_reports(struct monitor *monitor)
@@ -91,7 +96,11 @@ static void take_reports(struct monitor *monitor)
 			monitor_complain("%s", report.text);
 		} else if (report.kind == SW_READY && monitor->phase == PHASE_CREATING) {
 			monitor->phase = PHASE_CREATED;
+			if (monitor->restored)
+				monitor->pid = report.code;
 			announce(monitor);
+		} else if (report.kind == SW_RUNNING && monitor->phase == PHASE_STARTING) {
+			begin_running(monitor);
 		}
 	}
 }
@@ -205,6 +214,29 @@ static void take_end(struct monitor *monitor, int status)
 	monitor->pid = 0;
 }
 
+/* criu ended. Well: the copy runs, as our child from now on. Else what it made must not stay. */
+static void take_builder_end(struct monitor *monitor, int status)
+{
+	struct sw_error ignored;
+	char path[PATH_MAX];
+	take_reports(monitor);
+	monitor->builder = 0;
+	if (monitor->phase == PHASE_RUNNING || monitor->phase == PHASE_ENDED)
+		return;
+	if (status == 0 && monitor->phase == PHASE_STARTING)
+		return begin_running(monitor);
+	snprintf(path, sizeof path, "%s/cgroup.kill", monitor->launch.cgroup2);
+	sw_write_file(path, "1", &ignored);
+	if (!monitor->failed) {
+		monitor->failed = true;
+		monitor->exit.code = SW_EXIT_SETUP_FAILED;
+		snprintf(monitor->exit.text, sizeof monitor->exit.text, "Cannot restore: criu ended with status %d", status);
+		answer_starter(monitor, "error start %s", monitor->exit.text);
+	}
+	monitor->phase = PHASE_ENDED;
+	monitor->pid = 0;
+}
+
 static void take_signals(struct monitor *monitor)
 {
 	struct signalfd_siginfo info;
@@ -214,7 +246,9 @@ static void take_signals(struct monitor *monitor)
 		if (info.ssi_signo == SIGTERM && monitor->pid > 0)
 			kill(monitor->pid, SIGTERM);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == monitor->pid)
+		if (pid == monitor->builder)
+			take_builder_end(monitor, status);
+		else if (pid == monitor->pid)
 			take_end(monitor, status);
 }
 

@@ -1,4 +1,4 @@
-/* swarm-monitor run <container directory>, started by spawnDetached: standard error is the complaints file and
+/* swarm-monitor run|restore <container directory>, started by spawnDetached: standard error is the complaints file and
  * descriptor 3 the listening control socket. Survives the daemon; ends when its container has. */
 #include <fcntl.h>
 #include <signal.h>
@@ -82,15 +82,16 @@ static int prepare(const char *directory, struct sw_error *error)
 int main(int count, char **arguments)
 {
 	struct sw_error error = { 0 };
-	if (count != 3 || strcmp(arguments[1], "run") != 0 || arguments[2][0] != '/') {
-		monitor_complain("usage: swarm-monitor run <container directory>");
+	monitor.restored = count == 3 && strcmp(arguments[1], "restore") == 0;
+	if (count != 3 || (!monitor.restored && strcmp(arguments[1], "run") != 0) || arguments[2][0] != '/') {
+		monitor_complain("usage: swarm-monitor run|restore <container directory>");
 		return 2;
 	}
 	if (prepare(arguments[2], &error) < 0) {
 		monitor_complain("%s", error.message);
 		return 1;
 	}
-	if (container_run(&monitor, &error) < 0)
+	if ((monitor.restored ? container_restore(&monitor, &error) : container_run(&monitor, &error)) < 0)
 		monitor_fail(&monitor, &error);
 	if (monitor_loop(&monitor, &error) < 0) {
 		monitor_complain("%s", error.message);

@@ -30,6 +30,9 @@ struct monitor {
 	struct log_stream logs[2]; /* standard output, standard error */
 	struct control control;
 	int signal_fd;
+	/* criu while it restores the container; 0 once it has ended and for a container that was run. */
+	pid_t builder;
+	bool restored;
 	/* The pair with the init (report.h); -1 once the workload has been executed. */
 	int report_fd;
 	/* Connection that waits for the answer to `start`; -1: none. */
@@ -42,6 +45,9 @@ struct monitor {
 
 /* Starts the init in new namespaces and its cgroups: pid, logs[].pipe and report_fd are set. */
 int container_run(struct monitor *monitor, struct sw_error *error);
+
+/* Starts criu with the arguments of <directory>/restore: builder, logs[].pipe and report_fd are set, pid when the copy is whole. */
+int container_restore(struct monitor *monitor, struct sw_error *error);
 
 /* The container could not be started: its end, to be recorded by the loop. */
 void monitor_fail(struct monitor *monitor, const struct sw_error *error);

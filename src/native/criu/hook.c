@@ -1,0 +1,120 @@
+/* The points at which CRIU waits for us.
+ * pre-dump: the clock of the downtime starts; nothing is frozen yet.
+ * post-dump: the image is whole, the tasks still held by criu. First act: freeze the cgroup, so that they stay stopped through
+ *   any crash of criu or daemon. Then the link goes down: criu opens its network lock when it ends, and packets that the
+ *   frozen sockets acknowledged would be lost to the copy.
+ * post-restore: the copy is whole and has not run one instruction. Waits for the monitor's word; without it criu kills the copy.
+ * post-resume: it runs. */
+#include "hook.h"
+
+#include <net/if.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "../common/cleanup.h"
+#include "../common/file.h"
+#include "../common/report.h"
+#include "../common/syscalls.h"
+
+/* Standard error is the log of whoever started criu. */
+static int complain(const struct sw_error *error)
+{
+	dprintf(STDERR_FILENO, "swarm-criu: %s\n", error->message);
+	return 1;
+}
+
+/* criu closes everything but the standard streams before it executes us: a copy of its own descriptor. -1 on failure. */
+static int borrow(int descriptor)
+{
+	SW_AUTOCLOSE int criu = sw_pidfd_open(getppid());
+	return criu < 0 ? -1 : sw_pidfd_getfd(criu, descriptor);
+}
+
+/* A reader that is gone (the daemon was killed) is no reason to fail: the freeze stands, the record decides. */
+static void tell(const char *line)
+{
+	SW_AUTOCLOSE int pipe_end = borrow(SW_CRIU_REPORT_FD);
+	if (pipe_end >= 0)
+		sw_write_all(pipe_end, line, strlen(line));
+}
+
+static int link_down(const char *name, struct sw_error *error)
+{
+	struct ifreq request = { 0 };
+	SW_AUTOCLOSE int host = borrow(SW_CRIU_HOST_NET_FD);
+	if (host < 0 || setns(host, CLONE_NEWNET) < 0)
+		return sw_fail(error, errno, "enter the host's network namespace", NULL);
+	SW_AUTOCLOSE int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	if (socket_fd < 0 || ioctl(socket_fd, SIOCGIFFLAGS, &request) < 0)
+		return sw_fail(error, errno, "find link", name);
+	request.ifr_flags = (short)(request.ifr_flags & ~IFF_UP);
+	return ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0 ? sw_fail(error, errno, "set link down", name) : 0;
+}
+
+static int before_dump(void)
+{
+	struct timespec now;
+	char line[64];
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(line, sizeof line, "freezing %lld%09ld\n", (long long)now.tv_sec, now.tv_nsec);
+	tell(line);
+	return 0;
+}
+
+static int after_dump(void)
+{
+	struct sw_error error = { 0 };
+	char path[4096];
+	const char *cgroup = getenv(SW_CRIU_CGROUP), *link = getenv(SW_CRIU_LINK);
+	if (!cgroup || !link)
+		return 1;
+	snprintf(path, sizeof path, "%s/cgroup.freeze", cgroup);
+	if (sw_write_file(path, "1", &error) < 0)
+		return complain(&error);
+	if (*link && link_down(link, &error) < 0)
+		return complain(&error);
+	tell("frozen\n");
+	return 0;
+}
+
+static int report(int socket_fd, uint32_t kind, int32_t code)
+{
+	struct sw_report message = { .kind = kind, .code = code };
+	return SW_RETRY(send(socket_fd, &message, sizeof message, MSG_NOSIGNAL)) == sizeof message ? 0 : 1;
+}
+
+static int after_restore(void)
+{
+	const char *pid = getenv("CRTOOLS_INIT_PID");
+	char answer = 0;
+	SW_AUTOCLOSE int monitor = borrow(SW_CRIU_REPORT_FD);
+	if (!pid || report(monitor, SW_READY, atoi(pid)) != 0)
+		return 1;
+	return SW_RETRY(recv(monitor, &answer, 1, 0)) == 1 && answer == SW_START_BYTE ? 0 : 1;
+}
+
+static int after_resume(void)
+{
+	SW_AUTOCLOSE int monitor = borrow(SW_CRIU_REPORT_FD);
+	return report(monitor, SW_RUNNING, 0);
+}
+
+int hook_run(const char *action)
+{
+	if (strcmp(action, "pre-dump") == 0)
+		return before_dump();
+	if (strcmp(action, "post-dump") == 0)
+		return after_dump();
+	if (strcmp(action, "post-restore") == 0)
+		return after_restore();
+	if (strcmp(action, "post-resume") == 0)
+		return after_resume();
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* What CRIU runs at its stages (--action-script): it sets CRTOOLS_SCRIPT_ACTION. Our own variables: */
+#ifndef SW_CRIU_HOOK_H
+#define SW_CRIU_HOOK_H
+
+/* Descriptors of criu, which the hook borrows (pidfd_getfd). Dump: a pipe, lines `freezing <monotonic ns>` and `frozen`.
+ * Restore: the SOCK_SEQPACKET end of the monitor (common/report.h). */
+#define SW_CRIU_REPORT_FD 3
+/* Dump only. v2 cgroup directory to freeze. */
+#define SW_CRIU_CGROUP "SWARM_CGROUP"
+/* Dump only. Host end of the container's link, empty for none, in the namespace of descriptor SW_CRIU_HOST_NET_FD. */
+#define SW_CRIU_LINK "SWARM_LINK"
+#define SW_CRIU_HOST_NET_FD 4
+
+/* 0, or what makes criu fail. */
+int hook_run(const char *action);
+
+#endif

@@ -1,0 +1,224 @@
+// The two halves of a move on this machine (Checkpoints of runtime.ts), built on CRIU. Order is everything here: what is
+// frozen stays frozen by its cgroup, what is restored waits in CRIU's post-restore hook for the monitor's word.
+// Must never run a container on its own: only `thaw` and `release` do.
+
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { asSwarmError, SwarmError } from "../../errors.js";
+import type { ContainerId } from "../../model.js";
+import type { Container } from "../container.js";
+import type { Checkpoints, ContainerState, DumpResult, RestoreRequest } from "../runtime.js";
+import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "../seams.js";
+import { dumpArguments, encodeCommand, restoreArguments } from "./criu-command.js";
+import type { CriuInstallation } from "./criu-installation.js";
+import { lastErrors, pidFileOf, runDump, settleLeftover } from "./dump-process.js";
+import { type DumpManifest, decodeManifest } from "./manifest.js";
+import { externalMounts, parseMountinfo } from "./mounts.js";
+import { dropNetworkLocks } from "./network-lock.js";
+
+/** All tasks are stopped by criu already when the freezer is asked. */
+const FREEZE_MS_MAX = 5_000;
+/** A released copy has its memory in place: what is left is unlocking the network and one sigreturn a thread. */
+const RELEASE_MS_MAX = 60_000;
+
+/** The factory for a machine with this CRIU; null makes a runtime without checkpoints. */
+export function checkpointsWith(criu: CriuInstallation | null): CheckpointsFactory | null {
+	if (criu === null) return null;
+	return (seams) => new CriuCheckpoints(criu, seams).part();
+}
+
+class CriuCheckpoints implements Checkpoints {
+	readonly #criu: CriuInstallation;
+	readonly #seams: RuntimeSeams;
+
+	constructor(criu: CriuInstallation, seams: RuntimeSeams) {
+		this.#criu = criu;
+		this.#seams = seams;
+	}
+
+	part(): CheckpointsPart {
+		return { checkpoints: this, adopt: (container) => this.#adopt(container) };
+	}
+
+	dump(id: ContainerId, epoch: number, directory: string, move: string, signal: AbortSignal): Promise<DumpResult> {
+		return this.#seams.exclusive("checkpoint", id, epoch, async (container) => {
+			container.step("checkpoint", { move });
+			try {
+				// Before CRIU: a crash from here on finds a container that may be frozen.
+				container.save(true);
+				return await this.#dump(container, directory, signal);
+			} catch (thrown) {
+				await this.#wake(container, "checkpoint-failed");
+				throw thrown;
+			}
+		});
+	}
+
+	thaw(id: ContainerId, epoch: number): Promise<ContainerState> {
+		return this.#seams.exclusive("thaw", id, epoch, async (container) => {
+			if (container.state.phase !== "running") await this.#wake(container, "thaw");
+			return container.state;
+		});
+	}
+
+	files(id: ContainerId): { readonly upperDirectory: string; readonly logDirectory: string } {
+		const { directory } = this.#seams.find(id);
+		return { upperDirectory: directory.upper, logDirectory: directory.log };
+	}
+
+	restore(request: RestoreRequest, signal: AbortSignal): Promise<ContainerState> {
+		const manifest = decodeManifest(request.manifest);
+		checkHostPaths(manifest, request);
+		if (manifest.criuVersion !== this.#criu.version)
+			throw new SwarmError(
+				"refused",
+				`Cannot restore ${request.create.container}: it was dumped by CRIU ${manifest.criuVersion}, wanted ${this.#criu.version}`,
+			);
+		return this.#seams.restoring(request, signal, (container) => this.#restore(container, request, manifest, signal));
+	}
+
+	release(id: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState> {
+		return this.#seams.exclusive("release", id, epoch, async (container) => {
+			if (container.state.phase === "running") return container.state;
+			container.perform(container.step("release"));
+			this.#setLink(container, true);
+			const refusal = await container.monitor?.request("start", String(container.state.epoch)).then(
+				() => null,
+				(thrown: unknown) => asSwarmError(thrown, `release ${id}`),
+			);
+			const left = (state: ContainerState) => state.phase !== "starting";
+			const state = await container.until("release", left, RELEASE_MS_MAX, signal);
+			container.save(false);
+			if (state.phase !== "running" && state.startedAtMs === null) throw refusal ?? this.#notReleased(container);
+			return container.state;
+		});
+	}
+
+	async #dump(container: Container, imageDirectory: string, signal: AbortSignal): Promise<DumpResult> {
+		const { native, clock, network } = this.#seams;
+		const { pid } = container.state;
+		if (pid === null || container.monitor === null)
+			throw new SwarmError(
+				"conflict",
+				`Cannot checkpoint ${container.id}: nobody reads its output, wanted its monitor`,
+			);
+		const startedMs = clock.monotonicMs();
+		const manifest = await this.#manifest(container, pid);
+		const workDirectory = await workDirectoryOf(container);
+		const commandFile = join(workDirectory, "dump.command");
+		const { directory } = container;
+		const hook = this.#seams.paths.criu;
+		const place = { pid, directory, imageDirectory, workDirectory, externals: manifest.externals, hook };
+		const link = network.attachmentOf(container.id)?.linkName ?? "";
+		const head = [String(pid), container.cgroup.unified, link, pidFileOf(directory)];
+		await writeFile(commandFile, encodeCommand([...head, ...dumpArguments(this.#criu, place)]), { mode: 0o600 });
+		const program = { path: hook, commandFile, container: container.id, workDirectory, stderrPath: directory.stderr };
+		const { freezingAtNs } = await runDump(program, signal);
+		native.cgroupFreeze(container.cgroup.unified, true, FREEZE_MS_MAX);
+		await container.monitor.request("drain");
+		return {
+			imageBytes: await bytesIn(imageDirectory),
+			frozenAtMonotonicMs: clock.monotonicMs() - Number(process.hrtime.bigint() - freezingAtNs) / 1e6,
+			dumpMs: clock.monotonicMs() - startedMs,
+			manifest: { ...manifest },
+		};
+	}
+
+	async #manifest(container: Container, pid: number): Promise<DumpManifest> {
+		const mounts = parseMountinfo(await readFile(`/proc/${pid}/mountinfo`, "utf8"));
+		const pipes = await readFile(join(container.directory.path, "pipes"), "utf8");
+		const [stdout = 0, stderr = 0] = pipes.trim().split(" ").map(Number);
+		const externals = externalMounts(mounts, container.directory.path, container.request.image.hostPaths);
+		return { version: 1, criuVersion: this.#criu.version, pipes: { stdout, stderr }, externals };
+	}
+
+	/** Back to `running`, whatever criu left: its process, its network lock, the link down, the freezer. */
+	async #wake(container: Container, event: "thaw" | "checkpoint-failed"): Promise<void> {
+		const { native, clock, logger } = this.#seams;
+		await settleLeftover(container.directory, native, clock);
+		const { pid } = container.state;
+		if (pid !== null)
+			await dropNetworkLocks(pid).catch((thrown: unknown) =>
+				logger.warn("a network lock cannot be looked for", { container: container.id, error: String(thrown) }),
+			);
+		this.#setLink(container, true);
+		container.perform(container.step(event, { move: null }));
+		container.save(true);
+	}
+
+	async #restore(
+		container: Container,
+		request: RestoreRequest,
+		manifest: DumpManifest,
+		signal: AbortSignal,
+	): Promise<void> {
+		const { native, paths } = this.#seams;
+		const { directory } = container;
+		// Nothing may answer for the address before the sockets are whole.
+		this.#setLink(container, false);
+		const workDirectory = await workDirectoryOf(container);
+		const place = { directory, imageDirectory: request.imageDirectory, workDirectory, manifest, hook: paths.criu };
+		await writeFile(join(directory.path, "restore"), encodeCommand(restoreArguments(this.#criu, place)), {
+			mode: 0o600,
+		});
+		native.spawnDetached([paths.monitor, "restore", directory.path], {
+			stderrPath: directory.stderr,
+			socketPath: directory.monitorSocket,
+		});
+		await container.attachMonitor();
+		try {
+			const whole = (state: ContainerState) => state.pid !== null;
+			await container.until("restored", whole, RESTORE_MS_MAX, signal);
+		} catch (thrown) {
+			const said = lastErrors(join(workDirectory, "restore.log"));
+			const why = asSwarmError(thrown, `restore ${container.id}`);
+			throw new SwarmError(why.code, `Cannot restore ${container.id}: ${said || why.message}`, { cause: thrown });
+		}
+	}
+
+	async #adopt(container: Container): Promise<"keep" | "remove"> {
+		if (container.state.phase === "restoring") return container.monitor === null ? "remove" : "keep";
+		const { native, clock, cgroups } = this.#seams;
+		await settleLeftover(container.directory, native, clock);
+		// The record is written before the freeze: without it nothing was given away yet.
+		if (!cgroups.isFrozen(container.id)) await this.#wake(container, "checkpoint-failed");
+		return "keep";
+	}
+
+	#setLink(container: Container, up: boolean): void {
+		const link = this.#seams.network.attachmentOf(container.id)?.linkName;
+		if (link !== undefined) this.#seams.native.linkSetUp(link, up);
+	}
+
+	#notReleased(container: Container): SwarmError {
+		const said = lastErrors(join(container.directory.path, "criu", "restore.log"));
+		const why = said || container.state.error || "it ended before its first instruction";
+		return new SwarmError("failed", `Cannot release ${container.id}: ${why}`);
+	}
+}
+
+/** Reading gigabytes of memory images from a slow disk. */
+const RESTORE_MS_MAX = 10 * 60_000;
+
+async function workDirectoryOf(container: Container): Promise<string> {
+	const path = join(container.directory.path, "criu");
+	await rm(path, { recursive: true, force: true });
+	await mkdir(path, { mode: 0o700 });
+	return path;
+}
+
+/** The source names mounts, this node decides which of its own paths a container may see. */
+function checkHostPaths(manifest: DumpManifest, { create }: RestoreRequest): void {
+	const { hostPaths } = create.image;
+	for (const { place } of manifest.externals)
+		if (place.kind === "host" && !hostPaths.some((path) => place.path === path || place.path.startsWith(`${path}/`)))
+			throw new SwarmError(
+				"refused",
+				`Cannot restore ${create.container}: it has ${place.path} of its node, which image ${create.image.name} does not show here`,
+			);
+}
+
+async function bytesIn(directory: string): Promise<number> {
+	const sizes = (await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size);
+	return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,116 @@
+// One run of `swarm-criu dump`: starts it, reads what its hook says, and can end one that an earlier daemon left. CRIU survives
+// the daemon: what it freezes stays frozen, and the record says whose it is.
+
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import type { Clock } from "../../clock.js";
+import { SwarmError } from "../../errors.js";
+import type { Native } from "../../native/native.js";
+import type { ContainerDirectory } from "../container-directory.js";
+
+export interface DumpReport {
+	/** CLOCK_MONOTONIC, before the first task was stopped. */
+	readonly freezingAtNs: bigint;
+}
+
+const LINES_MAX = 16;
+const LOG_BYTES_MAX = 1_024;
+const SIGKILL = 9;
+/** A dump that an earlier daemon started may still be writing memory to the disk. */
+const LEFTOVER_MS_MAX = 20_000;
+const LEFTOVER_PAUSE_MS = 20;
+
+export interface DumpProgram {
+	readonly path: string;
+	readonly commandFile: string;
+	readonly container: string;
+	/** Where dump.log is. */
+	readonly workDirectory: string;
+	/** Complaints of the launcher and the hook. */
+	readonly stderrPath: string;
+}
+
+/** Resolves when the container is frozen and the image whole. On an abort criu is killed, which lets the tasks go. */
+export async function runDump(program: DumpProgram, signal: AbortSignal): Promise<DumpReport> {
+	signal.throwIfAborted();
+	const complaints = openSync(program.stderrPath, "a", 0o600);
+	const stdio: ["ignore", "pipe", number] = ["ignore", "pipe", complaints];
+	const options = { stdio, env: {} };
+	const child = spawn(program.path, ["dump", program.commandFile], options) as ChildProcessByStdio<
+		null,
+		Readable,
+		null
+	>;
+	closeSync(complaints);
+	const onAbort = () => child.kill("SIGKILL");
+	signal.addEventListener("abort", onAbort, { once: true });
+	const lines: string[] = [];
+	createInterface(child.stdout).on("line", (line) => void (lines.length < LINES_MAX && lines.push(line)));
+	try {
+		const code = await new Promise<number | string>((resolve, reject) => {
+			child.on("error", reject);
+			child.on("close", (exit, killed) => resolve(exit ?? killed ?? "nothing"));
+		});
+		signal.throwIfAborted();
+		const freezing = lines.find((line) => line.startsWith("freezing "));
+		if (code === 0 && freezing !== undefined && lines.includes("frozen"))
+			return { freezingAtNs: BigInt(freezing.slice("freezing ".length)) };
+		throw dumpFailure(program, code);
+	} finally {
+		signal.removeEventListener("abort", onAbort);
+	}
+}
+
+/** CRIU's own words, for the message of a failed dump or restore. */
+export function lastErrors(path: string): string {
+	try {
+		const errors = readFileSync(path, "utf8")
+			.split("\n")
+			.filter((line) => line.includes("Error") && !line.includes("RLIMIT_NOFILE"));
+		return errors.slice(-3).join("; ").slice(0, LOG_BYTES_MAX);
+	} catch {
+		return "";
+	}
+}
+
+export function pidFileOf(directory: ContainerDirectory): string {
+	return join(directory.path, "dump.pid");
+}
+
+/** Waits for a dump that an earlier daemon started, and kills it when it does not end. */
+export async function settleLeftover(directory: ContainerDirectory, native: Native, clock: Clock): Promise<void> {
+	const path = pidFileOf(directory);
+	const endMs = clock.monotonicMs() + LEFTOVER_MS_MAX;
+	const forever = new AbortController().signal;
+	for (let pid = runningDump(path); pid !== null; pid = runningDump(path)) {
+		if (clock.monotonicMs() > endMs) native.signal(pid, SIGKILL);
+		await clock.sleep(LEFTOVER_PAUSE_MS, forever);
+	}
+	rmSync(path, { force: true });
+}
+
+function runningDump(pidFile: string): number | null {
+	try {
+		const [pid = "", startTicks] = readFileSync(pidFile, "utf8").trim().split(" ");
+		const stat = readFileSync(`/proc/${Number(pid)}/stat`, "utf8");
+		// Fields after the command, which may hold anything: state is field 3, start time field 22 of proc(5).
+		const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+		return fields[19] === startTicks && fields[0] !== "Z" ? Number(pid) : null;
+	} catch {
+		return null;
+	}
+}
+
+function dumpFailure(program: DumpProgram, code: number | string): SwarmError {
+	const said = lastErrors(join(program.workDirectory, "dump.log"));
+	return new SwarmError(
+		"failed",
+		`Cannot checkpoint ${program.container}: CRIU ended with ${code}${said && `: ${said}`}`,
+		{
+			details: { container: program.container, code, log: said },
+		},
+	);
+}

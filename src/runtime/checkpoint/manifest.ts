@@ -1,0 +1,52 @@
+// What a restore needs besides the image files, sent with them as JSON and decoded here again.
+
+import { SwarmError } from "../../errors.js";
+import type { ExternalMount } from "./mounts.js";
+
+export interface DumpManifest {
+	readonly version: 1;
+	readonly criuVersion: string;
+	/** Inode numbers of the output pipes on the source: CRIU's names for them. */
+	readonly pipes: { readonly stdout: number; readonly stderr: number };
+	readonly externals: readonly ExternalMount[];
+}
+
+const EXTERNALS_MAX = 1_000;
+
+/** Throws `corrupt` with what is wrong: it came over the network and becomes arguments and paths. */
+export function decodeManifest(value: Readonly<Record<string, unknown>>): DumpManifest {
+	const { version, criuVersion, pipes, externals } = value as Partial<DumpManifest>;
+	if (version !== 1) throw wrong("version", version, "1");
+	if (typeof criuVersion !== "string") throw wrong("criuVersion", criuVersion, "a string");
+	if (!isInode(pipes?.stdout) || !isInode(pipes?.stderr)) throw wrong("pipes", pipes, "two inode numbers");
+	if (!Array.isArray(externals) || externals.length > EXTERNALS_MAX) throw wrong("externals", externals, "a list");
+	for (const external of externals) checkExternal(external as ExternalMount);
+	return { version, criuVersion, pipes: { stdout: pipes?.stdout ?? 0, stderr: pipes?.stderr ?? 0 }, externals };
+}
+
+function checkExternal(external: ExternalMount): void {
+	if (!/^m\d{1,4}$/.test(external?.key)) throw wrong("key", external?.key, "m and a number");
+	const { place } = external;
+	if (place?.kind !== "container" && place?.kind !== "host") throw wrong("place", place, "container or host");
+	const parts = String(place.path).split("/");
+	const climbs = parts.includes("..") || parts.includes(".");
+	const absolute = String(place.path).startsWith("/");
+	if (typeof place.path !== "string" || climbs || absolute !== (place.kind === "host"))
+		throw wrong(
+			"path",
+			place.path,
+			place.kind === "host" ? "an absolute path" : "a path inside the container directory",
+		);
+	// Only what the monitor itself makes: nothing else of the directory may be shown to a container.
+	if (place.kind === "container" && parts[0] !== "dev" && parts[0] !== "shm")
+		throw wrong("path", place.path, "dev or shm");
+}
+
+function isInode(value: unknown): value is number {
+	return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function wrong(field: string, given: unknown, wanted: string): SwarmError {
+	const shown = JSON.stringify(given)?.slice(0, 80) ?? "nothing";
+	return new SwarmError("corrupt", `Cannot read a checkpoint's manifest: ${field} is ${shown}, wanted ${wanted}`);
+}
