@@ -1,9 +1,10 @@
 // A libp2p stream (an event target that pushes) as a MeshStream (pulled, with back-pressure both ways).
-// Must never: buffer more than READ_BYTES_HIGH plus one yamux window, report the end of a cut connection as a clean
+// Must never: buffer more than READ_BYTES_HIGH plus two yamux windows, report the end of a cut connection as a clean
 // end, hold back a byte that the peer may wait for.
 //
 // Written against libp2p 3.3 / @libp2p/utils 7: its own `onDrain()` keeps a resolved promise after the first drain, so
-// a writer that awaits it fills memory; its "end" event also fires for cut connections.
+// a writer that awaits it fills memory; its "end" event also fires for cut connections; its `resume()` grants the sender a
+// new window after it has handed over what was held, also when a listener paused the stream meanwhile.
 
 import type { Stream } from "@libp2p/interface";
 import { SwarmError } from "../errors.js";
@@ -24,6 +25,7 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 	let arrivedBytes = 0;
 	let finished = stream.remoteWriteStatus === "closed" && stream.status === "open";
 	let failure: Error | null = null;
+	let resuming = false;
 	let wake: (() => void) | null = null;
 	const notify = () => {
 		wake?.();
@@ -35,11 +37,15 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 		notify();
 	};
 
+	const pauseWhenFull = () => {
+		if (arrivedBytes > READ_BYTES_HIGH && !resuming) quietly(() => stream.pause());
+	};
+
 	stream.addEventListener("message", (event) => {
 		const { data } = event;
 		arrived.push(data instanceof Uint8Array ? data : data.subarray());
 		arrivedBytes += data.byteLength;
-		if (arrivedBytes > READ_BYTES_HIGH) quietly(() => stream.pause());
+		pauseWhenFull();
 		notify();
 	});
 	stream.addEventListener("remoteCloseWrite", () => {
@@ -57,7 +63,10 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 		const bytes = arrived.length === 1 ? (arrived[0] ?? null) : Buffer.concat(arrived);
 		arrived.length = 0;
 		arrivedBytes = 0;
+		resuming = true;
 		quietly(() => stream.resume());
+		resuming = false;
+		pauseWhenFull();
 		return bytes;
 	};
 

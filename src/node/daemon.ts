@@ -1,7 +1,6 @@
 // The daemon: real parts put together in the order in which they depend on each other, and taken apart in the reverse. Knows
 // every adapter; decides nothing that core.ts, operations.ts or a machine decides.
 
-import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemChance, systemClock } from "../clock.js";
@@ -33,6 +32,7 @@ import { createDaemonActions } from "./daemon-actions.js";
 import { nodeImages } from "./images.js";
 import type { StartReport } from "./launch-daemon.js";
 import type { NodePorts } from "./ports.js";
+import { scopeOf } from "./scope.js";
 import { keepConfig, lockState } from "./settings.js";
 import { keeperIn } from "./superseded.js";
 
@@ -234,11 +234,6 @@ async function openContainers(directory: string, self: NodeId, logger: Logger): 
 		logger: logger.with({ part: "runtime" }),
 		checkpoints: null,
 	});
-}
-
-/** Eight hexadecimal digits that keep several daemons of one machine apart. */
-export function scopeOf(node: NodeId): string {
-	return createHash("sha256").update(node).digest("hex").slice(0, 8);
 }
 
 async function serveLocal(directory: string, router: ApiHandler, undo: Undo): Promise<void> {

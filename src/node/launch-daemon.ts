@@ -2,6 +2,7 @@
 // token stands in a process list), one JSON line comes back through descriptor 3 when it is usable or has failed.
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -40,7 +41,13 @@ export async function launchDaemon(
 			stdio: ["pipe", log.fd, log.fd, "pipe"],
 		});
 		child.stdin?.end(JSON.stringify(config));
-		const line = await firstLine(child.stdio[3] as Readable, signal);
+		const ended = once(child, "close");
+		const line = await firstLine(child.stdio[3] as Readable, signal).catch(async (thrown: unknown) => {
+			// Nobody would know of a daemon that becomes usable later.
+			child.kill();
+			await ended;
+			throw thrown;
+		});
 		child.unref();
 		if (line === null)
 			throw new SwarmError(

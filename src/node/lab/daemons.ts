@@ -104,7 +104,7 @@ async function hasEnded(node: LabNode, clock: Clock, timeoutMs: number): Promise
  * daemon has ended. Idempotent. `program`: clear.worker.js of the bundle.
  */
 export async function clearNode(node: LabNode, program: string): Promise<void> {
-	if (existsSync(join(node.stateDirectory, "containers"))) {
+	if (existsSync(node.stateDirectory)) {
 		const inside = existsSync(namespacePath(node.namespace))
 			? ["nsenter", `--net=${namespacePath(node.namespace)}`, "--"]
 			: [];

@@ -53,7 +53,7 @@ async function readArchive(file: string, staging: string, onBytes: OnBytes, sign
 	const links = new Map<string, string>();
 	const space = guardSpace(staging, file, ARCHIVE_BYTES_MAX);
 	let entries = 0;
-	await readTar(decompressed(file, signal), async (header, data) => {
+	const reading = readTar(decompressed(file, signal), async (header, data) => {
 		signal.throwIfAborted();
 		entries += 1;
 		if (entries > ARCHIVE_ENTRIES_MAX) {
@@ -67,6 +67,12 @@ async function readArchive(file: string, staging: string, onBytes: OnBytes, sign
 			contents.delete(name);
 			links.set(name, linkTargetOf(file, name, header));
 		}
+	});
+	await reading.catch((thrown: unknown) => {
+		if (!(thrown instanceof SwarmError) || thrown.code !== "corrupt") throw thrown;
+		throw new SwarmError("corrupt", `Cannot import ${file}: it is no tar, or a damaged one (${thrown.message})`, {
+			cause: thrown,
+		});
 	});
 	if (contents.size === 0)
 		throw new SwarmError("usage", `Cannot import ${file}: it is no image archive (no files in it)`);
