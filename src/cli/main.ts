@@ -10,6 +10,11 @@ import { jsonWanted, report } from "./failure.js";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const argv = process.argv.slice(2);
 
+// A reader that has seen enough (`swarm logs -f web | head -1`) ends the command; oclif would go on writing to nobody.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+	if (error.code === "EPIPE") process.exit();
+});
+
 try {
 	await run(argv, { root });
 } catch (thrown) {

@@ -15,7 +15,7 @@ import { bytesOf, integerOf, textOf } from "./wire.js";
 
 export const AUTH_PROTOCOL = "/swarm/auth/1";
 /** From the open connection to "accepted". */
-export const AUTH_MS_MAX = 5_000;
+export const AUTH_MS_MAX = 8_000;
 /** Stands for everything that both ends must have alike: windows, planes, frame format. */
 export const MESH_VERSION = 1;
 export const ADMISSION_BYTES_MAX = 8 * 1024;

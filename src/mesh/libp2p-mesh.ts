@@ -188,7 +188,8 @@ export class Libp2pMesh implements Mesh {
 
 	/**
 	 * Becomes a member through the first address that lets it; the token's own addresses are tried after those given
-	 * (`host`, `host:port` or multiaddr). Resolves when the membership is on disk; the members named are then dialled.
+	 * (`host`, `host:port` or multiaddr). Resolves when the membership is on disk and the admitting node is connected (or
+	 * does not answer any more); the other members named are being dialled then.
 	 * Errors: `usage` (bad token or address), `conflict` (already a member), `refused` (with the reason), `unreachable`.
 	 */
 	async join(tokenText: string, addresses: readonly string[], signal: AbortSignal): Promise<ClusterMembership> {
@@ -200,7 +201,9 @@ export class Libp2pMesh implements Mesh {
 		for (const place of places) {
 			try {
 				const { authority, certificate, members } = await this.#joinAt(place, token, signal);
-				return await this.#become({ authority, certificate, introducers: members });
+				const membership = await this.#become({ authority, certificate, introducers: members });
+				await this.#connectFirst(membership.members, signal);
+				return membership;
 			} catch (thrown) {
 				const error = asSwarmError(thrown, `join at ${place}`);
 				if (signal.aborted || error.details.node === token.issuer) throw error;
@@ -352,6 +355,12 @@ export class Libp2pMesh implements Mesh {
 		await saveCredentials(this.#parts.stateDirectory, this.#credentials);
 		this.#dialWanted();
 		return { clusterId: credentials.authority.clusterId, certificate: credentials.certificate, members: introducers };
+	}
+
+	/** Nobody knows this node yet, so nobody else will dial. */
+	async #connectFirst(members: readonly Member[], signal: AbortSignal): Promise<void> {
+		const attempts = members.map(({ node }) => this.#redialer.now(node).catch(() => {}));
+		if (attempts[0] !== undefined) await orAborted(attempts[0], signal).catch(() => {});
 	}
 
 	async #joinAt(place: string, token: JoinToken, signal: AbortSignal): Promise<Welcome> {

@@ -22,8 +22,8 @@ const STREAMS_PER_CONNECTION_MAX = 512;
 const INBOUND_PER_SECOND_AND_ADDRESS = 100;
 /** Connections that are still in the noise handshake. */
 const HANDSHAKES_MAX = 128;
-const HANDSHAKE_MS_MAX = 5_000;
-const ADDRESS_DIAL_MS_MAX = 2_500;
+const HANDSHAKE_MS_MAX = 8_000;
+const ADDRESS_DIAL_MS_MAX = 5_000;
 
 export type { Connection, Libp2p, Stream };
 

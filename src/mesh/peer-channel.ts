@@ -18,7 +18,7 @@ export const KEEP_ALIVE_MS = 2_000;
 export const SILENT_MS_MAX = 10_000;
 /** How long frames that are under way on an older stream may hold up the next one. */
 const OLD_FRAMES_MS_MAX = 1_000;
-const OPEN_MS_MAX = 5_000;
+const OPEN_MS_MAX = 10_000;
 /** Faster peers are slowed down, not cut. */
 const FRAME_RATE: Rate = { perSecond: 5_000, burst: 10_000 };
 

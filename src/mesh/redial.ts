@@ -8,9 +8,11 @@ import type { NodeId } from "../model.js";
 import type { Member } from "./join.js";
 import { backOffMs } from "./pace.js";
 
-export const DIAL_MS_MAX = 8_000;
+export const DIAL_MS_MAX = 15_000;
+/** A handshake costs some 10 ms of CPU at each end; many at once would all run out of time. */
+const DIALS_AT_ONCE_MAX = 4;
 /** Both ends know each other: the lower id dials, the higher only when nothing came. */
-const YIELD_MS = 1_000;
+const YIELD_MS = 500;
 
 export interface RedialOptions {
 	readonly self: NodeId;
@@ -34,6 +36,7 @@ export class Redialer {
 	readonly #options: RedialOptions;
 	readonly #wanted = new Map<NodeId, Wanted>();
 	readonly #stopped = new AbortController();
+	#dialling = 0;
 
 	constructor(options: RedialOptions) {
 		this.#options = options;
@@ -98,7 +101,8 @@ export class Redialer {
 		const delayMs = Math.max(0, first + backOffMs(wanted.failures, chance.fraction()));
 		wanted.cancelTimer = clock.after(delayMs, () => {
 			wanted.cancelTimer = null;
-			this.#attempt(wanted).catch(() => {});
+			if (this.#dialling < DIALS_AT_ONCE_MAX) this.#attempt(wanted).catch(() => {});
+			else this.#schedule(node);
 		});
 	}
 
@@ -115,6 +119,7 @@ export class Redialer {
 	async #dial(wanted: Wanted): Promise<void> {
 		const { logger, dial } = this.#options;
 		const { node, addresses } = wanted.member;
+		this.#dialling++;
 		try {
 			await dial(wanted.member, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(DIAL_MS_MAX)]));
 		} catch (thrown) {
@@ -125,6 +130,8 @@ export class Redialer {
 				wanted.lastFailure = error.message;
 			}
 			throw error;
+		} finally {
+			this.#dialling--;
 		}
 	}
 }

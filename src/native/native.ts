@@ -25,7 +25,8 @@ export interface Native {
 	 * `timeout` after `timeoutMs` of blocking, with the freezer left as it was asked to be.
 	 */
 	cgroupFreeze(cgroupPath: string, frozen: boolean, timeoutMs: number): void;
-	/** pidfd_open + pidfd_send_signal; false when the process is gone. `signal` 0 only asks. */
+	/** pidfd_open + pidfd_send_signal; false when the process is gone (also when nobody has reaped
+	 * it yet). `signal` 0 only asks. */
 	signal(pid: number, signal: number): boolean;
 	/** mknod(2): `mode` with the file type (S_IFCHR 0o020000, S_IFIFO 0o010000 …). A whiteout is S_IFCHR, 0, 0. The path may be bytes. */
 	makeNode(path: string | Uint8Array, mode: number, major: number, minor: number): void;

@@ -15,14 +15,15 @@ import type { ContainerDirectory } from "./container-directory.js";
 import { launchConfigOf, resolvConfOf } from "./launch-config.js";
 import { hasEnded } from "./life-cycle.js";
 import type { ContainerNetwork } from "./network/network.js";
-import { removeTree } from "./remove-tree.js";
 import type { RestoreRequest } from "./runtime.js";
+import type { Trash } from "./trash.js";
 
 export interface AssemblyParts {
 	readonly native: Native;
 	readonly paths: NativePaths;
 	readonly cgroups: Cgroups;
 	readonly network: ContainerNetwork;
+	readonly trash: Trash;
 }
 
 /** Monitor and init have this long to build the container: mounts on a loaded machine, not the workload. */
@@ -108,12 +109,12 @@ export async function endProcesses(container: Container, cgroups: Cgroups): Prom
 export async function dismantle(
 	container: ContainerId,
 	directory: ContainerDirectory,
-	{ cgroups, network }: AssemblyParts,
+	{ cgroups, network, trash }: AssemblyParts,
 ): Promise<void> {
 	cgroups.kill(container);
 	await cgroups.remove(container);
 	await network.detach(container);
-	await removeTree(directory.path);
+	trash.take(directory.path, container);
 }
 
 function resolvConf(): string {

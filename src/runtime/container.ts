@@ -286,8 +286,13 @@ function tookTooLong(container: ContainerId, action: string, withinMs: number): 
 }
 
 function endedFirst(state: ContainerState, action: string): SwarmError {
-	const why = state.error ?? `it ended with exit code ${state.exitCode}`;
+	const why = state.error === null ? `it ended with exit code ${state.exitCode}` : reasonIn(state.error);
 	return new SwarmError("failed", `Cannot ${action} ${state.container}: ${why}`, {
 		details: { container: state.container, exitCode: state.exitCode },
 	});
+}
+
+/** The reason in a message of ours, to stand in another one: monitors say "Cannot create: mount …". */
+export function reasonIn(message: string): string {
+	return message.replace(/^Cannot [^:]*: /, "");
 }

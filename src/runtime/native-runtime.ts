@@ -20,9 +20,9 @@ import {
 } from "./assembly.js";
 import { openCgroups } from "./cgroup/cgroups.js";
 import { detectCgroups } from "./cgroup/layout.js";
-import type { Container, ContainerSurroundings } from "./container.js";
+import { type Container, type ContainerSurroundings, reasonIn } from "./container.js";
 import { execIn } from "./exec.js";
-import { hasEnded } from "./life-cycle.js";
+import { hasEnded, stepOf } from "./life-cycle.js";
 import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
 import { nft } from "./network/nft.js";
@@ -40,9 +40,10 @@ import type {
 	Runtime,
 } from "./runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
+import { openTrash } from "./trash.js";
 
 export interface RuntimeOptions {
-	/** Holds `containers/` and `fences`; on a file system that overlayfs takes as upper layer. */
+	/** Holds `containers/`, `removed/` and `fences`; on a file system that overlayfs takes as upper layer. */
 	readonly stateDirectory: string;
 	/** Short name of the daemon, `[a-z0-9]{1,16}`: cgroups, namespaces and links of several on one machine differ by it. */
 	readonly scope: string;
@@ -88,7 +89,8 @@ class NativeRuntime implements Runtime {
 		const cgroups = openCgroups({ layout: detectCgroups(), scope, clock, logger, signal });
 		const network = new ContainerNetwork({ scope, native, nft, clock, logger, runDirectory });
 		const announce = (state: ContainerState) => this.#announce(state);
-		this.#parts = { native, paths, cgroups, network };
+		const trash = openTrash(join(stateDirectory, "removed"), clock, logger);
+		this.#parts = { native, paths, cgroups, network, trash };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
 		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
@@ -184,9 +186,11 @@ class NativeRuntime implements Runtime {
 
 	reset(id: ContainerId, epoch: number, revision: number, signal: AbortSignal): Promise<ContainerState> {
 		return this.#roster.aloneAnew("reset", id, epoch, async (container) => {
+			stepOf(id, container.state.phase, "reset");
+			// Before the step: the last word of the old monitor belongs to the old epoch.
+			await stripProcesses(container, this.#parts);
 			container.step("reset", { ...freshLife, epoch, revision });
 			try {
-				await stripProcesses(container, this.#parts);
 				await makeSurroundings(container, this.#parts, signal);
 				container.save(true);
 				await startMonitor(container, this.#parts, signal);
@@ -253,13 +257,15 @@ class NativeRuntime implements Runtime {
 		for (const container of this.#roster.all()) container.letGo();
 		for (const id of [...this.#readers.keys()]) this.#endReaders(id);
 		await this.#parts.network.close();
+		await this.#parts.trash.emptied();
 		this.#parts.cgroups.close();
 	}
 
 	#seams(): RuntimeSeams {
 		const { clock, logger } = this.#options;
+		const { native, paths, cgroups, network } = this.#parts;
 		return {
-			...this.#parts,
+			...{ native, paths, cgroups, network },
 			clock,
 			logger,
 			find: (id) => this.#roster.find("find", id),
@@ -339,7 +345,7 @@ function ended(state: ContainerState): boolean {
 }
 
 function startFailure(state: ContainerState, refusal: SwarmError | null): SwarmError {
-	const reason = state.error ?? refusal?.message ?? "the monitor did not say why";
+	const reason = reasonIn(state.error ?? refusal?.message ?? "the monitor did not say why");
 	const code = state.exitCode === 126 || state.exitCode === 127 ? "usage" : (refusal?.code ?? "failed");
 	return new SwarmError(code, `Cannot start ${state.container}: ${reason}`, {
 		details: { container: state.container, exitCode: state.exitCode },

@@ -1,10 +1,13 @@
 // The program as it is typed: bin/swarm with the bundle, skipped where that is not built.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, describe, expect, it } from "vitest";
+import { serveHttp } from "../../src/node/api/http-server.js";
+import { linesAnswer } from "../../src/node/api/message.js";
 
 const root = new URL("../..", import.meta.url).pathname;
 const state = mkdtempSync(join(tmpdir(), "swarm-cli-main-"));
@@ -48,6 +51,22 @@ describe.skipIf(!built)(`bin/swarm${built ? "" : " (skipped: dist/ is not built)
 		[["ps", "--wide"], "Cannot run `swarm ps`: nonexistent flag: --wide, see `swarm ps --help`\n"],
 	])("answers %j with one line and exit code 2", (args, line) => {
 		expect(swarm(...args)).toEqual({ stdout: "", stderr: line, status: 2 });
+	});
+
+	it("ends when nobody reads on, without a word", async () => {
+		const line = { timeMs: 0, stream: "stdout", text: "again", partial: false };
+		async function* endless() {
+			for (;;) yield line;
+		}
+		const server = await serveHttp(join(state, "swarm.sock"), async () => linesAnswer(endless()));
+		const child = spawn("sh", ["-c", "bin/swarm logs web -f | head -1"], {
+			cwd: root,
+			env: { ...process.env, SWARM_STATE: state },
+			stdio: ["ignore", "pipe", "pipe"],
+		});
+		const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+		await server.close();
+		expect({ stdout, stderr }).toEqual({ stdout: "again\n", stderr: "" });
 	});
 
 	it("reaches deploy and migrate under node, too", () => {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cleanup.h"
 
@@ -38,4 +39,17 @@ int sw_cgroup2_open(const struct sw_launch *launch, struct sw_error *error)
 {
 	int directory = open(launch->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return directory < 0 ? sw_fail(error, errno, "open cgroup", launch->cgroup2) : directory;
+}
+
+int sw_cgroup2_check_empty(int cgroup2, struct sw_error *error)
+{
+	static const char step[] = "check that the cgroup is empty";
+	char text[256];
+	SW_AUTOCLOSE int events = openat(cgroup2, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	ssize_t size = events < 0 ? -1 : SW_RETRY(read(events, text, sizeof text - 1));
+	if (size < 0)
+		return sw_fail(error, errno, step, NULL);
+	text[size] = 0;
+	return strstr(text, "populated 1") ? sw_refuse(error, EBUSY, step, "the container's cgroup still has processes") :
+					     0;
 }

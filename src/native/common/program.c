@@ -24,9 +24,8 @@ int sw_program_open(const char *name, struct sw_error *error)
 	return sw_tree_clone(path, false, SW_ATTR_RDONLY, 0, error);
 }
 
-/* Opening it for writing does not tell: a running program refuses that with ETXTBSY before its mount is looked at. */
 bool sw_program_is_protected(void)
 {
-	struct statvfs about;
-	return statvfs("/proc/self/exe", &about) == 0 && (about.f_flag & ST_RDONLY);
+	struct statvfs status;
+	return statvfs("/proc/self/exe", &status) == 0 && (status.f_flag & ST_RDONLY);
 }

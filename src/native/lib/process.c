@@ -1,4 +1,5 @@
 /* Signals through a descriptor: a pid that was given to another process between the two calls cannot be hit. */
+#include <poll.h>
 #include <signal.h>
 
 #include "../common/cleanup.h"
@@ -10,11 +11,20 @@ int32_t sw_abi_version(void)
 	return SW_ABI_VERSION;
 }
 
+/* Also a process that nobody has reaped yet is gone. */
+static int has_ended(int process)
+{
+	struct pollfd polled = { process, POLLIN, 0 };
+	return poll(&polled, 1, 0) > 0;
+}
+
 int32_t sw_signal(int32_t pid, int32_t signal, struct sw_error *error)
 {
 	SW_AUTOCLOSE int process = pid > 0 ? sw_pidfd_open(pid) : -1;
 	if (pid <= 0)
 		return sw_fail(error, EINVAL, "find the process", NULL);
+	if (process >= 0 && has_ended(process))
+		return 0;
 	if (process >= 0 && sw_pidfd_send_signal(process, signal) == 0)
 		return 1;
 	return errno == ESRCH ? 0 : sw_fail(error, errno, "send the signal", NULL);

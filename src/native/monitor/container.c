@@ -65,10 +65,13 @@ static int open_parts(struct monitor *monitor, struct parts *parts, struct sw_er
 	parts->cgroup2 = sw_cgroup2_open(&monitor->launch, error);
 	if (parts->cgroup2 < 0)
 		return parts->cgroup2;
+	int result = sw_cgroup2_check_empty(parts->cgroup2, error);
+	if (result < 0)
+		return result;
 	parts->program = sw_program_open("swarm-init", error);
 	if (parts->program < 0)
 		return parts->program;
-	int result = outputs_make(monitor, parts->outputs, error);
+	result = outputs_make(monitor, parts->outputs, error);
 	return result < 0 ? result : report_pair_make(&monitor->report_fd, &parts->report, error);
 }
 

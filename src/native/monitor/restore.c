@@ -125,7 +125,9 @@ static int open_parts(struct monitor *monitor, struct parts *parts, struct sw_er
 	parts->cgroup2 = sw_cgroup2_open(&monitor->launch, error);
 	if (parts->cgroup2 < 0)
 		return parts->cgroup2;
-	int result = outputs_make(monitor, parts->outputs, error);
+	int result = sw_cgroup2_check_empty(parts->cgroup2, error);
+	if (result == 0)
+		result = outputs_make(monitor, parts->outputs, error);
 	if (result == 0)
 		result = report_pair_make(&monitor->report_fd, &parts->report, error);
 	return result < 0 ? result : device_filter_attach(parts->cgroup2, error);

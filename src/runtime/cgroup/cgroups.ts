@@ -97,15 +97,19 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 					{ details: { container, feature: `cgroup ${missing.join(" ")}` } },
 				);
 			const cgroup = of(container, request);
+			const made: string[] = [];
 			try {
-				for (const path of [cgroup.unified, ...cgroup.legacy]) mkdirSync(path);
+				for (const path of [cgroup.unified, ...cgroup.legacy]) {
+					mkdirSync(path);
+					made.push(path);
+				}
 				for (const write of limitWrites(request, (name) => (homes[name] as ControllerHome).version)) {
 					const path = join(homePathOf(write.controller, container) as string, write.file);
 					if (write.optional && !existsSync(path)) continue;
 					writeFileSync(path, write.value);
 				}
 			} catch (thrown) {
-				removeNow(container);
+				for (const path of made) rmdirSync(path);
 				throw new SwarmError("failed", `Cannot make the cgroups of ${container}: ${String(thrown)}`, { cause: thrown });
 			}
 			return cgroup;

@@ -241,7 +241,7 @@ export function readLog(directory: string, stream: "stdout" | "stderr"): readonl
 	return text === ""
 		? []
 		: text
-				.trimEnd()
+				.replace(/\n$/, "")
 				.split("\n")
 				.map((line) => line.replace(/^\d{13} /, ""));
 }

@@ -1,0 +1,169 @@
+/* The log writer: lines, parts, drains, a full disk. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "monitor/log-stream.h"
+
+static struct log_stream stream;
+static char directory[64], content[4 * 1024 * 1024];
+
+static void begin(void)
+{
+	struct sw_error error;
+	char path[128];
+	strcpy(directory, "/tmp/swarm-log-test-XXXXXX");
+	CHECK(mkdtemp(directory) != NULL);
+	snprintf(path, sizeof path, "%s/log", directory);
+	mkdir(path, 0755);
+	CHECK(log_open(&stream, "stdout", directory, &error) == 0);
+}
+
+static const char *read_back(void)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/log/stdout", directory);
+	int file = open(path, O_RDONLY);
+	ssize_t size = read(file, content, sizeof content - 1);
+	content[size < 0 ? 0 : size] = 0;
+	close(file);
+	return content;
+}
+
+static void end(void)
+{
+	char path[128];
+	log_finish(&stream);
+	snprintf(path, sizeof path, "%s/log/stdout", directory);
+	unlink(path);
+	snprintf(path, sizeof path, "%s/log", directory);
+	rmdir(path);
+	rmdir(directory);
+}
+
+static void take(const char *text)
+{
+	log_take(&stream, text, strlen(text), 1700000000000);
+}
+
+static void writes_whole_lines(void)
+{
+	begin();
+	take("one\ntw");
+	take("o\n\nthr");
+	log_write(&stream, 1700000000001);
+	CHECK(strcmp(read_back(), "1700000000000 F one\n1700000000000 F two\n1700000000000 F \n") == 0);
+	end();
+}
+
+static void parts_long_lines(void)
+{
+	static char line[2 * LOG_LINE_MAX + 6];
+	memset(line, 'x', sizeof line - 1);
+	begin();
+	take(line);
+	take("\nnext\n");
+	log_write(&stream, 1);
+	const char *text = read_back();
+	CHECK(strncmp(text, "1700000000000 P x", 17) == 0);
+	CHECK(strlen(text) == strlen(line) + 3 * 17 + strlen("1700000000000 F next\n"));
+	CHECK(strstr(text, " F xxxxx\n1700000000000 F next\n") != NULL);
+	/* Exactly the limit is one whole line. */
+	line[LOG_LINE_MAX] = '\n';
+	line[LOG_LINE_MAX + 1] = 0;
+	take(line);
+	CHECK(stream.line_size == 0);
+	log_write(&stream, 1);
+	CHECK(strlen(strstr(read_back(), " F next\n") + 8) == 16 + LOG_LINE_MAX + 1);
+	end();
+}
+
+static void bounds_its_buffers(void)
+{
+	static char lines[200001];
+	memset(lines, '\n', sizeof lines - 1);
+	begin();
+	take(lines);
+	log_write(&stream, 1);
+	CHECK(strlen(read_back()) == 200000 * 17ul);
+	end();
+}
+
+static void drains_the_pipe(void)
+{
+	int ends[2];
+	begin();
+	CHECK(pipe2(ends, O_NONBLOCK) == 0);
+	stream.pipe = ends[0];
+	CHECK(write(ends[1], "whole\nprompt> ", 14) == 14);
+	CHECK(log_drain(&stream) == 0);
+	CHECK(strstr(read_back(), " F whole\n") != NULL);
+	CHECK(strstr(content, " P prompt> \n") != NULL);
+	CHECK(write(ends[1], "answer", 6) == 6);
+	close(ends[1]);
+	CHECK(log_relay(&stream) && !log_relay(&stream) && stream.pipe == -1);
+	end();
+}
+
+static void ends_with_the_last_line(void)
+{
+	begin();
+	take("no line feed");
+	char path[128];
+	snprintf(path, sizeof path, "%s/log/stdout", directory);
+	log_finish(&stream);
+	int file = open(path, O_RDONLY);
+	ssize_t size = read(file, content, sizeof content - 1);
+	content[size] = 0;
+	close(file);
+	CHECK(strcmp(content + 13, " F no line feed\n") == 0);
+	end();
+}
+
+/* A file size limit fails like a full disk, in the middle of a record. */
+static void lives_on_a_full_disk(void)
+{
+	struct rlimit before, small;
+	int complaints = dup(2), null = open("/dev/null", O_WRONLY);
+	signal(SIGXFSZ, SIG_IGN);
+	begin();
+	dup2(null, 2);
+	take("first\n");
+	log_write(&stream, 1);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small = (struct rlimit){ 40, before.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &small);
+	take("this does not fit\n");
+	log_write(&stream, 2);
+	take("nor does this\n");
+	log_write(&stream, 3);
+	setrlimit(RLIMIT_FSIZE, &before);
+	CHECK(strcmp(read_back(), "1700000000000 F first\n") == 0);
+	CHECK(stream.dropped_bytes > 0 && stream.dropped_errno == EFBIG);
+	take("fits again\n");
+	log_write(&stream, 4);
+	dup2(complaints, 2);
+	close(complaints);
+	close(null);
+	CHECK(stream.dropped_bytes == 0);
+	CHECK(strstr(read_back(), "\n4 F swarm: 64 bytes of output were not logged: File too large\n") != NULL);
+	CHECK(strstr(content, "\n1700000000000 F fits again\n") != NULL);
+	end();
+}
+
+void run_log(void)
+{
+	writes_whole_lines();
+	parts_long_lines();
+	bounds_its_buffers();
+	drains_the_pipe();
+	ends_with_the_last_line();
+	lives_on_a_full_disk();
+}

@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { SwarmError } from "../../src/errors.js";
+import type { ContainerId } from "../../src/model.js";
+import { encodeLaunch, LAUNCH_BYTES_MAX, LAUNCH_ENTRIES_MAX, type LaunchConfig } from "../../src/native/launch.js";
+
+const config: LaunchConfig = {
+	container: "web.0" as ContainerId,
+	epoch: 3,
+	hostname: "web-0",
+	args: ["sh", "-c", "echo a=b"],
+	env: { A: "1=2" },
+	workdir: "/",
+	user: "",
+	lowerDirectories: ["/top", "/base"],
+	hostPaths: ["/usr"],
+	binds: [{ source: "/a", target: "/b", readOnly: true }],
+	files: [{ path: "/etc/hosts", content: "127.0.0.1 localhost\n" }],
+	cgroup2: "/sys/fs/cgroup/x",
+	cgroup1: [],
+	netns: null,
+	rlimits: [{ name: "nofile", soft: 1024, hard: null }],
+};
+
+function entries(changed: Partial<LaunchConfig> = {}): readonly string[] {
+	return new TextDecoder()
+		.decode(encodeLaunch({ ...config, ...changed }))
+		.split("\0")
+		.slice(0, -1);
+}
+
+test("writes one entry per value, in order, and no entry for what is absent", () => {
+	expect(entries()).toEqual([
+		"version=1",
+		"container=web.0",
+		"epoch=3",
+		"hostname=web-0",
+		"workdir=/",
+		"user=",
+		"cgroup2=/sys/fs/cgroup/x",
+		"lower=/top",
+		"lower=/base",
+		"host=/usr",
+		"bind=ro\n/a\n/b",
+		"file=/etc/hosts\n127.0.0.1 localhost\n",
+		"rlimit=nofile 1024 unlimited",
+		"arg=sh",
+		"arg=-c",
+		"arg=echo a=b",
+		"env=A=1=2",
+	]);
+	expect(entries({ netns: "/run/n" })).toContain("netns=/run/n");
+});
+
+test.each<[string, Partial<LaunchConfig>]>([
+	["an epoch below 1", { epoch: 0 }],
+	["no program", { args: [] }],
+	["no layer", { lowerDirectories: [] }],
+	["a relative path", { workdir: "here" }],
+	["a path with a line feed", { hostPaths: ["/a\nb"] }],
+	["a NUL in an argument", { args: ["a\0b"] }],
+	["a variable name with =", { env: { "A=B": "1" } }],
+	["a host name of 65 bytes", { hostname: "x".repeat(65) }],
+	["a negative limit", { rlimits: [{ name: "nofile", soft: -1, hard: 1 }] }],
+])("refuses %s", (_, changed) => {
+	expect(() => entries(changed)).toThrow(SwarmError);
+	expect(() => entries(changed)).toThrow(/^Cannot launch: .*, wanted /);
+});
+
+test("refuses what the decoder would not take", () => {
+	expect(() => entries({ args: Array(LAUNCH_ENTRIES_MAX).fill("x") })).toThrow(/entries/);
+	expect(() => entries({ args: ["x".repeat(LAUNCH_BYTES_MAX)] })).toThrow(/bytes/);
+});

@@ -1,0 +1,57 @@
+// What kernel tests need of the machine, and what they must have left as they found it.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+export const isRoot = process.getuid?.() === 0;
+
+/** Output of a program; throws with its standard error. */
+export function runProgram(program: string, ...args: string[]): string {
+	return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** Where a program is installed; null when it is not. */
+export function pathOf(program: string): string | null {
+	const paths = (process.env.PATH ?? "").split(":").map((directory) => `${directory}/${program}`);
+	return paths.find((path) => existsSync(path)) ?? null;
+}
+
+export interface MachineTraces {
+	readonly mounts: readonly string[];
+	readonly cgroups: readonly string[];
+	readonly links: readonly string[];
+	readonly processes: readonly string[];
+}
+
+/** Mounts, cgroups, links and processes that have to do with `word` (a scope or a path of the test). */
+export function tracesOf(word: string): MachineTraces {
+	const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+	const links = readFileSync("/proc/self/net/dev", "utf8").split("\n");
+	return {
+		mounts: mounts.filter((line) => line.includes(word)),
+		cgroups: cgroupsBelow("/sys/fs/cgroup", 5).filter((path) => path.includes(`/swarm/${word}`)),
+		links: links.flatMap((line) => /^\s*(sw[0-9a-f]{12}):/.exec(line)?.[1] ?? []),
+		processes: processesWith(word),
+	};
+}
+
+export const noTraces: MachineTraces = { mounts: [], cgroups: [], links: [], processes: [] };
+
+function cgroupsBelow(path: string, depth: number): readonly string[] {
+	if (depth === 0) return [];
+	return readdirSync(path, { withFileTypes: true })
+		.filter((entry) => entry.isDirectory())
+		.flatMap((entry) => [`${path}/${entry.name}`, ...cgroupsBelow(`${path}/${entry.name}`, depth - 1)]);
+}
+
+function processesWith(word: string): readonly string[] {
+	return readdirSync("/proc").flatMap((name) => {
+		if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
+		try {
+			const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+			return command.includes(word) ? [command] : [];
+		} catch {
+			return [];
+		}
+	});
+}
