@@ -1,7 +1,7 @@
 // Which labs there are: one file a lab in /run, written before anything of it is made and removed after everything of it
 // is gone, so that `down` always knows what may be there.
 
-import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
 import { checkLabName, LABS_MAX, type Lab, planLab } from "./plan.js";
@@ -64,6 +64,8 @@ export async function listLabs(): Promise<readonly Lab[]> {
 
 export async function forgetLab(name: string): Promise<void> {
 	await rm(pathOf(name), { force: true });
+	// Another lab may stand beside it.
+	await rmdir(RECORDS).catch(() => {});
 }
 
 function pathOf(name: string): string {

@@ -12,9 +12,9 @@
 
 import { asSwarmError, type ErrorData, SwarmError } from "../../errors.js";
 import type { Digest } from "../../model.js";
+import type { BlobInfo, ImageStore, ImageSummary, ImportProgress } from "./image-store.js";
 import { EXCHANGE_FRAME_BYTES_MAX, LAYERS_MAX } from "./limits.js";
 import { isDigest } from "./name.js";
-import type { BlobInfo, ImageStore, ImageSummary, ImportProgress } from "./store.js";
 
 /** The protocol's name on the mesh. */
 export const IMAGE_PROTOCOL = "/swarm/image/1";
