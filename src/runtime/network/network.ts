@@ -110,7 +110,7 @@ export class ContainerNetwork {
 		if (known === undefined && !existsSync(attachment.netnsPath)) return;
 		if (attachment.ports.length > 0) {
 			await this.ready();
-			await this.#unpublish(container, attachment);
+			await this.#unpublish(container);
 		}
 		this.#unmake(attachment);
 		this.#attached.delete(container);
@@ -198,16 +198,11 @@ export class ContainerNetwork {
 		}
 	}
 
-	/** One spawn of nft when the rules stand as they should; otherwise the table is asked what stands. */
-	async #unpublish(container: ContainerId, attachment: Attachment): Promise<void> {
+	async #unpublish(container: ContainerId): Promise<void> {
 		const { nft, scope } = this.#options;
-		try {
-			await nft.apply(deletePortRules(this.#rulesOf(container, attachment)));
-		} catch {
-			const standing = portRulesIn(await nft.list());
-			const own = standing.filter((rule) => rule.scope === scope && rule.container === container);
-			if (own.length > 0) await nft.apply(deletePortRules(own));
-		}
+		const standing = portRulesIn(await nft.list());
+		const own = standing.filter((rule) => rule.scope === scope && rule.container === container);
+		if (own.length > 0) await nft.apply(deletePortRules(own));
 	}
 
 	#rulesOf(container: ContainerId, { address, ports }: Attachment): readonly PortRule[] {

@@ -23,11 +23,21 @@ const APPEND_MS = 0.05;
 const SYNC_MS_MAX = 4;
 
 export function createSimDisk(timeline: Timeline, chance: SimChance): SimDisk {
-	let content: Uint8Array = new Uint8Array(0);
+	let parts: Uint8Array[] = [];
+	let length = 0;
 	let synced = 0;
 	let full = false;
 	let syncCount = 0;
 
+	const whole = (): Uint8Array => {
+		const bytes = new Uint8Array(Buffer.concat(parts));
+		parts = [bytes];
+		return bytes;
+	};
+	const hold = (bytes: Uint8Array) => {
+		parts = [bytes];
+		length = bytes.length;
+	};
 	const wait = (delayMs: number) => new Promise<void>((resolve) => void timeline.after(delayMs, resolve));
 	const checkSpace = () => {
 		if (full) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
@@ -40,19 +50,20 @@ export function createSimDisk(timeline: Timeline, chance: SimChance): SimDisk {
 				return process.answer(work());
 			};
 			return {
-				read: () => guarded(async () => (content.length > 0 ? content.slice() : null)),
+				read: () => guarded(async () => (length > 0 ? whole().slice() : null)),
 				append: (bytes) =>
 					guarded(async () => {
 						checkSpace();
-						content = new Uint8Array(Buffer.concat([content, bytes]));
+						parts.push(bytes);
+						length += bytes.length;
 						await wait(APPEND_MS);
 					}),
 				sync: () =>
 					guarded(async () => {
-						const covered = content.length;
+						const covered = length;
 						await wait(chance.between(0.2, SYNC_MS_MAX));
 						if (!process.isAlive()) return;
-						synced = Math.max(synced, Math.min(covered, content.length));
+						synced = Math.max(synced, Math.min(covered, length));
 						syncCount += 1;
 					}),
 				replace: (bytes) =>
@@ -60,25 +71,24 @@ export function createSimDisk(timeline: Timeline, chance: SimChance): SimDisk {
 						checkSpace();
 						await wait(chance.between(1, 2 * SYNC_MS_MAX));
 						if (!process.isAlive()) return;
-						content = bytes.slice();
-						synced = content.length;
+						hold(bytes.slice());
+						synced = length;
 						syncCount += 1;
 					}),
 				close: () => guarded(async () => {}),
 			};
 		},
 		crashMachine() {
-			const unsynced = content.length - synced;
-			content = content.slice(0, synced + chance.below(unsynced + 1));
-			synced = content.length;
+			hold(whole().slice(0, synced + chance.below(length - synced + 1)));
+			synced = length;
 		},
 		setFull(isFull) {
 			full = isFull;
 		},
-		backup: () => content.slice(),
+		backup: () => whole().slice(),
 		restore(bytes) {
-			content = bytes.slice();
-			synced = content.length;
+			hold(bytes.slice());
+			synced = length;
 		},
 		syncs: () => syncCount,
 	};

@@ -15,6 +15,7 @@ export interface SimProcess {
 	answer<T>(work: Promise<T>): Promise<T>;
 	/** Stops the process' clock (SIGSTOP, a starved machine) for `durationMs`. */
 	pause(durationMs: number): void;
+	isPaused(): boolean;
 }
 
 export interface ClockFault {
@@ -44,7 +45,7 @@ export function createSimProcess(timeline: Timeline, fault: ClockFault): SimProc
 	};
 
 	const clock: Clock = {
-		nowMs: () => startedAtMs + monotonicMs() + fault.offsetMs,
+		nowMs: () => Math.floor(startedAtMs + monotonicMs() + fault.offsetMs),
 		monotonicMs,
 		after,
 		sleep(delayMs, signal) {
@@ -79,6 +80,7 @@ export function createSimProcess(timeline: Timeline, fault: ClockFault): SimProc
 				);
 			});
 		},
+		isPaused: () => pausedUntilMs > timeline.nowMs(),
 		pause(durationMs) {
 			pausedUntilMs = Math.max(pausedUntilMs, timeline.nowMs() + durationMs);
 		},

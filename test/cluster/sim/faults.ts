@@ -1,0 +1,126 @@
+// What happens to a simulated cluster: each fault is begun at a moment drawn by the seed and mended after a while, drawn too.
+
+import type { World, WorldNode } from "./world.js";
+
+export type FaultKind =
+	| "partition"
+	| "one-way"
+	| "broken connection"
+	| "daemon killed"
+	| "power cut"
+	| "daemon paused"
+	| "disk full"
+	| "slow network"
+	| "failing runtime";
+
+export interface Faults {
+	/** Begins one; it mends itself. */
+	begin(kind: FaultKind): void;
+	/** Ends all at once. */
+	mendAll(): void;
+	readonly counts: Map<FaultKind, number>;
+}
+
+const GOOD_LINKS = { delayMsMin: 0.5, delayMsMax: 15, frameLoss: 0 };
+const BAD_LINKS = { delayMsMin: 5, delayMsMax: 300, frameLoss: 0.1 };
+/** Wall clocks are off by up to this after a restart. */
+const CLOCK_OFFSET_MS_MAX = 2_000;
+
+export function createFaults(world: World): Faults {
+	const { timeline, network, nodes } = world;
+	const chance = world.chance.split("faults");
+	const counts = new Map<FaultKind, number>();
+	const mends = new Set<() => void>();
+
+	const mendLater = (leastMs: number, mostMs: number, mend: () => void) => {
+		const once = () => {
+			if (!mends.delete(once)) return;
+			cancel();
+			mend();
+		};
+		mends.add(once);
+		const cancel = timeline.after(chance.between(leastMs, mostMs), once);
+	};
+
+	const partition = () => {
+		const left = nodes.filter(() => chance.happens(0.5));
+		const right = nodes.filter((one) => !left.includes(one));
+		if (left.length === 0 || right.length === 0) return;
+		world.note(`partition ${left.map((one) => one.node)} | ${right.map((one) => one.node)}`);
+		cutFor(left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const])));
+	};
+
+	const cutFor = (pairs: readonly (readonly [WorldNode, WorldNode])[]) => {
+		for (const [a, b] of pairs) network.cut(a.node, b.node);
+		mendLater(500, 40_000, () => {
+			world.note(`healed ${pairs.map(([a, b]) => `${a.node}>${b.node}`)}`);
+			for (const [a, b] of pairs) network.heal(a.node, b.node);
+		});
+	};
+
+	const restartLater = (one: WorldNode, leastMs: number, mostMs: number) => {
+		one.clockOffsetMs = chance.between(-CLOCK_OFFSET_MS_MAX, CLOCK_OFFSET_MS_MAX);
+		one.clockRate = chance.between(0.995, 1.005);
+		mendLater(leastMs, mostMs, () => world.start(one));
+	};
+
+	const one = () => chance.pick(nodes);
+	const two = () => {
+		const a = one();
+		return [a, chance.pick(nodes.filter((other) => other !== a))] as const;
+	};
+
+	const begin = (kind: FaultKind) => {
+		counts.set(kind, (counts.get(kind) ?? 0) + 1);
+		const node = one();
+		switch (kind) {
+			case "partition":
+				return partition();
+			case "one-way": {
+				const pair = two();
+				world.note(`cut ${pair[0].node} > ${pair[1].node}`);
+				return cutFor([pair]);
+			}
+			case "broken connection": {
+				const [a, b] = two();
+				world.note(`connection ${a.node} - ${b.node} breaks`);
+				return network.breakConnection(a.node, b.node);
+			}
+			case "daemon killed":
+				if (node.process === null) return;
+				world.kill(node);
+				return restartLater(node, 100, 25_000);
+			case "power cut":
+				if (node.process === null) return;
+				world.cutPower(node);
+				return restartLater(node, 3_000, 40_000);
+			case "daemon paused": {
+				const pauseMs = chance.between(200, 12_000);
+				world.note(`${node.node} daemon stands still for ${Math.round(pauseMs)} ms`);
+				return node.process?.pause(pauseMs);
+			}
+			case "disk full":
+				world.note(`${node.node} disk is full`);
+				node.machine.disk.setFull(true);
+				return mendLater(200, 20_000, () => node.machine.disk.setFull(false));
+			case "slow network":
+				world.note("the network is slow");
+				network.setQuality(BAD_LINKS);
+				return mendLater(1_000, 20_000, () => network.setQuality(GOOD_LINKS));
+			case "failing runtime":
+				world.note(`${node.node} runtime fails now and then`);
+				node.machine.faultRate = 0.3;
+				return mendLater(1_000, 20_000, () => {
+					node.machine.faultRate = 0;
+				});
+		}
+	};
+
+	return {
+		begin,
+		counts,
+		mendAll() {
+			for (const mend of [...mends]) mend();
+		},
+	};
+}

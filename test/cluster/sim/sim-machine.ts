@@ -1,0 +1,122 @@
+// One simulated machine: what outlives a daemon (containers with their memory, frozen copies, checkpoint files, epochs, disk) and
+// what does not outlive a power cut (memory). Checkers look at it directly, never through a daemon.
+
+import type { ContainerId, NodeId } from "../../../src/model.js";
+import { hasEnded } from "../../../src/runtime/life-cycle.js";
+import type { ContainerState, CreateRequest } from "../../../src/runtime/runtime.js";
+import type { SimChance } from "./sim-chance.js";
+import { createSimDisk, type SimDisk } from "./sim-disk.js";
+import type { Timeline } from "./timeline.js";
+
+/** A workload counts once in this time while it runs: its memory. */
+export const COUNT_MS = 10;
+
+/** A process tree with a counter in its memory. */
+export interface SimContainer {
+	readonly request: CreateRequest;
+	state: ContainerState;
+	/** Counted before it last began to run. */
+	counted: number;
+	/** null while it does not execute. */
+	runsSinceMs: number | null;
+	/** Which run of the workload this is: rises with every fresh start, moves with a checkpoint. */
+	life: number;
+	/** A copy that was restored or dumped has no processes after a power cut, but its files are there. */
+	hasProcesses: boolean;
+}
+
+/** What CRIU would write. */
+export interface CheckpointImage {
+	readonly container: ContainerId;
+	readonly epoch: number;
+	readonly counted: number;
+	readonly life: number;
+}
+
+export interface SimMachine {
+	readonly node: NodeId;
+	readonly disk: SimDisk;
+	readonly containers: Map<ContainerId, SimContainer>;
+	/** Highest epochs of removed containers. */
+	readonly fences: Map<ContainerId, number>;
+	/** Checkpoint images by directory. */
+	readonly files: Map<string, CheckpointImage>;
+	/** Entries of the move journal by move; what was not written durably can be lost. */
+	readonly moves: Map<string, { readonly text: string; readonly durable: boolean }>;
+	isPowered: boolean;
+	/** Probability that an operation of the runtime fails. */
+	faultRate: number;
+	counterOf(container: ContainerId): number | null;
+	/** Containers that execute instructions at this moment. */
+	running(): readonly SimContainer[];
+	/** Power loss. The daemon must be killed with it. */
+	cutPower(): void;
+	restorePower(): void;
+	/** A number for a fresh start of a workload, never used before in this world. */
+	nextLife(): number;
+}
+
+export function createSimMachine(
+	node: NodeId,
+	timeline: Timeline,
+	chance: SimChance,
+	nextLife: () => number,
+): SimMachine {
+	const containers = new Map<ContainerId, SimContainer>();
+	const machine: SimMachine = {
+		node,
+		disk: createSimDisk(timeline, chance.split("disk")),
+		containers,
+		fences: new Map(),
+		files: new Map(),
+		moves: new Map(),
+		isPowered: true,
+		faultRate: 0,
+		nextLife,
+		counterOf(container) {
+			const found = containers.get(container);
+			return found === undefined ? null : countOf(found, timeline.nowMs());
+		},
+		running: () => (machine.isPowered ? [...containers.values()].filter((one) => one.runsSinceMs !== null) : []),
+		cutPower() {
+			machine.isPowered = false;
+			machine.disk.crashMachine();
+			for (const container of containers.values()) loseProcesses(container);
+			for (const [move, entry] of machine.moves) {
+				if (!entry.durable && chance.happens(0.5)) machine.moves.delete(move);
+			}
+		},
+		restorePower() {
+			machine.isPowered = true;
+			for (const container of containers.values()) markLost(container, timeline.nowMs());
+		},
+	};
+	return machine;
+}
+
+export function countOf(container: SimContainer, nowMs: number): number {
+	const { counted, runsSinceMs } = container;
+	return runsSinceMs === null ? counted : counted + Math.floor((nowMs - runsSinceMs) / COUNT_MS);
+}
+
+/** Stops executing; what was counted stays in memory. */
+export function halt(container: SimContainer, nowMs: number): void {
+	container.counted = countOf(container, nowMs);
+	container.runsSinceMs = null;
+}
+
+function loseProcesses(container: SimContainer): void {
+	container.runsSinceMs = null;
+	container.counted = 0;
+	container.hasProcesses = false;
+}
+
+/** What adoption finds after a power cut (runtime/adoption.ts): no monitor and no exit record. */
+function markLost(container: SimContainer, nowMs: number): void {
+	const { phase } = container.state;
+	if (hasEnded(phase) || container.hasProcesses) return;
+	// A frozen or restored copy has no processes any more: its move decides.
+	if (phase === "restoring") return;
+	const error = "the machine restarted while it ran";
+	container.state = { ...container.state, phase: "failed", finishedAtMs: nowMs, error };
+}

@@ -1,0 +1,172 @@
+// One simulated node: a machine and the daemon on it, made of the product's own parts (store, membership, node core) over
+// simulated ports. Only what touches the outside is simulated.
+
+import type { State } from "../../../src/crdt/state.js";
+import { openState } from "../../../src/crdt/store.js";
+import { createLogger, type Logger } from "../../../src/log.js";
+import { Membership } from "../../../src/mesh/membership.js";
+import type { HardwareProfile, NodeSample } from "../../../src/model.js";
+import { NodeCore } from "../../../src/node/core.js";
+import type { ImagesPort, KeepSuperseded, NodePorts } from "../../../src/node/ports.js";
+import type { PreparedImage } from "../../../src/runtime/runtime.js";
+import type { SimChance } from "./sim-chance.js";
+import type { SimMachine } from "./sim-machine.js";
+import type { SimNetwork } from "./sim-mesh.js";
+import { openSimMigrations } from "./sim-migrations.js";
+import { nameOf } from "./sim-names.js";
+import { createSimProcess, type SimProcess } from "./sim-process.js";
+import { openSimRuntime } from "./sim-runtime.js";
+import { signerFor, simVerifier } from "./sim-signature.js";
+import type { Timeline } from "./timeline.js";
+
+export interface SimDaemon {
+	readonly process: SimProcess;
+	readonly state: State;
+	readonly membership: Membership;
+	readonly core: NodeCore;
+	readonly ports: NodePorts;
+}
+
+export interface DaemonSurroundings {
+	readonly machine: SimMachine;
+	readonly network: SimNetwork;
+	readonly timeline: Timeline;
+	/** Of this life of the daemon alone. */
+	readonly chance: SimChance;
+	readonly clockOffsetMs: number;
+	readonly clockRate: number;
+	/** A line of a trace; null: no trace. */
+	readonly trace: ((line: string) => void) | null;
+}
+
+/** Starts a daemon; `onUp` runs when it acts on the view, `onExit` when it cannot start. A killed one gets to neither. */
+export function startSimDaemon(
+	around: DaemonSurroundings,
+	onUp: (daemon: SimDaemon) => void,
+	onExit: (reason: Error) => void,
+): SimProcess {
+	const { timeline, clockOffsetMs, clockRate } = around;
+	const process = createSimProcess(timeline, { offsetMs: clockOffsetMs, rate: clockRate });
+	assemble(around, process).then(
+		(daemon) => {
+			if (process.isAlive()) onUp(daemon);
+		},
+		(thrown) => {
+			if (process.isAlive()) onExit(thrown);
+		},
+	);
+	return process;
+}
+
+async function assemble(around: DaemonSurroundings, process: SimProcess): Promise<SimDaemon> {
+	const { machine, network, timeline, chance } = around;
+	const self = machine.node;
+	const logger = loggerOf(around, process);
+	const { clock } = process;
+	const mesh = network.join(self, process);
+	const state = await openState({
+		self,
+		disk: machine.disk.openFor(process),
+		signer: signerFor(self),
+		verifier: simVerifier,
+		certificate: () => new TextEncoder().encode(`member ${self}`),
+		admit: (writer, certificate) => new TextDecoder().decode(certificate) === `member ${writer}`,
+		mesh,
+		clock,
+		chance: chance.split("state"),
+		logger,
+		onEvent: (event) => around.trace?.(`${self} event ${event.kind} ${event.message}`),
+	});
+	const known = state.own("node");
+	const membership = new Membership({
+		mesh,
+		clock,
+		logger,
+		incarnation: (known?.kind === "node" ? known.incarnation : 0) + 1,
+		sample: () => sampleAt(clock.nowMs(), machine),
+	});
+	membership.start();
+	const watch = () => membership.watch([...state.view().nodes.keys()]);
+	watch();
+	state.subscribe(watch);
+	const runtime = openSimRuntime(machine, process, timeline, chance.split("runtime"));
+	const images = simImages;
+	const common = { state, mesh, runtime, images, clock, chance: chance.split("node"), logger };
+	const ports: NodePorts = {
+		...common,
+		name: nameOf(self),
+		version: "0.0.0",
+		labels: {},
+		hardware: HARDWARE,
+		membership,
+		migrations: await openSimMigrations(),
+		keepSuperseded: keepNothing,
+	};
+	const core = new NodeCore(ports);
+	await process.answer(core.start());
+	return { process, state, membership, core, ports };
+}
+
+/** Entries of the product's own logger, into the trace. */
+function loggerOf(around: DaemonSurroundings, process: SimProcess): Logger {
+	const { trace, machine } = around;
+	return createLogger(
+		(line) => trace !== null && process.isAlive() && trace(`${machine.node} ${shorten(line)}`),
+		"debug",
+	);
+}
+
+function shorten(line: string): string {
+	const { time: _, ...entry } = JSON.parse(line) as Record<string, unknown>;
+	return JSON.stringify(entry).slice(0, 400);
+}
+
+function sampleAt(takenAtMs: number, machine: SimMachine): NodeSample {
+	return {
+		takenAtMs,
+		load1: machine.running().length,
+		load5: machine.running().length,
+		memoryBytesAvailable: 4 * 1024 ** 3,
+		cpuPressure: 0,
+		memoryPressure: 0,
+		ioPressure: 0,
+		temperatureCelsius: null,
+		thermalHeadroomCelsius: null,
+		diskBytesFree: 100 * 1024 ** 3,
+	};
+}
+
+const HARDWARE: HardwareProfile = {
+	architecture: "x64",
+	kernel: "6.12.0",
+	cpuModel: null,
+	cpuFlags: ["sse2"],
+	cpus: 4,
+	cores: 4,
+	memoryBytes: 8 * 1024 ** 3,
+	numa: [],
+	pci: [],
+	gpus: [],
+	sensors: [],
+};
+
+const IMAGE: PreparedImage = {
+	name: "host",
+	digest: `sha256:${"1".repeat(64)}` as PreparedImage["digest"],
+	lowerDirectories: [],
+	hostPaths: ["/usr"],
+	config: { entrypoint: [], command: ["count"], env: {}, workdir: "/", user: "root", stopSignal: 15 },
+};
+
+/** Every node has the one image. */
+const simImages: ImagesPort = {
+	list: () => [{ name: IMAGE.name, digest: IMAGE.digest, sizeBytes: 0 }],
+	prepare: async () => IMAGE,
+	ensure: async () => IMAGE,
+};
+
+/** The product freezes and checkpoints the loser of a split; here it is enough that it does not run on. */
+const keepNothing: KeepSuperseded = async (state, runtime) => {
+	if (state.phase === "running") await runtime.pause(state.container, state.epoch);
+	return "nowhere";
+};

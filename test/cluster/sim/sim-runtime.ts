@@ -1,0 +1,278 @@
+// The runtime port over a simulated machine, by the product's own life-cycle table and fences. One runtime is one life of a
+// daemon; a call whose daemon is killed may or may not have happened.
+
+import { Readable, Writable } from "node:stream";
+import { SwarmError } from "../../../src/errors.js";
+import type { ContainerId } from "../../../src/model.js";
+import { refuseFenced } from "../../../src/runtime/fences.js";
+import { hasEnded, type LifeEvent, stepOf } from "../../../src/runtime/life-cycle.js";
+import type { ContainerState, CreateRequest, RestoreRequest, Runtime } from "../../../src/runtime/runtime.js";
+import { createTurns } from "../../../src/runtime/turns.js";
+import type { SimChance } from "./sim-chance.js";
+import { halt, type SimContainer, type SimMachine } from "./sim-machine.js";
+import type { SimProcess } from "./sim-process.js";
+import type { Timeline } from "./timeline.js";
+
+/** About what the real ones take (milliseconds, least and most). */
+const TAKES = {
+	create: [2, 20],
+	start: [1, 8],
+	stop: [1, 200],
+	pause: [0.1, 2],
+	resume: [0.1, 2],
+	reset: [2, 20],
+	remove: [1, 30],
+	dump: [10, 80],
+	thaw: [0.1, 5],
+	restore: [20, 120],
+	release: [1, 20],
+} as const;
+
+/** 128 + SIGTERM. */
+export const STOPPED_EXIT_CODE = 143;
+
+type Action = keyof typeof TAKES;
+
+type Memory = Pick<SimContainer, "counted" | "life">;
+
+export function openSimRuntime(
+	machine: SimMachine,
+	process: SimProcess,
+	timeline: Timeline,
+	chance: SimChance,
+): Runtime {
+	const { containers, fences } = machine;
+	const turns = createTurns();
+	const listeners = new Set<(state: ContainerState) => void>();
+
+	const spend = (action: Action, part: number) =>
+		new Promise<void>((resolve) => {
+			const [least, most] = TAKES[action];
+			timeline.after(chance.between(least, most) * part, () => process.isAlive() && resolve());
+		});
+
+	const announce = (state: ContainerState) => {
+		for (const listener of [...listeners]) listener(state);
+	};
+
+	/** Half of the time before it happens, half after: a kill falls on either side. */
+	const act = <T>(action: Action, id: ContainerId, happen: () => T | Promise<T>, signal?: AbortSignal): Promise<T> => {
+		if (!process.isAlive()) return new Promise(() => {});
+		return turns.take(id, async () => {
+			signal?.throwIfAborted();
+			await spend(action, 0.5);
+			if (chance.happens(machine.faultRate)) {
+				throw new SwarmError("failed", `Cannot ${action} ${id}: a simulated fault`, { retryable: true });
+			}
+			const result = await happen();
+			await spend(action, 0.5);
+			return result;
+		});
+	};
+
+	const epochSeen = (id: ContainerId) => containers.get(id)?.state.epoch ?? fences.get(id) ?? 0;
+
+	const find = (action: string, id: ContainerId, epoch: number): SimContainer => {
+		const container = containers.get(id);
+		if (container === undefined) throw new SwarmError("not-found", `Cannot ${action} ${id}: it is not on this node`);
+		refuseFenced(action, id, epoch, container.state.epoch);
+		if (epoch > container.state.epoch) change(container, { epoch });
+		return container;
+	};
+
+	const change = (container: SimContainer, changes: Partial<ContainerState>) => {
+		container.state = { ...container.state, ...changes };
+		announce(container.state);
+	};
+
+	const step = (container: SimContainer, event: LifeEvent, changes: Partial<ContainerState> = {}) => {
+		const { phase } = stepOf(container.state.container, container.state.phase, event);
+		change(container, { ...changes, phase });
+	};
+
+	const run = (container: SimContainer) => {
+		container.runsSinceMs = timeline.nowMs();
+		container.hasProcesses = true;
+	};
+
+	const end = (container: SimContainer, exitCode: number) => {
+		halt(container, timeline.nowMs());
+		container.hasProcesses = false;
+		step(container, "exited", { exitCode, finishedAtMs: process.clock.nowMs(), pid: null });
+	};
+
+	const add = (request: CreateRequest, state: Partial<ContainerState>, memory: Memory): SimContainer => {
+		const { container: id, epoch, revision, spec, image, address } = request;
+		refuseFenced("create", id, epoch, epochSeen(id));
+		if (containers.has(id)) throw new SwarmError("conflict", `Cannot create ${id}: it is here, wanted none`);
+		const fresh: ContainerState = {
+			container: id,
+			epoch,
+			revision,
+			phase: "created",
+			spec,
+			imageName: image.name,
+			imageDigest: image.digest,
+			pid: null,
+			address,
+			exitCode: null,
+			oomKilled: false,
+			createdAtMs: process.clock.nowMs(),
+			startedAtMs: null,
+			finishedAtMs: null,
+			error: null,
+			move: null,
+			...state,
+		};
+		const container: SimContainer = { request, state: fresh, ...memory, runsSinceMs: null, hasProcesses: true };
+		containers.set(id, container);
+		announce(fresh);
+		return container;
+	};
+
+	/** Lets the program run that the command names: `count` and `stubborn` go on, `exit N` ends, others are not there. */
+	const begin = (container: SimContainer): ContainerState => {
+		const id = container.state.container;
+		step(container, "start");
+		const program = programOf(container);
+		if (program !== "count" && program !== "stubborn" && program !== "exit") {
+			container.hasProcesses = false;
+			step(container, "start-failed", { exitCode: 127, error: `${program} is not in the image` });
+			throw new SwarmError("usage", `Cannot start ${id}: ${program} is not in the image`);
+		}
+		run(container);
+		step(container, "running", { startedAtMs: process.clock.nowMs(), pid: 4000 });
+		if (program === "exit") timeline.after(1, () => end(container, Number(container.request.spec.command?.[1])));
+		return container.state;
+	};
+
+	return {
+		create: (request, signal) => {
+			const make = () => add(request, {}, { counted: 0, life: machine.nextLife() }).state;
+			return act("create", request.container, make, signal);
+		},
+		start: (id, epoch, signal) => act("start", id, () => begin(find("start", id, epoch)), signal),
+		stop: (id, epoch, graceMs, signal) =>
+			act(
+				"stop",
+				id,
+				async () => {
+					const container = find("stop", id, epoch);
+					if (hasEnded(container.state.phase)) return container.state;
+					const isStubborn = programOf(container) === "stubborn" && container.runsSinceMs !== null;
+					step(container, "stop");
+					if (isStubborn) await new Promise<void>((resolve) => void timeline.after(graceMs, resolve));
+					end(container, isStubborn ? 137 : STOPPED_EXIT_CODE);
+					return container.state;
+				},
+				signal,
+			),
+		pause: (id, epoch) =>
+			act("pause", id, () => {
+				const container = find("pause", id, epoch);
+				step(container, "pause");
+				halt(container, timeline.nowMs());
+				step(container, "frozen");
+				return container.state;
+			}),
+		resume: (id, epoch) =>
+			act("resume", id, () => {
+				const container = find("resume", id, epoch);
+				step(container, "resume");
+				run(container);
+				step(container, "thawed");
+				return container.state;
+			}),
+		reset: (id, epoch, revision) =>
+			act("reset", id, () => {
+				const container = containers.get(id);
+				if (container === undefined) throw new SwarmError("not-found", `Cannot reset ${id}: it is not on this node`);
+				refuseFenced("reset", id, epoch, container.state.epoch);
+				if (epoch === container.state.epoch)
+					throw new SwarmError("conflict", `Cannot reset ${id}: wanted a higher epoch`);
+				const anew = { exitCode: null, startedAtMs: null, finishedAtMs: null, error: null, pid: null };
+				container.counted = 0;
+				container.life = machine.nextLife();
+				container.hasProcesses = true;
+				step(container, "reset", { ...anew, epoch, revision });
+				return container.state;
+			}),
+		remove: (id, epoch) =>
+			act("remove", id, () => {
+				refuseFenced("remove", id, epoch, epochSeen(id));
+				if (!containers.delete(id)) return;
+				fences.set(id, Math.max(epoch, fences.get(id) ?? 0));
+			}),
+		exec: () => Promise.resolve(silentSession()),
+		logs: () => nothing(),
+		stats: async (id) => {
+			if (!containers.has(id)) throw new SwarmError("not-found", `Cannot measure ${id}: it is not on this node`);
+			return { cpuUsageUs: 0, memoryBytes: 4096, memoryBytesLimit: null, pids: 1 };
+		},
+		get: (id) => containers.get(id)?.state ?? null,
+		list: () => [...containers.values()].map((container) => container.state),
+		subscribe(listener) {
+			listeners.add(listener);
+			return () => void listeners.delete(listener);
+		},
+		checkpoints: {
+			dump: (id, epoch, directory, move) =>
+				act("dump", id, () => {
+					const container = find("checkpoint", id, epoch);
+					step(container, "checkpoint", { move });
+					halt(container, timeline.nowMs());
+					const { counted, life } = container;
+					machine.files.set(directory, { container: id, epoch, counted, life });
+					const frozenAtMonotonicMs = process.clock.monotonicMs();
+					return { imageBytes: 4096, frozenAtMonotonicMs, dumpMs: 20, manifest: { counted: container.counted } };
+				}),
+			thaw: (id, epoch) =>
+				act("thaw", id, () => {
+					const container = find("thaw", id, epoch);
+					if (container.state.phase === "running") return container.state;
+					if (!container.hasProcesses) throw new SwarmError("failed", `Cannot thaw ${id}: its processes are gone`);
+					step(container, "thaw");
+					run(container);
+					return container.state;
+				}),
+			files: (id) => ({ upperDirectory: `upper of ${id}`, logDirectory: `log of ${id}` }),
+			restore: (request) => act("restore", request.create.container, () => restored(request)),
+			release: (id, epoch) =>
+				act("release", id, () => {
+					const container = find("release", id, epoch);
+					if (container.state.phase === "running") return container.state;
+					if (!container.hasProcesses) throw new SwarmError("failed", `Cannot release ${id}: its processes are gone`);
+					step(container, "release");
+					run(container);
+					step(container, "running", { pid: 4000 });
+					return container.state;
+				}),
+		},
+		async close() {
+			listeners.clear();
+		},
+	};
+
+	function restored(request: RestoreRequest): ContainerState {
+		const image = machine.files.get(request.imageDirectory);
+		if (image === undefined) throw new SwarmError("corrupt", `Cannot restore: no image in ${request.imageDirectory}`);
+		const state = { phase: "restoring" as const, move: request.move, ...request.source };
+		return add(request.create, state, { counted: image.counted, life: image.life }).state;
+	}
+}
+
+function programOf(container: SimContainer): string {
+	return container.request.spec.command?.[0] ?? "count";
+}
+
+function silentSession() {
+	return {
+		stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
+		stdout: Readable.from([]),
+		stderr: Readable.from([]),
+		exit: Promise.resolve(0),
+		kill() {},
+	};
+}
+
+async function* nothing() {}

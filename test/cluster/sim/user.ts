@@ -1,0 +1,124 @@
+// The user of a simulated cluster: asks random daemons for random things, and remembers what was promised to it.
+
+import type { ContainerId, Spec } from "../../../src/model.js";
+import { containerIdOf } from "../../../src/model.js";
+import { HEAL_MS_MAX } from "./checkers/checker.js";
+import type { SimDaemon } from "./sim-node.js";
+import type { World } from "./world.js";
+
+export interface User {
+	/** Does one thing. */
+	act(): void;
+	/**
+	 * Workloads whose deploy was answered with success and whose removal was not asked for. None whose name was used while
+	 * the cluster was split: there the later revision wins, and the other side's wish with it.
+	 */
+	promised(): ReadonlySet<string>;
+	/** Whether the name was given twice at nearly the same time: both deploys can succeed before they hear of each other. */
+	isDisputed(name: string): boolean;
+	readonly counts: { deployed: number; removed: number; moved: number; refused: number };
+}
+
+const NAMES = ["web", "db", "mail", "cache", "queue"] as const;
+
+export function createUser(world: World): User {
+	const chance = world.chance.split("user");
+	const promised = new Set<string>();
+	const contested = new Set<string>();
+	const removalsAsked = new Map<string, number>();
+	const deploysAskedAtMs = new Map<string, number>();
+	const disputedAtMs = new Map<string, number>();
+	const counts = { deployed: 0, removed: 0, moved: 0, refused: 0 };
+	const patience = new AbortController().signal;
+
+	const answer = (what: string, work: Promise<unknown>, onDone: () => void) => {
+		world.note(`user: ${what}`);
+		work.then(
+			() => {
+				world.note(`user: ${what}: done`);
+				onDone();
+			},
+			(thrown) => {
+				world.note(`user: ${what}: ${String(thrown)}`);
+				counts.refused += 1;
+			},
+		);
+	};
+
+	const noteSplit = (name: string) => {
+		const isSplit = world.nodes.some((one) => one.isolatedSinceMs !== null);
+		if (isSplit) contested.add(name);
+	};
+
+	const deploy = (daemon: SimDaemon, name: string) => {
+		const now = world.timeline.nowMs();
+		if (now - (deploysAskedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < HEAL_MS_MAX) disputedAtMs.set(name, now);
+		deploysAskedAtMs.set(name, now);
+		const removals = removalsAsked.get(name);
+		const spec = specOf(name, chance.happens(0.3) ? 2 : 1);
+		answer(`deploy ${name} through ${daemon.state.self}`, daemon.core.operations.deploy(spec, patience), () => {
+			counts.deployed += 1;
+			noteSplit(name);
+			if (removalsAsked.get(name) === removals) promised.add(name);
+		});
+	};
+
+	const remove = (daemon: SimDaemon, name: string) => {
+		promised.delete(name);
+		removalsAsked.set(name, (removalsAsked.get(name) ?? 0) + 1);
+		noteSplit(name);
+		answer(`remove ${name} through ${daemon.state.self}`, daemon.core.operations.remove(name, patience), () => {
+			counts.removed += 1;
+		});
+	};
+
+	/** As the API does: the owner's node is asked to give it away. */
+	const move = (container: ContainerId) => {
+		const owners = world.nodes.filter((one) => one.daemon?.state.view().claims.get(container)?.owner === one.node);
+		const [owner, target] = [owners[0]?.daemon ?? null, chance.pick(world.nodes)];
+		if (owner === null) return;
+		const { migrations } = owner.ports;
+		const options = { onProgress: () => {}, signal: patience };
+		answer(`move ${container} to ${target.node}`, migrations.migrate(container, target.node, options), () => {
+			counts.moved += 1;
+		});
+	};
+
+	return {
+		counts,
+		promised: () => new Set([...promised].filter((name) => !contested.has(name))),
+		isDisputed(name) {
+			const since = disputedAtMs.get(name) ?? Number.NEGATIVE_INFINITY;
+			return world.timeline.nowMs() - since < HEAL_MS_MAX;
+		},
+		act() {
+			const up = world.nodes.filter((one) => one.daemon !== null);
+			if (up.length === 0) return;
+			const daemon = chance.pick(up).daemon as SimDaemon;
+			const specs = [...daemon.state.view().specs.values()].filter((spec) => !spec.removed);
+			const name = chance.pick(NAMES);
+			const draw = chance.fraction();
+			if (specs.length === 0 || draw < 0.25) deploy(daemon, name);
+			else if (draw < 0.35) remove(daemon, chance.pick(specs).name);
+			else move(containerIdOf(chance.pick(specs).name, 0));
+		},
+	};
+}
+
+function specOf(name: string, replicas: number): Spec {
+	return {
+		name,
+		image: "host",
+		command: ["count"],
+		env: {},
+		workdir: null,
+		user: null,
+		resources: { cpus: 0.1, memoryBytes: 16 * 1024 ** 2, pids: null },
+		labels: {},
+		constraints: [],
+		ports: [],
+		replicas,
+		network: "none",
+		stopGraceMs: 100,
+	};
+}
