@@ -17,6 +17,8 @@ import { Membership } from "../mesh/membership.js";
 import type { NodeId } from "../model.js";
 import { loadNative } from "../native/binding.js";
 import { nativePaths } from "../native/paths.js";
+import { checkpointsWith } from "../runtime/checkpoint/checkpoints.js";
+import { findCriu } from "../runtime/checkpoint/criu-installation.js";
 import { type ImageStore, openImageStore } from "../runtime/image/store.js";
 import { openRuntime } from "../runtime/native-runtime.js";
 import type { Runtime } from "../runtime/runtime.js";
@@ -232,7 +234,7 @@ async function openContainers(directory: string, self: NodeId, logger: Logger): 
 		paths: nativePaths(),
 		clock: systemClock,
 		logger: logger.with({ part: "runtime" }),
-		checkpoints: null,
+		checkpoints: checkpointsWith(findCriu()),
 	});
 }
 

@@ -57,10 +57,14 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 			return runtime.start(container, epoch, never);
 		};
 		const endOf = (container: ContainerId) =>
-			until(`${container} to end`, () => {
-				const state = runtime.get(container);
-				return state?.phase === "stopped" || state?.phase === "failed" ? state : null;
-			});
+			until(
+				`${container} to end`,
+				() => {
+					const state = runtime.get(container);
+					return state?.phase === "stopped" || state?.phase === "failed" ? state : null;
+				},
+				60_000,
+			);
 
 		it("creates without running, starts, and stops with an exit code", async () => {
 			const created = await create();

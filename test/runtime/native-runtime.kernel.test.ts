@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ContainerId, containerIdOf } from "../../src/model.js";
+import { linkNameOf } from "../../src/runtime/network/names.js";
 import type { ExecRequest } from "../../src/runtime/runtime.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { noTraces, pathOf, runProgram, tracesOf } from "../support/kernel.js";
@@ -43,18 +44,23 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 
 	describe("on the kernel", () => {
 		let world: NativeWorld;
+		const made = new Set<ContainerId>();
 		beforeEach(async () => {
 			world = await openNativeWorld();
+			made.clear();
 		});
 		afterEach(async () => {
 			const { scope, stateDirectory } = world;
 			await world.dispose();
-			expect(tracesOf(scope)).toEqual(noTraces);
+			const links = [...made].map((id) => linkNameOf(scope, id));
+			expect(tracesOf(scope, links)).toEqual(noTraces);
 			expect(tracesOf(stateDirectory)).toEqual(noTraces);
 		});
 
-		const create = (command: readonly string[], wish: RequestWish = {}, id: ContainerId = web) =>
-			world.runtime.create(createRequest(id, { command, ...wish, image: world.image }), never);
+		const create = (command: readonly string[], wish: RequestWish = {}, id: ContainerId = web) => {
+			made.add(id);
+			return world.runtime.create(createRequest(id, { command, ...wish, image: world.image }), never);
+		};
 		const run = async (command: readonly string[], wish: RequestWish = {}, id: ContainerId = web) => {
 			await create(command, wish, id);
 			return world.runtime.start(id, wish.epoch ?? 1, never);
@@ -183,8 +189,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 
 		it("says failed of a container whose monitor was killed, and kills the rest of it", async () => {
 			const { pid } = await run(["/bin/sleep", "1000"]);
-			const monitor = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-			process.kill(monitor, "SIGKILL");
+			process.kill(parentOf(pid), "SIGKILL");
 			expect(await untilEnded(world.runtime, web)).toMatchObject({
 				phase: "failed",
 				exitCode: null,
@@ -193,6 +198,19 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			await until("its process to end", () => !existsSync(`/proc/${pid}`));
 			await world.runtime.reset(web, 2, 1, never);
 			expect((await world.runtime.start(web, 2, never)).phase).toBe("running");
+		});
+
+		it("says failed, and why, of a container that ran when the machine went down", async () => {
+			const { pid } = await run(["/bin/sleep", "1000"]);
+			await world.runtime.close();
+			process.kill(parentOf(pid), "SIGKILL");
+			const path = join(world.stateDirectory, "containers/web.0/record.json");
+			const record = JSON.parse(readFileSync(path, "utf8"));
+			writeFileSync(path, JSON.stringify({ ...record, bootId: "the boot before" }));
+			const runtime = await world.reopen();
+			expect(runtime.get(web)).toMatchObject({ phase: "failed", error: "the machine restarted while it ran" });
+			await runtime.reset(web, 2, 1, never);
+			expect((await runtime.start(web, 2, never)).phase).toBe("running");
 		});
 
 		it("clears away what a daemon left that was killed while it made a container", async () => {
@@ -240,22 +258,46 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 				await expect(get("127.0.0.1")).rejects.toThrow("ECONNREFUSED");
 			});
 
-			it.skipIf(pathOf("ip") === null)("goes out through the host's address (needs ip)", async () => {
-				// A network beyond the host that knows no way back to 10.99.0.0/16: only a translated ping is answered.
-				const outside = `swout${process.pid}`;
-				runProgram("ip", "netns", "add", outside);
-				try {
-					runProgram("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", outside);
-					runProgram("ip", "addr", "add", "192.0.2.1/30", "dev", outside);
-					runProgram("ip", "link", "set", outside, "up");
-					runProgram("ip", "-n", outside, "addr", "add", "192.0.2.2/30", "dev", "eth0");
-					runProgram("ip", "-n", outside, "link", "set", "eth0", "up");
-					await run(shell("ping -c 1 -W 10 192.0.2.2 && echo reached"), { address });
-					expect((await output()).join("\n")).toContain("reached");
-				} finally {
-					runProgram("ip", "netns", "del", outside);
-				}
+			it("reaches its own published port through the host's address", async () => {
+				const port = 20_000 + (process.pid % 10_000);
+				const ports = [{ host: port, container: 80, protocol: "tcp" as const }];
+				await run(shell("mkdir /www; echo served > /www/index.html; httpd -f -p 80 -h /www"), { address, ports });
+				const fetched = await until("an answer", async () => {
+					const { code, out } = await exec(["/bin/wget", "-q", "-T", "10", "-O", "-", `http://10.99.0.1:${port}/`]);
+					return code === 0 ? out : null;
+				});
+				expect(fetched).toBe("served");
 			});
+
+			it.skipIf(pathOf("ip") === null)(
+				"goes out through the host's address and is reached at it (needs ip)",
+				async () => {
+					// A network beyond the host that knows no way back to 10.99.0.0/16: only a translated ping is answered.
+					const outside = `swout${process.pid}`;
+					const port = 20_000 + (process.pid % 10_000);
+					const ports = [{ host: port, container: 80, protocol: "tcp" as const }];
+					const serve = "mkdir /www; echo served > /www/index.html; httpd -p 80 -h /www";
+					runProgram("ip", "netns", "add", outside);
+					try {
+						runProgram("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", outside);
+						runProgram("ip", "addr", "add", "192.0.2.1/30", "dev", outside);
+						runProgram("ip", "link", "set", outside, "up");
+						runProgram("ip", "-n", outside, "addr", "add", "192.0.2.2/30", "dev", "eth0");
+						runProgram("ip", "-n", outside, "link", "set", "eth0", "up");
+						await run(shell(`${serve}; ping -c 1 -W 10 192.0.2.2 && echo reached; sleep 1000`), { address, ports });
+						await until("a ping to come back", async () => {
+							const lines: string[] = [];
+							const options = { tail: null, follow: false, stream: null };
+							for await (const line of world.runtime.logs(web, options, never)) lines.push(line.text);
+							return lines.includes("reached");
+						});
+						const wget = ["busybox", "wget", "-q", "-T", "10", "-O", "-", `http://192.0.2.1:${port}/`];
+						expect(runProgram("ip", "netns", "exec", outside, ...wget)).toBe("served\n");
+					} finally {
+						runProgram("ip", "netns", "del", outside);
+					}
+				},
+			);
 
 			it("refuses an address that another container has, and a port that a program listens on", async () => {
 				await run(["/bin/sleep", "1000"], { address });
@@ -283,6 +325,11 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 		});
 	});
 });
+
+/** The monitor is the parent of a container's first process. */
+function parentOf(pid: number | null): number {
+	return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}
 
 /** Bundled below the package, where koffi and the native parts are found. */
 function victimDaemon(): string {

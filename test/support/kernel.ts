@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { linksPresent } from "../../src/runtime/network/links.js";
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -23,14 +24,17 @@ export interface MachineTraces {
 	readonly processes: readonly string[];
 }
 
-/** Mounts, cgroups, links and processes that have to do with `word` (a scope or a path of the test). */
-export function tracesOf(word: string): MachineTraces {
+/**
+ * Mounts, cgroups and processes that have to do with `word` (a scope or a path of the test), and the links among `links`: other
+ * daemons may be at work beside the test.
+ */
+export function tracesOf(word: string, links: readonly string[] = []): MachineTraces {
 	const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-	const links = readFileSync("/proc/self/net/dev", "utf8").split("\n");
+	const present = linksPresent();
 	return {
 		mounts: mounts.filter((line) => line.includes(word)),
 		cgroups: cgroupsBelow("/sys/fs/cgroup", 5).filter((path) => path.includes(`/swarm/${word}`)),
-		links: links.flatMap((line) => /^\s*(sw[0-9a-f]{12}):/.exec(line)?.[1] ?? []),
+		links: links.filter((name) => present.has(name)),
 		processes: processesWith(word),
 	};
 }

@@ -110,7 +110,7 @@ export class ContainerNetwork {
 		if (known === undefined && !existsSync(attachment.netnsPath)) return;
 		if (attachment.ports.length > 0) {
 			await this.ready();
-			await this.#unpublish(container);
+			await this.#unpublish(container, attachment);
 		}
 		this.#unmake(attachment);
 		this.#attached.delete(container);
@@ -198,11 +198,16 @@ export class ContainerNetwork {
 		}
 	}
 
-	async #unpublish(container: ContainerId): Promise<void> {
+	/** One spawn of nft when the rules stand as they should; otherwise the table is asked what stands. */
+	async #unpublish(container: ContainerId, attachment: Attachment): Promise<void> {
 		const { nft, scope } = this.#options;
-		const standing = portRulesIn(await nft.list());
-		const own = standing.filter((rule) => rule.scope === scope && rule.container === container);
-		if (own.length > 0) await nft.apply(deletePortRules(own));
+		try {
+			await nft.apply(deletePortRules(this.#rulesOf(container, attachment)));
+		} catch {
+			const standing = portRulesIn(await nft.list());
+			const own = standing.filter((rule) => rule.scope === scope && rule.container === container);
+			if (own.length > 0) await nft.apply(deletePortRules(own));
+		}
 	}
 
 	#rulesOf(container: ContainerId, { address, ports }: Attachment): readonly PortRule[] {
