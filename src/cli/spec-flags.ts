@@ -5,7 +5,10 @@ import * as Flags from "@oclif/core/flags";
 import { SwarmError } from "../errors.js";
 
 export const specFlags = {
-	image: Flags.string({ summary: "Image: host, or NAME[:TAG] as `swarm image ls` prints it.", helpValue: "IMAGE" }),
+	image: Flags.string({
+		summary: "Image: NAME[:TAG] as `swarm image ls` prints it (default: host, this machine's own programs).",
+		helpValue: "IMAGE",
+	}),
 	cpus: Flags.string({ summary: "CPUs to reserve and limit to, such as 0.5 (default: none).", helpValue: "CPUS" }),
 	memory: Flags.string({
 		summary: "Memory to reserve and limit to, such as 256M or 1.5G (powers of 1024; default: none).",

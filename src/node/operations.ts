@@ -12,6 +12,7 @@ import {
 	type Spec,
 	type SpecRecord,
 } from "../model.js";
+import { normalizedName } from "../runtime/image/name.js";
 import type { ContainerRow, DeployResult, Explanation } from "./api/contract.js";
 import { decide, refusalsOf } from "./placement.js";
 import type { NodePorts } from "./ports.js";
@@ -104,7 +105,8 @@ export function createOperations(ports: NodePorts): Operations {
 			const known = [...view().nodes.values()].map((record) => record.name).sort();
 			throw new SwarmError("not-found", `Cannot find node ${name}: the cluster has ${known.join(", ")}`);
 		},
-		async deploy(spec, signal) {
+		async deploy(given, signal) {
+			const spec = { ...given, image: normalizedName(given.image) ?? given.image };
 			const known = view().specs.get(spec.name);
 			if (known !== undefined && !known.removed)
 				throw new SwarmError(

@@ -15,7 +15,7 @@ export default class Deploy extends NodeCommand {
 		"Waits until every replica runs, has ended or cannot be placed. What stands after -- replaces the image's own command. Flags win over the file.";
 	static override aliases = ["node:deploy"];
 	static override usage = [
-		"deploy NAME --image IMAGE [FLAGS] [-- COMMAND...]",
+		"deploy NAME [--image IMAGE] [FLAGS] [-- COMMAND...]",
 		"deploy -f FILE [NAME] [FLAGS] [-- COMMAND...]",
 	];
 	static override examples = [

@@ -69,7 +69,8 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 	if (fields === null) return { spec: null, problems };
 	const spec: Spec = {
 		name: textField(fields, "name", NAME_PATTERN, nameWanted, report) ?? "",
-		image: textField(fields, "image", IMAGE_PATTERN, "an image such as host or redis:7", report) ?? "",
+		image:
+			optionalText(fields.image, ["image"], IMAGE_PATTERN, "an image such as host or redis:7", report) ?? HOST_IMAGE,
 		command: commandOf(fields.command, report),
 		env: textsOf(fields.env, ["env"], { key: ENV_PATTERN, keyWanted: envWanted, most: ENV_ENTRIES_MAX }, report),
 		workdir: optionalText(fields.workdir, ["workdir"], /^\/[^\0]*$/, "an absolute path", report),
@@ -88,6 +89,8 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 	return problems.length > 0 ? { spec: null, problems } : { spec, problems };
 }
 
+/** The embedded default image: needs no registry. */
+const HOST_IMAGE = "host";
 const nameWanted = "1 to 63 characters of a-z, 0-9 and '-', starting and ending with a letter or digit";
 const envWanted = "a variable name of letters, digits and '_'";
 const labelRule = {

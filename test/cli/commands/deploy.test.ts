@@ -72,7 +72,7 @@ describe("swarm deploy", () => {
 	});
 
 	it.each([
-		[["web"], /image is missing, wanted an image such as host/],
+		[["web", "--image", "a b"], /image is "a b", wanted an image such as host/],
 		[["web", "--image", "host", "--memory", "lots"], /resources.memory is "lots", wanted at least 1M/],
 		[["web", "--image", "host", "--replicas", "many"], /replicas is "many", wanted a whole number/],
 		[["web", "--image", "host", "--env", "A"], /--env: it is "A", wanted KEY=VALUE/],

@@ -16,8 +16,8 @@ function refusalOf(given: unknown): SwarmError {
 }
 
 describe("validateSpec", () => {
-	it("fills in the defaults for everything but name and image", () => {
-		expect(validateSpec(least)).toEqual({
+	it("fills in the defaults for everything but the name", () => {
+		expect(validateSpec({ name: "web" })).toEqual({
 			name: "web",
 			image: "host",
 			command: null,
