@@ -7,9 +7,11 @@
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 state=${SWARM_CRIU_DIR:-/var/lib/stratoswarm/criu}
-debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 problem=""
 target=$state/check-target
+
+# shellcheck source=scripts/forky.sh
+source "$here/forky.sh"
 
 say() { echo "criu: $*" >&2; }
 
@@ -78,41 +80,14 @@ try_distribution() {
 	criu=$(command -v criu) && works "$criu" && record system "" "$criu"
 }
 
-# The Debian mirror in the machine's own apt configuration, in either format, as "URI KEYRING"
-debian_mirror() {
-	apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' 2>/dev/null |
-		awk '$2 ~ /^(bookworm|trixie|forky|sid|stable|testing|unstable)$/ && $3 == "main" { print $1, $4; exit }'
-}
-
-# fetch DIRECTORY: downloads criu and everything below it from forky, with an apt that knows nothing of this system
+# fetch DIRECTORY : sets prefix
 fetch() {
-	local dir=$1 mirror keyring
-	read -r mirror keyring < <(debian_mirror) || true
-	[ -n "${mirror:-}" ] || { problem="no Debian mirror among this machine's apt sources, so CRIU 4.2 cannot be fetched"; return 1; }
-	case ${keyring:-} in /*) ;; *) keyring=$debian_keyring ;; esac
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	: >"$dir/status"
-	printf 'Types: deb\nURIs: %s\nSuites: forky\nComponents: main\nSigned-By: %s\n' "$mirror" "$keyring" >"$dir/forky.sources"
-	local options=(-o "Dir::Etc::sourcelist=$dir/forky.sources" -o Dir::Etc::sourceparts=/dev/null
-		-o "Dir::State::lists=$dir/lists" -o "Dir::State::status=$dir/status" -o "Dir::Cache=$dir/cache"
-		-o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o Acquire::Retries=1
-		-o Acquire::http::Timeout=20 -o APT::Install-Recommends=false -o APT::Update::Error-Mode=any)
-	say "fetching CRIU 4.2 from $mirror (forky, about 9 MB) into a private prefix"
-	timeout 300 apt-get "${options[@]}" update >"$dir/log" 2>&1 &&
-		timeout 300 apt-get "${options[@]}" install -y --download-only criu >>"$dir/log" 2>&1 && return 0
-	problem="fetching CRIU 4.2 from $mirror failed: $(grep -E '^(E|Err|W):' "$dir/log" | tail -n 1)"
-	return 1
-}
-
-# unpack DIRECTORY: prints the prefix
-unpack() {
-	local dir=$1 deb version
-	for deb in "$dir"/cache/archives/*.deb; do
-		dpkg -x "$deb" "$dir/prefix" || return 1
-	done
+	local dir=$1 version
+	say "fetching CRIU 4.2 of Debian forky (about 9 MB) into a private prefix"
+	forky_fetch "$dir" criu && forky_unpack "$dir" "$dir/prefix" || return 1
 	version=$(basename "$dir"/cache/archives/criu_*.deb | cut -d_ -f2)
 	rm -rf "${state:?}/$version"
-	mv "$dir/prefix" "$state/$version" && echo "$state/$version"
+	mv "$dir/prefix" "$state/$version" && prefix=$state/$version
 }
 
 # loader_of PREFIX: "LOADER LIBRARY_PATH" of its own C library
@@ -134,13 +109,13 @@ use() {
 }
 
 try_private() {
-	local dir prefix
+	local dir prefix=""
 	for prefix in $(ls -dv "$state"/*/usr/sbin/criu 2>/dev/null | tac); do
 		use "${prefix%/usr/sbin/criu}" && return 0
 	done
 	prefix=""
 	dir=$(mktemp -d "$state/fetch.XXXXXX") && chmod 755 "$dir"
-	fetch "$dir" && prefix=$(unpack "$dir")
+	fetch "$dir" || problem="CRIU 4.2 is not to be had: $forky_problem"
 	rm -rf "$dir"
 	[ -n "$prefix" ] && use "$prefix"
 }
