@@ -27,6 +27,8 @@ export interface SimNetwork {
 	isCut(from: NodeId, to: NodeId): boolean;
 	/** Whether the two have a working connection, as a checker may ask. */
 	isConnected(a: NodeId, b: NodeId): boolean;
+	/** Rises whenever a cut or a connection changes. */
+	changes(): number;
 	/** Ends the connection; it is made again after a back-off when both want it. */
 	breakConnection(a: NodeId, b: NodeId): void;
 	setQuality(quality: LinkQuality): void;
@@ -63,6 +65,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 	const cuts = new Set<string>();
 	const dials = new Set<string>();
 	let everybody = false;
+	let changes = 0;
 	let quality: LinkQuality = { delayMsMin: 0.5, delayMsMax: 15, frameLoss: 0 };
 
 	const isCut = (from: NodeId, to: NodeId) => cuts.has(`${from}>${to}`);
@@ -77,6 +80,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		const connection = connectionOf(a, b);
 		if (connection === null) return;
 		connections.delete(pairOf(a, b));
+		changes += 1;
 		for (const stream of [...connection.streams]) stream.breakOff("the connection ended");
 		tell(connection.a, "disconnected", connection.b.node);
 		tell(connection.b, "disconnected", connection.a.node);
@@ -93,6 +97,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		if (!one.process.isAlive() || !other.process.isAlive()) return null;
 		const connection: Connection = { a: one, b: other, streams: new Set(), nextArrivalMs: new Map() };
 		connections.set(pairOf(a, b), connection);
+		changes += 1;
 		tell(one, "connected", b);
 		tell(other, "connected", a);
 		return connection;
@@ -247,10 +252,18 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		cut(from, to) {
 			if (cuts.has(`${from}>${to}`)) return;
 			cuts.add(`${from}>${to}`);
+			changes += 1;
 			noticeLater(from, to);
 		},
-		heal: (from, to) => void cuts.delete(`${from}>${to}`),
-		healAll: () => cuts.clear(),
+		heal(from, to) {
+			cuts.delete(`${from}>${to}`);
+			changes += 1;
+		},
+		healAll() {
+			cuts.clear();
+			changes += 1;
+		},
+		changes: () => changes,
 		isCut,
 		isConnected: (a, b) => connectionOf(a, b) !== null && !isCut(a, b) && !isCut(b, a),
 		breakConnection: disconnect,

@@ -110,11 +110,19 @@ export function createWorld(options: WorldOptions): World {
 		one.process = startSimDaemon({ ...around, clockOffsetMs, clockRate, trace: trace && note }, onUp, onExit);
 	};
 
+	const reached = new Set<WorldNode>();
+	let changesSeen = -1;
 	const watchIsolation = () => {
 		const now = timeline.nowMs();
+		if (network.changes() !== changesSeen) {
+			changesSeen = network.changes();
+			reached.clear();
+			for (const one of nodes) {
+				if (nodes.every((other) => other === one || network.isConnected(one.node, other.node))) reached.add(one);
+			}
+		}
 		for (const one of nodes) {
-			const isReached = nodes.every((other) => other === one || network.isConnected(one.node, other.node));
-			if (one.daemon !== null && !one.daemon.process.isPaused() && isReached) one.isolatedSinceMs = null;
+			if (one.daemon !== null && !one.daemon.process.isPaused() && reached.has(one)) one.isolatedSinceMs = null;
 			else one.isolatedSinceMs ??= now;
 			if (one.isolatedSinceMs !== null && now - one.isolatedSinceMs > SPLIT_MS_MIN) lastSplitMs = now;
 		}
