@@ -263,10 +263,10 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 				const ports = [{ host: port, container: 80, protocol: "tcp" as const }];
 				await run(shell("mkdir /www; echo served > /www/index.html; httpd -f -p 80 -h /www"), { address, ports });
 				const fetched = await until("an answer", async () => {
-					const { code, out } = await exec(["/bin/wget", "-q", "-T", "10", "-O", "-", `http://10.99.0.1:${port}/`]);
-					return code === 0 ? out : null;
+					const { out } = await exec(shell(getWith("nc", `10.99.0.1 ${port}`)));
+					return out === "" ? null : out;
 				});
-				expect(fetched).toBe("served");
+				expect(fetched).toContain("served");
 			});
 
 			it.skipIf(pathOf("ip") === null)(
@@ -280,19 +280,19 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 					runProgram("ip", "netns", "add", outside);
 					try {
 						runProgram("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", outside);
-						runProgram("ip", "addr", "add", "192.0.2.1/30", "dev", outside);
+						runProgram("ip", "addr", "add", "198.18.77.1/30", "dev", outside);
 						runProgram("ip", "link", "set", outside, "up");
-						runProgram("ip", "-n", outside, "addr", "add", "192.0.2.2/30", "dev", "eth0");
+						runProgram("ip", "-n", outside, "addr", "add", "198.18.77.2/30", "dev", "eth0");
 						runProgram("ip", "-n", outside, "link", "set", "eth0", "up");
-						await run(shell(`${serve}; ping -c 1 -W 10 192.0.2.2 && echo reached; sleep 1000`), { address, ports });
+						await run(shell(`${serve}; ping -c 1 -W 10 198.18.77.2 && echo reached; sleep 1000`), { address, ports });
 						await until("a ping to come back", async () => {
 							const lines: string[] = [];
 							const options = { tail: null, follow: false, stream: null };
 							for await (const line of world.runtime.logs(web, options, never)) lines.push(line.text);
 							return lines.includes("reached");
 						});
-						const wget = ["busybox", "wget", "-q", "-T", "10", "-O", "-", `http://192.0.2.1:${port}/`];
-						expect(runProgram("ip", "netns", "exec", outside, ...wget)).toBe("served\n");
+						const get = getWith("busybox nc", `198.18.77.1 ${port}`);
+						expect(runProgram("ip", "netns", "exec", outside, "busybox", "sh", "-c", get)).toContain("served");
 					} finally {
 						runProgram("ip", "netns", "del", outside);
 					}
@@ -337,6 +337,11 @@ function victimDaemon(): string {
 	const entry = fileURLToPath(new URL("../support/victim-daemon.ts", import.meta.url));
 	buildSync({ entryPoints: [entry], outfile, bundle: true, platform: "node", format: "esm", external: ["koffi"] });
 	return outfile;
+}
+
+/** A static busybox cannot resolve names, which its wget does even for numbers. */
+function getWith(nc: string, place: string): string {
+	return `printf "GET / HTTP/1.0\\r\\n\\r\\n" | ${nc} -w 10 ${place}`;
 }
 
 function fetchText(host: string, port: number): Promise<string> {

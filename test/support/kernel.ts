@@ -43,9 +43,17 @@ export const noTraces: MachineTraces = { mounts: [], cgroups: [], links: [], pro
 
 function cgroupsBelow(path: string, depth: number): readonly string[] {
 	if (depth === 0) return [];
-	return readdirSync(path, { withFileTypes: true })
-		.filter((entry) => entry.isDirectory())
-		.flatMap((entry) => [`${path}/${entry.name}`, ...cgroupsBelow(`${path}/${entry.name}`, depth - 1)]);
+	return directoriesIn(path).flatMap((name) => [`${path}/${name}`, ...cgroupsBelow(`${path}/${name}`, depth - 1)]);
+}
+
+/** None for a directory that went meanwhile: others make and remove cgroups beside the test. */
+function directoriesIn(path: string): readonly string[] {
+	try {
+		const entries = readdirSync(path, { withFileTypes: true });
+		return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+	} catch {
+		return [];
+	}
 }
 
 function processesWith(word: string): readonly string[] {

@@ -149,6 +149,20 @@ static int make_pair(int socket, const struct veth *veth)
 	return netlink_talk(socket, &request);
 }
 
+/* A container that asks for its own published port gets its frame back through the port it came from, which a bridge
+ * otherwise never does (with br_netfilter the translation happens inside the bridge). */
+static int let_frames_turn_back(int socket, const char *name)
+{
+	struct netlink_request request;
+	struct ifinfomsg link = { .ifi_family = AF_BRIDGE, .ifi_index = (int)if_nametoindex(name) };
+	const uint8_t on = 1;
+	netlink_begin(&request, RTM_SETLINK, 0, &link, sizeof link);
+	size_t port = netlink_nest(&request, NLA_F_NESTED | IFLA_PROTINFO);
+	netlink_add(&request, IFLA_BRPORT_MODE, &on, sizeof on);
+	netlink_end(&request, port);
+	return netlink_talk(socket, &request);
+}
+
 static int configure_inside(struct veth *veth)
 {
 	veth->step = "join the network namespace";
@@ -196,7 +210,11 @@ static int make_veth(struct veth *veth, struct sw_error *error)
 	int result = make_pair(socket, veth);
 	if (result < 0)
 		return sw_fail(error, -result, "make link", veth->host_name);
-	result = child_run(inside, veth, 0, error);
+	result = let_frames_turn_back(socket, veth->host_name);
+	if (result < 0)
+		sw_fail(error, -result, "let frames turn back at link", veth->host_name);
+	else
+		result = child_run(inside, veth, 0, error);
 	if (result == 0 && veth->code)
 		result = sw_fail(error, veth->code, veth->step, NULL);
 	if (result < 0)
