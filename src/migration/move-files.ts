@@ -3,7 +3,7 @@
 // extended attributes, hard links, owners, holes). Every file carries its length and CRC-32; the stream itself is authenticated.
 // Must never write outside the move's own directory or fill the disk to its end.
 
-import { mkdir, readdir, rm, statfs } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { SwarmError } from "../errors.js";
@@ -56,6 +56,8 @@ export interface MoveFiles {
 	/** Moves that have a directory here. */
 	list(): Promise<readonly string[]>;
 	diskBytesFree(): Promise<number>;
+	/** Of the files below a directory; looks at FILES_MEASURED_MAX of them and gives what it saw. */
+	bytesUnder(directory: string): Promise<number>;
 	packer(upper: string): Packer;
 	unpacker(directory: MoveDirectory): Unpacker;
 }
@@ -88,6 +90,7 @@ export function createMoveFiles(root: string): MoveFiles {
 			await mkdir(root, { recursive: true, mode: 0o700 });
 			return await freeBytesOf(root);
 		},
+		bytesUnder,
 		packer: (upper) => new FilePacker(startPacking(upper)),
 		unpacker: (directory) => new FileUnpacker(directory, startUnpacking(directory.upper)),
 	};
@@ -202,6 +205,25 @@ class FileUnpacker implements Unpacker {
 				"Cannot receive the move: the disk is full but for its reserve, wanted more free space",
 			);
 	}
+}
+
+/** Enough for the verdict: more files than that take seconds to look at. */
+const FILES_MEASURED_MAX = 50_000;
+
+async function bytesUnder(directory: string): Promise<number> {
+	let bytes = 0;
+	let looked = 0;
+	const waiting = [directory];
+	for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+		const entries = await readdir(next, { withFileTypes: true }).catch(() => []);
+		for (const entry of entries) {
+			if (++looked > FILES_MEASURED_MAX) return bytes;
+			const path = join(next, entry.name);
+			if (entry.isDirectory()) waiting.push(path);
+			else bytes += (await lstat(path).catch(() => null))?.size ?? 0;
+		}
+	}
+	return bytes;
 }
 
 async function freeBytesOf(path: string): Promise<number> {

@@ -41,11 +41,25 @@ export const sourceTable: Readonly<Record<SourcePhase, PhaseRow<SourcePhase>>> =
 	},
 	dumping: {
 		where: "frozen on source, owned by source",
-		on: { done: to("sending", "send"), failed: undo, "link-lost": undo, boot: undo, go: to("handed", "announce") },
+		on: {
+			done: to("sending", "send"),
+			failed: undo,
+			"link-lost": undo,
+			superseded: undo,
+			boot: undo,
+			go: to("handed", "announce"),
+		},
 	},
 	sending: {
 		where: "frozen on source, owned by source",
-		on: { done: to("restoring"), failed: undo, "link-lost": undo, boot: undo, go: to("handed", "announce") },
+		on: {
+			done: to("restoring"),
+			failed: undo,
+			"link-lost": undo,
+			superseded: undo,
+			boot: undo,
+			go: to("handed", "announce"),
+		},
 	},
 	restoring: {
 		where: "frozen on source, owned by source",
@@ -53,6 +67,7 @@ export const sourceTable: Readonly<Record<SourcePhase, PhaseRow<SourcePhase>>> =
 			prepared: to("deciding", "commit"),
 			failed: undo,
 			"link-lost": undo,
+			superseded: undo,
 			boot: undo,
 			go: to("handed", "announce"),
 		},

@@ -1,0 +1,375 @@
+// One move at its target: performs what target-machine.ts asks for, over the ports. The restored copy waits until the source's
+// claim is told or seen; it is given back by a claim when it cannot be released.
+
+import { asSwarmError, SwarmError } from "../errors.js";
+import type { Phase } from "../model.js";
+import type { PreparedImage } from "../runtime/runtime.js";
+import { backOffMs } from "./back-off.js";
+import { MoveChannel, type Received } from "./channel.js";
+import type { TargetEntry } from "./journal.js";
+import type { MoveEffect, MoveEvent } from "./machine.js";
+import type { Unpacker } from "./move-files.js";
+import { MoveRunner } from "./move-runner.js";
+import type { MigrationPorts } from "./ports.js";
+import { type MoveIdentity, nextClaim, standingOf } from "./standing.js";
+import { stepTarget, type TargetPhase, targetTable } from "./target-machine.js";
+import { MIGRATE_PROTOCOL, type Offer } from "./wire.js";
+import { withinMs } from "./within.js";
+
+/** The source freezes and dumps within this, or says why not; memory of any size is then on its way. */
+const ARRIVE_MS_MAX = 60 * 60_000;
+const ANSWER_MS_MAX = 10_000;
+
+export interface TargetMoveInit {
+	readonly ports: MigrationPorts;
+	readonly identity: MoveIdentity;
+	readonly offer: Offer;
+	readonly phase: TargetPhase;
+	readonly manifest: TargetEntry["manifest"];
+	readonly startedAtMs: number;
+	/** null after a restart of the daemon. */
+	readonly channel: MoveChannel | null;
+	readonly onChange: () => void;
+	readonly onEnd: (move: TargetMove) => void;
+}
+
+export class TargetMove {
+	readonly role = "target";
+	readonly identity: MoveIdentity;
+	readonly #init: TargetMoveInit;
+	readonly #ports: MigrationPorts;
+	readonly #runner: MoveRunner<TargetPhase>;
+	readonly #ended: Promise<void>;
+	#end: () => void = () => {};
+	#channel: MoveChannel | null;
+	#image: PreparedImage | null = null;
+	#unpacker: Unpacker | null = null;
+	#manifest: TargetEntry["manifest"];
+	#attempts = 0;
+	#linkLost = false;
+	#cancelTimer: () => void = () => {};
+
+	constructor(init: TargetMoveInit) {
+		this.#init = init;
+		this.#ports = init.ports;
+		this.identity = init.identity;
+		this.#channel = init.channel;
+		this.#manifest = init.manifest;
+		this.#ended = new Promise((resolve) => {
+			this.#end = resolve;
+		});
+		this.#runner = new MoveRunner<TargetPhase>({
+			phase: init.phase,
+			name: init.identity.move,
+			logger: init.ports.logger.with({ container: init.identity.container, role: "target" }),
+			step: stepTarget,
+			entered: (phase, event) => this.#entered(phase, event),
+			perform: (effect, signal) => this.#perform(effect, signal),
+		});
+	}
+
+	get phase(): TargetPhase {
+		return this.#runner.phase;
+	}
+
+	get ended(): Promise<void> {
+		return this.#ended;
+	}
+
+	/** What it holds of this machine, for the verdicts of other moves. */
+	get memoryBytesReserved(): number {
+		const { facts } = this.#init.offer;
+		return Math.max(facts.memoryBytes, facts.memoryBytesRequested ?? 0);
+	}
+
+	get offer(): Offer {
+		return this.#init.offer;
+	}
+
+	/** Waits for a source that does not answer, and nobody has claimed the container since: the node's plan may decide. */
+	get adrift(): boolean {
+		return this.phase === "prepared" && this.#linkLost && this.#standing().kind === "before";
+	}
+
+	/** Journalled before anything is made, so that a new daemon knows what to remove. */
+	begin(): void {
+		this.#journal(this.phase, true);
+		this.#runner.run(["fetch"]);
+	}
+
+	resume(): void {
+		this.#linkLost = true;
+		const { kind } = this.#standing();
+		// Copies that ran on are found by the runtime; a copy that is not whole is not here any more.
+		if (kind === "target") this.#runner.post("go");
+		else if (kind !== "before") this.#runner.post("superseded");
+		this.#runner.post("boot");
+	}
+
+	cancel(reason: unknown): void {
+		if (["fetching", "receiving", "restoring"].includes(this.phase)) this.#runner.post("failed", reason);
+	}
+
+	halt(reason: Error): void {
+		this.#cancelTimer();
+		this.#unpacker?.cancel();
+		this.#runner.halt(reason);
+		this.#channel?.abort(reason);
+	}
+
+	onView(): void {
+		const standing = this.#standing();
+		if (standing.kind === "target") this.#runner.post("go");
+		else if (standing.kind !== "before") this.#runner.post("superseded");
+	}
+
+	/** `go` on a new stream: the answer that can be given at once; the stream is kept for the one that follows. */
+	async attend(channel: MoveChannel): Promise<void> {
+		if (this.phase === "settling" || this.phase === "arrived") return await channel.send({ kind: "running" });
+		if (this.phase === "returning" || this.phase === "undoing" || this.phase === "refused")
+			return await channel.send({ kind: "returned" });
+		const former = this.#channel;
+		this.#channel = channel;
+		this.#linkLost = false;
+		former?.abort(new Error("the source opened another stream"));
+		await channel.send({ kind: "pending" });
+		this.#runner.post("go");
+		await this.#read(channel);
+	}
+
+	#standing() {
+		return standingOf(this.identity, this.#ports.state.view());
+	}
+
+	#entered(phase: TargetPhase, event: MoveEvent): void {
+		this.#cancelTimer();
+		this.#cancelTimer = () => {};
+		const retrying = event === "failed" || event === "link-lost" || event === "boot";
+		this.#attempts = retrying ? this.#attempts + 1 : 0;
+		if (targetTable[phase].final !== true) this.#journal(phase, false);
+		if (phase === "undoing") this.#unpacker?.cancel();
+		if (phase === "receiving") this.#limit(ARRIVE_MS_MAX);
+		this.#init.onChange();
+		if (targetTable[phase].final === true) queueMicrotask(() => this.#finish());
+	}
+
+	#journal(phase: TargetPhase, durable: boolean): void {
+		const { move, container, epoch, source } = this.identity;
+		const { offer, startedAtMs } = this.#init;
+		const entry = { version: 1, role: "target", move, container, epoch, peer: source, startedAtMs } as const;
+		this.#ports.journal.write({ ...entry, phase, offer, manifest: this.#manifest }, durable);
+	}
+
+	#limit(limitMs: number): void {
+		this.#cancelTimer = this.#ports.clock.after(limitMs, () =>
+			this.#runner.post("failed", new SwarmError("timeout", `Nothing came from the source for ${limitMs} ms`)),
+		);
+	}
+
+	#perform(effect: MoveEffect, signal: AbortSignal): Promise<MoveEvent | null> | MoveEvent | null {
+		switch (effect) {
+			case "fetch":
+				return this.#fetch(signal);
+			case "receive":
+				return this.#receive();
+			case "restore":
+				return this.#restore(signal);
+			case "say-prepared":
+				return this.#say();
+			case "query":
+				return this.#query(signal);
+			case "release":
+				return this.#release(signal);
+			case "say-running":
+				void this.#channel?.send({ kind: "running" }).catch(() => {});
+				return null;
+			case "give-back":
+				return this.#giveBack(signal);
+			case "remove":
+				return this.#remove(signal);
+			case "clean":
+				return this.#ports.files.remove(this.identity.move).then(() => "done");
+			case "dismiss":
+				void this.#dismiss();
+				return null;
+			case "forget":
+				this.#ports.journal.forget(this.identity.move);
+				return null;
+			default:
+				throw new SwarmError("failed", `Cannot perform ${effect}: it is not for the target`);
+		}
+	}
+
+	async #fetch(signal: AbortSignal): Promise<MoveEvent> {
+		const { images, files, state } = this.#ports;
+		const { offer } = this.#init;
+		const holders = state
+			.view()
+			.images.filter(({ name, digest }) => name === offer.imageName && digest === offer.imageDigest);
+		const nodes = [this.identity.source, ...holders.map(({ node }) => node)];
+		const image = await images.ensure(
+			offer.imageName,
+			[...new Set(nodes)].filter((node) => node !== state.self),
+			signal,
+		);
+		if (image.digest !== offer.imageDigest)
+			throw new SwarmError("refused", `Cannot take ${offer.container}: ${offer.imageName} is another image here`);
+		this.#image = image;
+		this.#unpacker = files.unpacker(await files.make(offer.move));
+		await this.#channel?.send({ kind: "ready" });
+		return "done";
+	}
+
+	async #receive(): Promise<MoveEvent> {
+		const [channel, unpacker] = [this.#channel, this.#unpacker];
+		if (channel === null || unpacker === null) throw new SwarmError("unreachable", "The source's stream is gone");
+		const { manifest } = await unpacker.receive(channel);
+		this.#manifest = manifest;
+		void this.#read(channel);
+		return "done";
+	}
+
+	async #restore(signal: AbortSignal): Promise<MoveEvent> {
+		const { runtime, files } = this.#ports;
+		const { offer } = this.#init;
+		const [image, manifest] = [this.#image, this.#manifest];
+		if (runtime.checkpoints === null || image === null || manifest === null)
+			throw new SwarmError("unsupported", `Cannot restore ${offer.container}: a part of it is not here`);
+		const { container, revision, spec, address } = offer;
+		const at = files.at(offer.move);
+		await runtime.checkpoints.restore(
+			{
+				create: { container, epoch: offer.epoch + 1, revision, spec, image, address },
+				imageDirectory: at.images,
+				upperDirectory: at.upper,
+				logDirectory: at.log,
+				manifest,
+				source: { createdAtMs: offer.createdAtMs, startedAtMs: offer.startedAtMs },
+				move: offer.move,
+			},
+			signal,
+		);
+		return "done";
+	}
+
+	async #say(): Promise<MoveEvent | null> {
+		try {
+			if (this.#channel === null) return "link-lost";
+			await this.#channel.send({ kind: "prepared" });
+			return null;
+		} catch {
+			return "link-lost";
+		}
+	}
+
+	/** Asks the source; without an answer the copy waits on, stopped. */
+	async #query(signal: AbortSignal): Promise<MoveEvent | null> {
+		const { mesh, clock, chance } = this.#ports;
+		const { move, container, source } = this.identity;
+		await clock.sleep(backOffMs(this.#attempts, chance), signal);
+		try {
+			const open = (within: AbortSignal) => mesh.open(source, MIGRATE_PROTOCOL, within);
+			const channel = new MoveChannel(await withinMs(clock, ANSWER_MS_MAX, signal, open));
+			const onAbort = () => channel.abort(new Error("the answer is no longer needed"));
+			signal.addEventListener("abort", onAbort, { once: true });
+			const cancel = clock.after(ANSWER_MS_MAX, onAbort);
+			try {
+				await channel.send({ kind: "query", move, container });
+				const answer = await channel.receive();
+				void channel.end().catch(() => {});
+				if (answer?.kind === "decision" && answer.decision !== "undecided")
+					return answer.decision === "go" ? "go" : "abort";
+			} finally {
+				cancel();
+				signal.removeEventListener("abort", onAbort);
+			}
+		} catch {
+			// The next attempt, or the view, may tell.
+		}
+		return "link-lost";
+	}
+
+	async #release(signal: AbortSignal): Promise<MoveEvent> {
+		const { runtime } = this.#ports;
+		const { container, epoch } = this.identity;
+		const standing = this.#standing();
+		const held = runtime.get(container);
+		if (held !== null && hasRun(held.phase)) return "done";
+		if (held === null || held.phase !== "restoring" || runtime.checkpoints === null)
+			throw new SwarmError("failed", `Cannot release ${container}: its copy is ${held?.phase ?? "gone"}`);
+		await runtime.checkpoints.release(container, standing.kind === "target" ? standing.epoch : epoch + 1, signal);
+		return "done";
+	}
+
+	async #giveBack(signal: AbortSignal): Promise<MoveEvent> {
+		const { state, clock, chance } = this.#ports;
+		if (this.#attempts > 1) await clock.sleep(backOffMs(this.#attempts, chance), signal);
+		const standing = this.#standing();
+		if (standing.kind === "source") return "done";
+		if (standing.kind === "other") return "superseded";
+		const wish = { owner: this.identity.source, writer: state.self, reason: "handover", time: state.time() } as const;
+		await state.commit([nextClaim(this.identity, state.view(), wish)]);
+		return "done";
+	}
+
+	async #remove(signal: AbortSignal): Promise<MoveEvent> {
+		const { runtime, files, state, clock, chance } = this.#ports;
+		const { container, epoch, move } = this.identity;
+		if (this.#attempts > 1) await clock.sleep(backOffMs(this.#attempts, chance), signal);
+		const held = runtime.get(container);
+		// Only what this move made: a container that was here before is not its own.
+		if (held !== null && held.move === move && held.epoch > epoch) await runtime.remove(container, held.epoch);
+		if (runtime.get(container) === null) state.put([], [`container/${container}`]);
+		await files.remove(move);
+		return "done";
+	}
+
+	async #dismiss(): Promise<void> {
+		const error = this.#runner.error ?? new SwarmError("aborted", "the target gave up");
+		const channel = this.#channel;
+		this.#channel = null;
+		try {
+			await channel?.send({ kind: "failed", error: asSwarmError(error, "take the container").toJSON() });
+			await channel?.end();
+		} catch {
+			// The source finds out by itself.
+		}
+	}
+
+	#finish(): void {
+		this.#cancelTimer();
+		const channel = this.#channel;
+		this.#channel = null;
+		void channel?.end().catch(() => {});
+		this.#end();
+		this.#init.onEnd(this);
+	}
+
+	/** Of the source, after its files: nothing but the decision. */
+	async #read(channel: MoveChannel): Promise<void> {
+		try {
+			for (let message = await channel.receive(); message !== null; message = await channel.receive())
+				this.#take(message);
+			this.#lost(channel, new SwarmError("unreachable", `The source of ${this.identity.container} ended the stream`));
+		} catch (thrown) {
+			this.#lost(channel, thrown);
+		}
+	}
+
+	#take(message: Received): void {
+		if (message.kind === "go") this.#runner.post("go");
+		else if (message.kind === "dismiss") this.#runner.post("abort", new SwarmError("aborted", message.reason));
+	}
+
+	#lost(channel: MoveChannel, cause: unknown): void {
+		if (this.#channel !== channel) return;
+		this.#channel = null;
+		this.#linkLost = true;
+		this.#runner.post("link-lost", cause);
+		this.#init.onChange();
+	}
+}
+
+function hasRun(phase: Phase): boolean {
+	return !["created", "starting", "restoring", "failed", "checkpointing"].includes(phase);
+}
