@@ -6,9 +6,9 @@
 
 #include "error.h"
 
-/* The program `name` in the directory of the running one, opened through a read-only mount of its own: executed from it
- * with execveat(AT_EMPTY_PATH), /proc/<pid>/exe cannot be opened for writing, so a container's root cannot change our
- * program through it (the attack of CVE-2019-5736). */
+/* A copy of the program `name` of the running one's directory in a sealed memory file: executed from it with
+ * execveat(AT_EMPTY_PATH), nobody can change our program through /proc/<pid>/exe, not even a container's root (the attack
+ * of CVE-2019-5736). 75 KB to copy; a read-only mount of the file instead would wait for RCU when it goes (1.5–3 ms). */
 int sw_program_open(const char *name, struct sw_error *error);
 
 /* Whether the running program was executed that way. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -117,6 +118,8 @@ int create_container(const char *directory)
 	struct identity identity;
 	const struct sw_strings nothing = { 0 };
 	fcntl(SW_REPORT_FD, F_SETFD, FD_CLOEXEC);
+	/* Executed from a memory file, the process would be called after its descriptor. */
+	prctl(PR_SET_NAME, "swarm-init", 0, 0, 0);
 	sw_signals_reset();
 	setsid();
 	umask(0022);

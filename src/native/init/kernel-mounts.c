@@ -82,7 +82,7 @@ static int bind_read_only(const char *source, const char *target, struct sw_erro
 	return 0;
 }
 
-/* What this kernel lacks needs no hiding. */
+/* What this kernel lacks needs no hiding. Masked directories show the empty one that devpts will cover. */
 static int hide(struct sw_error *error)
 {
 	int result = 0;
@@ -90,7 +90,7 @@ static int hide(struct sw_error *error)
 		if (mount("/dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
 			return sw_fail(error, errno, "mask", masked[i]);
 	for (size_t i = 0; i < COUNT(masked_directories) && result == 0; i++)
-		result = bind_read_only("/dev/.masked", masked_directories[i], error);
+		result = bind_read_only("/dev/pts", masked_directories[i], error);
 	for (size_t i = 0; i < COUNT(read_only) && result == 0; i++)
 		result = bind_read_only(read_only[i], read_only[i], error);
 	return result;
@@ -110,6 +110,6 @@ int kernel_mounts_make(struct device_trees *trees, struct sw_error *error)
 	if (result == 0)
 		result = attach_device_tree(&trees->shm, "/dev/shm", error);
 	if (result == 0)
-		result = mount_kernel(&pts, error);
-	return result == 0 ? hide(error) : result;
+		result = hide(error);
+	return result == 0 ? mount_kernel(&pts, error) : result;
 }

@@ -28,10 +28,7 @@ void exit_record_from_status(struct exit_record *record, int status)
 static int write_new(int directory, const char *line)
 {
 	SW_AUTOCLOSE int file = openat(directory, "exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	if (file < 0)
-		return -errno;
-	int result = sw_write_all(file, line, strlen(line));
-	return result == 0 && fsync(file) < 0 ? -errno : result;
+	return file < 0 ? -errno : sw_write_all(file, line, strlen(line));
 }
 
 int exit_record_write(const struct exit_record *record, const char *path, struct sw_error *error)
@@ -43,9 +40,16 @@ int exit_record_write(const struct exit_record *record, const char *path, struct
 	if (directory < 0)
 		return sw_fail(error, errno, step, path);
 	int result = write_new(directory, line);
-	if (result < 0)
-		return sw_fail(error, -result, step, path);
-	if (renameat(directory, "exit.new", directory, "exit") < 0 || fsync(directory) < 0)
-		return sw_fail(error, errno, step, path);
-	return 0;
+	if (result == 0 && renameat(directory, "exit.new", directory, "exit") < 0)
+		result = -errno;
+	return result < 0 ? sw_fail(error, -result, step, path) : 0;
+}
+
+int exit_record_sync(const char *path, struct sw_error *error)
+{
+	SW_AUTOCLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SW_AUTOCLOSE int file = directory < 0 ? -1 : openat(directory, "exit", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (file < 0)
+		return errno == ENOENT ? 0 : sw_fail(error, errno, "open the exit record", path);
+	return fsync(file) < 0 || fsync(directory) < 0 ? sw_fail(error, errno, "sync the exit record", path) : 0;
 }

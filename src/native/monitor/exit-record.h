@@ -22,7 +22,10 @@ void exit_record_format(const struct exit_record *record, char *line, size_t siz
 /* From a wait status. */
 void exit_record_from_status(struct exit_record *record, int status);
 
-/* <directory>/exit by way of exit.new, file and directory fsynced. */
+/* <directory>/exit by way of exit.new: whole or absent for everybody who reads it from now on. */
 int exit_record_write(const struct exit_record *record, const char *directory, struct sw_error *error);
+
+/* Both file and name to the disk. A directory that has been removed meanwhile is fine. */
+int exit_record_sync(const char *directory, struct sw_error *error);
 
 #endif

@@ -252,7 +252,8 @@ static void take_signals(struct monitor *monitor)
 			take_end(monitor, status);
 }
 
-/* The socket's name goes before anybody is told: a new monitor of this container may then make its own. */
+/* Who is told may start a new monitor of this container at once: lock and socket name go first. The record is whole by
+ * then; only a power cut in the moment until it is synced can take it (the file is then empty or absent). */
 static int finish(struct monitor *monitor, struct sw_error *error)
 {
 	log_finish(&monitor->logs[0]);
@@ -261,11 +262,12 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 	monitor->exit.oom = oom_kills(&monitor->launch) > monitor->oom_kills_before;
 	int result = exit_record_write(&monitor->exit, monitor->directory, error);
 	unlink("monitor.sock");
+	sw_close(&monitor->lock);
 	struct pollfd listener = { monitor->control.listener, POLLIN, 0 };
 	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)
 		;
 	announce(monitor);
-	return result;
+	return result == 0 ? exit_record_sync(monitor->directory, error) : result;
 }
 
 /* ---- the loop ---- */

@@ -16,7 +16,7 @@
 
 #define LISTENER_FD 3
 
-static struct monitor monitor = { .signal_fd = -1, .report_fd = -1, .starter = -1 };
+static struct monitor monitor = { .lock = -1, .signal_fd = -1, .report_fd = -1, .starter = -1 };
 
 static int open_listener(struct sw_error *error)
 {
@@ -45,15 +45,14 @@ static int open_signals(struct sw_error *error)
 	return monitor.signal_fd < 0 ? sw_fail(error, errno, "open a signal descriptor", NULL) : 0;
 }
 
-/* The launch file stays open and locked: a second monitor of the same container is refused. */
 static int read_launch(struct sw_error *error)
 {
-	int file = open("launch", O_RDONLY | O_CLOEXEC);
-	if (file < 0)
+	monitor.lock = open("launch", O_RDONLY | O_CLOEXEC);
+	if (monitor.lock < 0)
 		return sw_fail(error, errno, "open the launch file", NULL);
-	if (flock(file, LOCK_EX | LOCK_NB) < 0)
+	if (flock(monitor.lock, LOCK_EX | LOCK_NB) < 0)
 		return sw_refuse(error, EBUSY, "lock the launch file", "another monitor has this container");
-	int result = sw_launch_read(file, &monitor.launch, error);
+	int result = sw_launch_read(monitor.lock, &monitor.launch, error);
 	monitor.epoch = monitor.launch.epoch;
 	return result;
 }

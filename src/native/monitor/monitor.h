@@ -23,6 +23,8 @@ enum phase {
 struct monitor {
 	const char *directory;
 	struct sw_launch launch;
+	/* The launch file, locked while this monitor has the container: a second one is refused. */
+	int lock;
 	enum phase phase;
 	pid_t pid; /* the container's first process, a child of the monitor */
 	/* Highest epoch seen; `start` with a lower one is refused. */

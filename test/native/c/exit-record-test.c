@@ -33,12 +33,14 @@ static void replaces_the_file(void)
 	CHECK(exit_record_write(&record, directory, &error) == 0);
 	record.code = 3;
 	CHECK(exit_record_write(&record, directory, &error) == 0);
+	CHECK(exit_record_sync(directory, &error) == 0);
 	int file = open(path, O_RDONLY);
 	ssize_t size = read(file, text, sizeof text);
 	close(file);
 	CHECK(size == 8 && memcmp(text, "3 0 0 2\n", 8) == 0);
 	unlink(path);
 	CHECK(rmdir(directory) == 0);
+	CHECK(exit_record_sync(directory, &error) == 0);
 	CHECK(exit_record_write(&record, directory, &error) < 0 && error.code == 2);
 }
 
