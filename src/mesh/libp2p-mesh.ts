@@ -395,7 +395,8 @@ export class Libp2pMesh implements Mesh {
 			// Always a connection of its own: one that the peer opened is proved by the peer.
 			return await this.#parts.libp2p.dial(addresses.map(multiaddr), { signal, force: true });
 		} catch (cause) {
-			const reason = [...new Set(errorsIn(cause))].join("; ");
+			const late = cause instanceof Error && (cause.name === "AbortError" || cause.name === "TimeoutError");
+			const reason = late ? "no answer in time" : [...new Set(errorsIn(cause))].join("; ");
 			throw new SwarmError("unreachable", `Cannot reach ${whom}: ${reason}`, { retryable: true, cause });
 		}
 	}
