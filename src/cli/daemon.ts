@@ -9,12 +9,11 @@ import type { Readable } from "node:stream";
 import * as Flags from "@oclif/core/flags";
 import { systemClock } from "../clock.js";
 import { SwarmError } from "../errors.js";
-import { MESH_PORT_DEFAULT } from "../mesh/mesh.js";
 import type { Client } from "../node/api/client.js";
 import { connectLocal, stateDirectoryOf } from "../node/api/client.js";
 import type { Ping } from "../node/api/contract.js";
-import { completeConfig, type DaemonConfig, type GivenConfig } from "../node/config.js";
-import { launchDaemon, type ReadyLine, type StartReport } from "../node/launch-daemon.js";
+import { completeConfig, type DaemonConfig, DEFAULT_PORT, type GivenConfig } from "../node/config.js";
+import { launchDaemon, type ReadyLine, type StartReport, startFailure } from "../node/launch-daemon.js";
 import { fields, oneLine } from "./print.js";
 import { pairsOf } from "./spec-flags.js";
 
@@ -28,7 +27,7 @@ export const daemonFlags = {
 		helpValue: "NAME",
 	}),
 	listen: Flags.string({
-		summary: `Address where peers connect, HOST[:PORT] (default: the last one, else 0.0.0.0:${MESH_PORT_DEFAULT}).`,
+		summary: `Address where peers connect, HOST[:PORT] (default: the last one, else 0.0.0.0:${DEFAULT_PORT}).`,
 		helpValue: "ADDRESS",
 	}),
 	label: Flags.string({
@@ -89,7 +88,7 @@ function listenFrom(text: string): { readonly listenHost: string; readonly liste
 			`Cannot start the node: --listen is "${text}", wanted an IPv4 address as HOST[:PORT]`,
 		);
 	}
-	return { listenHost: host, listenPort: match?.[2] === undefined ? MESH_PORT_DEFAULT : Number(match[2]) };
+	return { listenHost: host, listenPort: match?.[2] === undefined ? DEFAULT_PORT : Number(match[2]) };
 }
 
 async function refuseSecond(client: Client, stateDirectory: string): Promise<void> {
@@ -112,7 +111,7 @@ async function pingOrNull(client: Client): Promise<Ping | null> {
 
 /** The daemon as a child that shares the terminal: its configuration and its word go the same ways as in the background. */
 async function attach(config: DaemonConfig, options: StartOptions): Promise<number> {
-	await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
+	const made = (await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 })) ?? null;
 	const child = spawn(process.execPath, ["--enable-source-maps", options.program], {
 		stdio: ["pipe", "inherit", "inherit", "pipe"],
 	});
@@ -125,7 +124,10 @@ async function attach(config: DaemonConfig, options: StartOptions): Promise<numb
 	child.stdin?.end(JSON.stringify(config));
 	for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
 		const word = JSON.parse(line) as ReadyLine;
-		if ("error" in word) throw SwarmError.fromJSON(word.error);
+		if ("error" in word) {
+			await ended;
+			throw await startFailure(SwarmError.fromJSON(word.error), made);
+		}
 		options.onReady(word.ready);
 	}
 	return ended;

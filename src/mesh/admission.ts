@@ -62,9 +62,13 @@ export async function proveInbound(
 	await pipe.write("accepted");
 }
 
-/** Tells the peer why it is refused; a peer that is gone does not matter. */
+/**
+ * Tells the peer why it is refused, and by `details.foreign` whether because it belongs to another cluster; a peer that is
+ * gone does not matter.
+ */
 export async function refuse(pipe: MessagePipe, error: SwarmError): Promise<void> {
-	await pipe.write("refused", error.message.slice(0, REASON_CHARACTERS_MAX)).catch(() => {});
+	const foreign = error.details.foreign === true;
+	await pipe.write("refused", error.message.slice(0, REASON_CHARACTERS_MAX), foreign).catch(() => {});
 }
 
 /** The message's fields when it has the wanted kind; `refused` with the peer's reason when it says so. */
@@ -72,7 +76,9 @@ export function fieldsOf(message: Message, kind: string, peer: NodeId): Message[
 	if (message.kind === kind) return message.fields;
 	if (message.kind === "refused") {
 		const reason = textOf(message.fields[0], "refused.reason", REASON_CHARACTERS_MAX);
-		throw new SwarmError("refused", `${peer} refuses: ${reason}`, { details: { node: peer, reason } });
+		throw new SwarmError("refused", `${peer} refuses: ${reason}`, {
+			details: { node: peer, reason, foreign: message.fields[1] === true },
+		});
 	}
 	throw new SwarmError("corrupt", `Cannot go on with ${peer}: it said "${message.kind}", wanted "${kind}"`);
 }

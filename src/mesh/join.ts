@@ -74,7 +74,9 @@ export async function askToJoin(
 	const authorityPublicKey = bytesOf(proof[0], "authority.publicKey", 32, 32);
 	const theirs = bytesOf(proof[1], "authority.certificate", 1, CERTIFICATE_BYTES_MAX);
 	if (clusterIdOf(authorityPublicKey) !== Buffer.from(token.fingerprint).toString("base64url")) {
-		throw new SwarmError("refused", `Cannot join at ${stream.peer}: it is not of the cluster that the token is for`);
+		throw new SwarmError("refused", `Cannot join at ${stream.peer}: it is not of the cluster that the token is for`, {
+			details: { foreign: true },
+		});
 	}
 	verifyCertificate(theirs, { authorityPublicKey, node: stream.peer, nowMs });
 	await pipe.write("secret", token.secret, candidate.name, candidate.roles);
@@ -136,9 +138,13 @@ function notHere(issuer: string, admitter: Admitter): SwarmError {
 		);
 	}
 	const place = admitter.members().find((member) => member.node === issuer);
-	const where =
-		place === undefined ? "which is not a member here" : `at ${place.addresses.join(" or ") || "its address"}`;
-	return new SwarmError("refused", `Cannot admit with this token: only ${issuer.slice(0, 64)} takes it, ${where}`);
+	if (place === undefined) {
+		const who = issuer.slice(0, 64);
+		const reason = `Cannot admit with this token: it is for another cluster, only ${who} takes it, which is no member here`;
+		return new SwarmError("refused", reason, { details: { foreign: true } });
+	}
+	const where = place.addresses.join(" or ") || "its address";
+	return new SwarmError("refused", `Cannot admit with this token: only ${issuer.slice(0, 64)} takes it, at ${where}`);
 }
 
 function membersOf(value: WireValue | undefined): readonly Member[] {

@@ -61,7 +61,7 @@ export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: s
 	});
 }
 
-/** Code `conflict` when the port is taken, `failed` otherwise. */
+/** Code `conflict` when the port is taken, `usage` when the address is not of this machine, `failed` otherwise. */
 export async function startLibp2pNode(libp2p: Libp2p, listen: string): Promise<void> {
 	try {
 		await libp2p.start();
@@ -70,6 +70,10 @@ export async function startLibp2pNode(libp2p: Libp2p, listen: string): Promise<v
 		if (text.includes("EADDRINUSE")) {
 			const message = `Cannot listen on ${listen}: the port is taken, stop what uses it or choose another with --listen`;
 			throw new SwarmError("conflict", message, { cause });
+		}
+		if (text.includes("EADDRNOTAVAIL")) {
+			const message = `Cannot listen on ${listen}: the address is not one of this machine, give one that is with --listen`;
+			throw new SwarmError("usage", message, { cause });
 		}
 		throw new SwarmError("failed", `Cannot listen on ${listen}: ${text}`, { cause });
 	}

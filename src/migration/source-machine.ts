@@ -108,6 +108,7 @@ export const sourceTable: Readonly<Record<SourcePhase, PhaseRow<SourcePhase>>> =
 			failed: to("removing", "discard"),
 			boot: to("removing", "discard"),
 			go: to("removing", "discard"),
+			superseded: to("removing"),
 		},
 	},
 	undoing: {
@@ -117,6 +118,7 @@ export const sourceTable: Readonly<Record<SourcePhase, PhaseRow<SourcePhase>>> =
 			failed: to("undoing", "thaw"),
 			boot: to("undoing", "thaw"),
 			go: to("handed", "announce"),
+			"taken-back": to("undoing"),
 			superseded: to("gone", "forget", "report"),
 		},
 	},

@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -31,7 +31,7 @@ export async function launchDaemon(
 	signal: AbortSignal,
 	within: readonly string[] = [],
 ): Promise<StartReport> {
-	await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
+	const made = (await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 })) ?? null;
 	const log = await open(join(config.stateDirectory, LOG_NAME), "a", 0o600);
 	try {
 		const [command = process.execPath, ...args] = [...within, process.execPath, "--enable-source-maps", program];
@@ -48,18 +48,30 @@ export async function launchDaemon(
 			await ended;
 			throw thrown;
 		});
-		child.unref();
 		if (line === null)
 			throw new SwarmError(
 				"failed",
 				`Cannot start the node: its daemon ended before it was ready, see ${join(config.stateDirectory, LOG_NAME)}`,
 			);
 		const word = JSON.parse(line) as ReadyLine;
-		if ("error" in word) throw SwarmError.fromJSON(word.error);
-		return word.ready;
+		if ("ready" in word) {
+			child.unref();
+			return word.ready;
+		}
+		await ended;
+		throw await startFailure(SwarmError.fromJSON(word.error), made);
 	} finally {
 		await log.close();
 	}
+}
+
+/**
+ * A node that could not start for a reason that the user can mend leaves nothing of a state directory that this start made
+ * (`made`: its uppermost new directory, null when all were there). After an unforeseen failure the log stays.
+ */
+export async function startFailure(error: SwarmError, made: string | null): Promise<SwarmError> {
+	if (made !== null && error.code !== "failed") await rm(made, { recursive: true, force: true });
+	return error;
 }
 
 /** The daemon's program beside this one in the bundle. */

@@ -113,6 +113,7 @@ export function createOperations(ports: NodePorts): Operations {
 					"conflict",
 					`Cannot deploy ${spec.name}: the name is taken, remove it first with \`swarm rm ${spec.name}\` or choose another`,
 				);
+			refuseUnknownImage(view(), spec);
 			await ports.state.commit(placeNew(ports, view(), spec, (known?.revision ?? 0) + 1));
 			await settled(() => rowsOf(spec.name).every(isSettledRow), signal);
 			return { workload: spec.name, containers: rowsOf(spec.name) };
@@ -152,6 +153,15 @@ export function createOperations(ports: NodePorts): Operations {
 			await settled(() => containers.every(isGone), signal);
 		},
 	};
+}
+
+/** An image that only a dead node has is known: the scheduler then tells who has it. */
+function refuseUnknownImage(view: ClusterView, spec: Spec): void {
+	if (view.images.some((image) => image.name === spec.image)) return;
+	throw new SwarmError(
+		"not-found",
+		`Cannot deploy ${spec.name}: no node has the image ${spec.image}, import it with \`swarm image import FILE\``,
+	);
 }
 
 function isSettledRow(row: ContainerRow): boolean {
