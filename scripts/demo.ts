@@ -24,11 +24,20 @@ function type(...args: readonly string[]): string {
 	return ran.stdout;
 }
 
-/** Asks without showing, for what the story checks. */
+/** Asks without showing, for what the story checks: the JSON values printed, one or one a line. */
 function ask<T>(...args: readonly string[]): T {
-	const ran = spawnSync(swarm, [...args, "--json"], { encoding: "utf8" });
+	return JSON.parse(printedBy(args)) as T;
+}
+
+function askLines<T>(...args: readonly string[]): readonly T[] {
+	const lines = printedBy(args).split("\n");
+	return lines.flatMap((line) => (line === "" ? [] : [JSON.parse(line) as T]));
+}
+
+function printedBy(args: readonly string[]): string {
+	const ran = spawnSync(swarm, args, { encoding: "utf8" });
 	if (ran.status !== 0) throw new Error(`swarm ${args.join(" ")} ended with ${ran.status}: ${ran.stdout}${ran.stderr}`);
-	return JSON.parse(ran.stdout) as T;
+	return ran.stdout;
 }
 
 function quoted(argument: string): string {
@@ -38,7 +47,7 @@ function quoted(argument: string): string {
 const on = (node: string, ...args: readonly string[]) => ["lab", "exec", "--name", lab, node, "--", "swarm", ...args];
 
 function counts(node: string): readonly number[] {
-	const lines = ask<readonly LogLine[]>(...on(node, "logs", "counter"));
+	const lines = askLines<LogLine>(...on(node, "logs", "counter", "--json"));
 	return lines.map((line) => Number(/^count (\d+)$/.exec(line.text)?.[1]));
 }
 
@@ -57,8 +66,9 @@ function story(): void {
 	say("Why it runs where it runs: every node, every factor, with what was read.");
 	type(...on("n2", "explain", "counter"));
 
-	const source = ask<readonly ContainerRow[]>(...on("n1", "ps"))[0]?.node ?? "";
-	const target = ask<readonly NodeRow[]>(...on("n1", "node", "ls")).find((row) => row.name !== source)?.name ?? "";
+	const source = ask<readonly ContainerRow[]>(...on("n1", "ps", "--json"))[0]?.node ?? "";
+	const target =
+		ask<readonly NodeRow[]>(...on("n1", "node", "ls", "--json")).find((row) => row.name !== source)?.name ?? "";
 	say(`It counts on ${source}. Seen from another node:`);
 	type(...on(target, "logs", "counter", "--tail", "3"));
 	const before = counts(source).at(-1) ?? 0;
@@ -67,7 +77,7 @@ function story(): void {
 	type(...on("n1", "migrate", "counter", "--to", target, "--dry-run"));
 
 	say(`Now move it, running, from ${source} to ${target}: memory, files, environment, limits, logs.`);
-	const move = ask<MoveResult>(...on("n1", "migrate", "counter", "--to", target));
+	const move = ask<MoveResult>(...on("n1", "migrate", "counter", "--to", target, "--json"));
 	console.log(`$ swarm migrate counter --to ${target}`);
 	console.log(
 		`moved ${move.container} from ${source} to ${target}: ${move.bytes} bytes in ${move.durationMs.toFixed(0)} ms, downtime ${move.downtimeMs.toFixed(0)} ms`,

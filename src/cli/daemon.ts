@@ -9,10 +9,11 @@ import type { Readable } from "node:stream";
 import * as Flags from "@oclif/core/flags";
 import { systemClock } from "../clock.js";
 import { SwarmError } from "../errors.js";
+import { MESH_PORT_DEFAULT } from "../mesh/mesh.js";
 import type { Client } from "../node/api/client.js";
 import { connectLocal, stateDirectoryOf } from "../node/api/client.js";
 import type { Ping } from "../node/api/contract.js";
-import { completeConfig, type DaemonConfig, DEFAULT_PORT, type GivenConfig } from "../node/config.js";
+import { completeConfig, type DaemonConfig, type GivenConfig } from "../node/config.js";
 import { launchDaemon, type ReadyLine, type StartReport, startFailure } from "../node/launch-daemon.js";
 import { fields, oneLine } from "./print.js";
 import { pairsOf } from "./spec-flags.js";
@@ -27,7 +28,7 @@ export const daemonFlags = {
 		helpValue: "NAME",
 	}),
 	listen: Flags.string({
-		summary: `Address where peers connect, HOST[:PORT] (default: the last one, else 0.0.0.0:${DEFAULT_PORT}).`,
+		summary: `Address where peers connect, HOST[:PORT] (default: the last one, else 0.0.0.0:${MESH_PORT_DEFAULT}).`,
 		helpValue: "ADDRESS",
 	}),
 	label: Flags.string({
@@ -88,7 +89,7 @@ function listenFrom(text: string): { readonly listenHost: string; readonly liste
 			`Cannot start the node: --listen is "${text}", wanted an IPv4 address as HOST[:PORT]`,
 		);
 	}
-	return { listenHost: host, listenPort: match?.[2] === undefined ? DEFAULT_PORT : Number(match[2]) };
+	return { listenHost: host, listenPort: match?.[2] === undefined ? MESH_PORT_DEFAULT : Number(match[2]) };
 }
 
 async function refuseSecond(client: Client, stateDirectory: string): Promise<void> {

@@ -3,9 +3,8 @@
 import type { NetworkInterfaceInfo } from "node:os";
 import { multiaddr } from "@multiformats/multiaddr";
 import { SwarmError } from "../errors.js";
+import { MESH_PORT_DEFAULT } from "./mesh.js";
 
-/** Not 7946, which Docker's swarm mode, Consul and Serf take. */
-export const MESH_PORT_DEFAULT = 7749;
 export const LISTEN_DEFAULT = `0.0.0.0:${MESH_PORT_DEFAULT}`;
 /** Bridges that container programs make: their addresses exist on every machine and lead nowhere. */
 const CONTAINER_BRIDGE =

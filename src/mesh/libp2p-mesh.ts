@@ -11,27 +11,12 @@ import type { NodeId } from "../model.js";
 import { announcedMultiaddrs, dialMultiaddr, isMultiaddr, LISTEN_DEFAULT, listenMultiaddr } from "./address.js";
 import { AUTH_PROTOCOL } from "./admission.js";
 import { type AwakeTime, notYetAwake, tick } from "./awake-clock.js";
-import {
-	type Certificate,
-	type ClusterId,
-	checkSubject,
-	createAuthority,
-	issueCertificate,
-} from "./cluster-authority.js";
-import { type Credentials, loadCredentials, removeCredentials, renewed, saveCredentials } from "./credentials.js";
+import { type Certificate, checkSubject } from "./cluster-authority.js";
 import { Doorkeeper, type Link } from "./doorkeeper.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
-import { type Identity, loadIdentity } from "./identity.js";
-import {
-	type Admitter,
-	askToJoin,
-	type Candidate,
-	JOIN_MS_MAX,
-	JOIN_PROTOCOL,
-	type Member,
-	type Welcome,
-} from "./join.js";
-import { formatToken, type JoinToken, parseToken } from "./join-token.js";
+import { loadIdentity } from "./identity.js";
+import { askToJoin, type Candidate, JOIN_MS_MAX, JOIN_PROTOCOL, type Member, type Welcome } from "./join.js";
+import { type JoinToken, parseToken } from "./join-token.js";
 import {
 	type Connection,
 	createLibp2pNode,
@@ -43,9 +28,10 @@ import {
 } from "./libp2p-node.js";
 import { meshStreamOf } from "./libp2p-stream.js";
 import type { FramePlane, Mesh, MeshStream, PeerEvent, StreamHandler } from "./mesh.js";
+import { type ClusterMembership, OwnMembership } from "./own-membership.js";
 import { PeerChannel } from "./peer-channel.js";
 import { Redialer } from "./redial.js";
-import { TOKEN_MS_LIFE_DEFAULT, TokenBook } from "./token-book.js";
+import { TokenBook } from "./token-book.js";
 
 /** Streams of one protocol on one connection, each way (libp2p's defaults are 32 and 64). */
 const STREAMS_PER_PROTOCOL_MAX = 128;
@@ -71,13 +57,6 @@ export interface MeshOptions {
 	readonly objection?: (candidate: Candidate) => string | null;
 }
 
-export interface ClusterMembership {
-	readonly clusterId: ClusterId;
-	readonly certificate: Certificate;
-	/** For a node that joined: whom the admitting node named. */
-	readonly members: readonly Member[];
-}
-
 /** Listens from now on; a member connects once `keepConnected` names others. Errors: `usage`, `conflict` (port taken). */
 export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
 	const listen = options.listen ?? LISTEN_DEFAULT;
@@ -86,11 +65,19 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
 	const identity = await loadIdentity(options.stateDirectory);
 	const clock = options.clock ?? systemClock;
 	const chance = options.chance ?? systemChance;
-	const kept = await loadCredentials(options.stateDirectory);
 	const tokens = await TokenBook.open(options.stateDirectory, { clock, chance });
+	const membership = await OwnMembership.load({
+		self: identity.node,
+		stateDirectory: options.stateDirectory,
+		name: options.name,
+		roles: options.roles ?? [],
+		clock,
+		tokens,
+		objection: options.objection ?? (() => null),
+	});
 	const libp2p = await createLibp2pNode(identity.privateKey, listenAddress);
 	const logger = (options.logger ?? silentLogger).with({ part: "mesh" });
-	const mesh = new Libp2pMesh({ ...options, listen, logger, clock, chance, identity, tokens, libp2p }, kept);
+	const mesh = new Libp2pMesh({ ...options, listen, logger, clock, chance, self: identity.node, membership, libp2p });
 	await mesh.start();
 	return mesh;
 }
@@ -100,8 +87,8 @@ interface Parts extends MeshOptions {
 	readonly logger: Logger;
 	readonly clock: Clock;
 	readonly chance: Chance;
-	readonly identity: Identity;
-	readonly tokens: TokenBook;
+	readonly self: NodeId;
+	readonly membership: OwnMembership;
 	readonly libp2p: Libp2p;
 }
 
@@ -113,23 +100,21 @@ export class Libp2pMesh implements Mesh {
 	readonly #channels = new Map<NodeId, PeerChannel>();
 	readonly #frameListeners = new Map<FramePlane, Set<(from: NodeId, frame: Uint8Array) => void>>();
 	readonly #peerListeners = new Set<(event: PeerEvent) => void>();
-	#credentials: Credentials | null;
 	#members: readonly Member[] = [];
 	#awake: AwakeTime = notYetAwake;
 	#cancelTick: (() => void) | null = null;
 	#stopped = false;
 
 	/** Use createMesh. */
-	constructor(parts: Parts, credentials: Credentials | null) {
-		const { clock, chance, logger, identity } = parts;
+	constructor(parts: Parts) {
+		const { clock, chance, logger, membership, self } = parts;
 		this.#parts = parts;
-		this.#credentials = credentials;
-		this.self = identity.node;
+		this.self = self;
 		this.#doorkeeper = new Doorkeeper({
 			clock,
 			logger,
-			proof: () => this.#proof(),
-			admitter: () => this.#admitter(),
+			proof: () => membership.proof(),
+			admitter: () => membership.admitter(() => [this.#asMember(), ...this.#wantedMembers()]),
 			onAdmitted: (link) => this.#onAdmitted(link),
 		});
 		this.#redialer = new Redialer({
@@ -162,28 +147,17 @@ export class Libp2pMesh implements Mesh {
 
 	/** null while this node is in no cluster. */
 	cluster(): ClusterMembership | null {
-		if (this.#credentials === null) return null;
-		const { authority, certificate, introducers } = this.#credentials;
-		return { clusterId: authority.clusterId, certificate, members: introducers };
+		return this.#parts.membership.current();
 	}
 
 	/** Makes a new cluster with this node as its first member. Code `conflict` when it is in one already. */
 	async startCluster(): Promise<ClusterMembership> {
-		this.#mustBeStranger("start a cluster");
-		const authority = createAuthority();
-		const subject = { node: this.self, name: this.#parts.name, roles: this.#parts.roles ?? [] };
-		const certificate = issueCertificate(authority, subject, this.#parts.clock.nowMs());
-		return this.#become({ authority, certificate, introducers: [] });
+		return this.#parts.membership.found();
 	}
 
 	/** A token that is good at this node only; by default once, within an hour. Codes `usage`, `conflict`. */
 	async issueToken(options: { readonly uses?: number; readonly lifeMs?: number } = {}): Promise<string> {
-		const credentials = this.#credentials;
-		if (credentials === null) throw new SwarmError("conflict", "Cannot issue a token: this node is in no cluster");
-		const { uses = 1, lifeMs = TOKEN_MS_LIFE_DEFAULT } = options;
-		const issued = await this.#parts.tokens.issue({ uses, lifeMs });
-		const fingerprint = Buffer.from(credentials.authority.clusterId, "base64url");
-		return formatToken({ ...issued, fingerprint, issuer: this.self, addresses: this.addresses() });
+		return this.#parts.membership.issueToken(this.addresses(), options);
 	}
 
 	/**
@@ -193,7 +167,7 @@ export class Libp2pMesh implements Mesh {
 	 * Errors: `usage` (bad token or address), `conflict` (already a member), `refused` (with the reason), `unreachable`.
 	 */
 	async join(tokenText: string, addresses: readonly string[], signal: AbortSignal): Promise<ClusterMembership> {
-		this.#mustBeStranger("join");
+		this.#parts.membership.mustBeStranger("join");
 		const token = parseToken(tokenText);
 		const given = addresses.map(dialMultiaddr);
 		const places = [...new Set([...given, ...token.addresses.filter(isMultiaddr)])];
@@ -202,7 +176,8 @@ export class Libp2pMesh implements Mesh {
 		for (const place of places) {
 			try {
 				const { authority, certificate, members } = await this.#joinAt(place, token, signal);
-				const membership = await this.#become({ authority, certificate, introducers: members });
+				const membership = await this.#parts.membership.become({ authority, certificate, introducers: members });
+				this.#dialWanted();
 				await this.#connectFirst(membership.members, signal);
 				return membership;
 			} catch (thrown) {
@@ -218,9 +193,7 @@ export class Libp2pMesh implements Mesh {
 
 	/** Forgets the cluster: certificate, key and tokens; links end. A stranger afterwards. */
 	async leaveCluster(): Promise<void> {
-		await removeCredentials(this.#parts.stateDirectory);
-		await this.#parts.tokens.clear();
-		this.#credentials = null;
+		await this.#parts.membership.leave();
 		this.keepConnected([]);
 		for (const connection of this.#parts.libp2p.getConnections()) connection.abort(new Error("left the cluster"));
 	}
@@ -324,40 +297,8 @@ export class Libp2pMesh implements Mesh {
 
 	// ---- inside -----------------------------------------------------------------------------------------------------
 
-	#proof() {
-		if (this.#credentials === null) return null;
-		const { authority, certificate } = this.#credentials;
-		return { certificate, authorityPublicKey: authority.publicKey };
-	}
-
-	#admitter(): Admitter | null {
-		if (this.#credentials === null) return null;
-		const { tokens, objection } = this.#parts;
-		return {
-			...this.#credentials,
-			node: this.self,
-			members: () => [{ node: this.self, addresses: this.addresses() }, ...this.#wantedMembers()],
-			knowsToken: (id) => tokens.knows(id),
-			admit: async (token, candidate) => {
-				const why = objection?.(candidate) ?? null;
-				if (why !== null) throw new SwarmError("refused", `Cannot admit ${candidate.name}: ${why}`);
-				await tokens.use(token, candidate.node);
-			},
-		};
-	}
-
-	#mustBeStranger(action: string): void {
-		if (this.#credentials === null) return;
-		const { clusterId } = this.#credentials.authority;
-		throw new SwarmError("conflict", `Cannot ${action}: this node is in the cluster ${clusterId}, leave it first`);
-	}
-
-	async #become(credentials: Credentials): Promise<ClusterMembership> {
-		const introducers = credentials.introducers.filter((member) => member.node !== this.self);
-		this.#credentials = { ...credentials, introducers };
-		await saveCredentials(this.#parts.stateDirectory, this.#credentials);
-		this.#dialWanted();
-		return { clusterId: credentials.authority.clusterId, certificate: credentials.certificate, members: introducers };
+	#asMember(): Member {
+		return { node: this.self, addresses: this.addresses() };
 	}
 
 	/** Nobody knows this node yet, so nobody else will dial. */
@@ -379,11 +320,11 @@ export class Libp2pMesh implements Mesh {
 	}
 
 	#wantedMembers(): readonly Member[] {
-		return this.#members.length > 0 ? this.#members : (this.#credentials?.introducers ?? []);
+		return this.#members.length > 0 ? this.#members : (this.cluster()?.members ?? []);
 	}
 
 	#dialWanted(): void {
-		this.#redialer.want(this.#credentials === null ? [] : this.#wantedMembers());
+		this.#redialer.want(this.cluster() === null ? [] : this.#wantedMembers());
 	}
 
 	async #dialMember({ node, addresses }: Member, signal: AbortSignal): Promise<void> {
@@ -489,14 +430,10 @@ export class Libp2pMesh implements Mesh {
 		});
 	}
 
-	/** Every member holds the cluster key, so each renews its own certificate. */
 	async #renew(): Promise<void> {
-		if (this.#credentials === null) return;
-		const fresh = renewed(this.#credentials, this.#parts.clock.nowMs());
-		if (fresh === this.#credentials) return;
-		this.#credentials = fresh;
-		await saveCredentials(this.#parts.stateDirectory, fresh);
-		this.#parts.logger.info("renewed the certificate", { expiresAtMs: fresh.certificate.expiresAtMs });
+		const certificate = await this.#parts.membership.renew();
+		if (certificate === null) return;
+		this.#parts.logger.info("renewed the certificate", { expiresAtMs: certificate.expiresAtMs });
 	}
 }
 

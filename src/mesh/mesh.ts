@@ -9,6 +9,9 @@
 
 import type { NodeId } from "../model.js";
 
+/** Not 7946, which Docker's swarm mode, Consul and Serf take. */
+export const MESH_PORT_DEFAULT = 7749;
+
 /** Largest frame of `broadcast` and `send`; a larger one from a peer costs it the connection. */
 export const FRAME_BYTES_MAX = 1024 * 1024;
 

@@ -108,7 +108,6 @@ export const sourceTable: Readonly<Record<SourcePhase, PhaseRow<SourcePhase>>> =
 			failed: to("removing", "discard"),
 			boot: to("removing", "discard"),
 			go: to("removing", "discard"),
-			superseded: to("removing"),
 		},
 	},
 	undoing: {
@@ -118,7 +117,6 @@ export const sourceTable: Readonly<Record<SourcePhase, PhaseRow<SourcePhase>>> =
 			failed: to("undoing", "thaw"),
 			boot: to("undoing", "thaw"),
 			go: to("handed", "announce"),
-			"taken-back": to("undoing"),
 			superseded: to("gone", "forget", "report"),
 		},
 	},

@@ -54,6 +54,8 @@ class Tar implements TarProcess {
 		this.#child.stderr.on("data", (chunk: Buffer) => {
 			if (this.#complaint.length < COMPLAINT_BYTES_MAX) this.#complaint += chunk.toString();
 		});
+		// Without a listener Node throws the output of a program away that ends before it is read.
+		if (action === "pack") this.#child.stdout.on("readable", () => {});
 		// A tar that ended early: `finish` says why, a broken pipe does not.
 		this.#child.stdin.on("error", () => {});
 		this.#ended = new Promise((resolve) => {
@@ -83,7 +85,7 @@ class Tar implements TarProcess {
 		this.#child.stdin.end();
 		this.#child.stdout.resume();
 		if ((await this.#ended) === 0) return;
-		const complaint = this.#complaint.trim().split("\n").at(-1) ?? "";
+		const [complaint = "it said nothing"] = this.#complaint.split("\n");
 		const full = this.#complaint.includes("No space left on device");
 		throw new SwarmError(
 			full ? "refused" : "failed",

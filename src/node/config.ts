@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { SwarmError } from "../errors.js";
+import { MESH_PORT_DEFAULT } from "../mesh/mesh.js";
 
-export const DEFAULT_PORT = 7946;
 const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export interface DaemonConfig {
@@ -31,7 +31,7 @@ export async function completeConfig(given: GivenConfig): Promise<DaemonConfig> 
 		stateDirectory: given.stateDirectory,
 		name: given.name ?? kept?.name ?? hostname().split(".")[0]?.toLowerCase() ?? "node",
 		listenHost: given.listenHost ?? kept?.listenHost ?? "0.0.0.0",
-		listenPort: given.listenPort ?? kept?.listenPort ?? DEFAULT_PORT,
+		listenPort: given.listenPort ?? kept?.listenPort ?? MESH_PORT_DEFAULT,
 		labels: given.labels ?? kept?.labels ?? {},
 		join: given.join,
 	};

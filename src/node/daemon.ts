@@ -14,7 +14,12 @@ import { loadCredentials } from "../mesh/credentials.js";
 import { createVerifier, loadIdentity, signerOf } from "../mesh/identity.js";
 import { createMesh, type Libp2pMesh } from "../mesh/libp2p-mesh.js";
 import { Membership } from "../mesh/membership.js";
-import type { NodeId } from "../model.js";
+import { createMigrations } from "../migration/coordinator.js";
+import { readMachineFacts, readMemoryBytesFree } from "../migration/facts.js";
+import { createFileJournal } from "../migration/journal.js";
+import { createMoveFiles } from "../migration/move-files.js";
+import type { LocalFacts } from "../migration/ports.js";
+import type { HardwareProfile, NodeId } from "../model.js";
 import { loadNative } from "../native/binding.js";
 import { nativePaths } from "../native/paths.js";
 import { checkpointsWith } from "../runtime/checkpoint/checkpoints.js";
@@ -36,6 +41,7 @@ import type { StartReport } from "./launch-daemon.js";
 import type { NodePorts } from "./ports.js";
 import { scopeOf } from "./scope.js";
 import { keepConfig, lockState } from "./settings.js";
+import { validateSpec } from "./spec/validate-spec.js";
 import { keeperIn } from "./superseded.js";
 
 export const VERSION = "0.1.0";
@@ -208,22 +214,41 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 	membership.start();
 	undo.add("membership", () => membership.stop({ leaving: false }));
 	const images = nodeImages({ store, mesh, logger, onFetched: opened.published });
+	const hardware = await readHardware("/");
+	const migrations = createMigrations({
+		state,
+		mesh,
+		runtime,
+		images,
+		journal: createFileJournal(join(directory, "moves")),
+		files: createMoveFiles(join(directory, "moving")),
+		facts: await factsReader(hardware),
+		validateSpec,
+		clock: systemClock,
+		chance: systemChance,
+		logger: logger.with({ part: "migration" }),
+	});
 	return {
 		name: config.name,
 		version: VERSION,
 		labels: config.labels,
-		hardware: await readHardware("/"),
+		hardware,
 		state,
 		mesh,
 		membership,
 		runtime,
 		images,
-		migrations: await openMigrations(),
+		migrations,
 		keepSuperseded: keeperIn(join(directory, "superseded"), logger),
 		clock: systemClock,
 		chance: systemChance,
 		logger,
 	};
+}
+
+async function factsReader(hardware: HardwareProfile): Promise<() => Promise<LocalFacts>> {
+	const machine = await readMachineFacts("/", hardware, findCriu()?.version ?? null);
+	return async () => ({ machine, memoryBytesFree: await readMemoryBytesFree("/"), leaving: false });
 }
 
 async function openContainers(directory: string, self: NodeId, logger: Logger): Promise<Runtime> {
@@ -241,18 +266,4 @@ async function openContainers(directory: string, self: NodeId, logger: Logger): 
 async function serveLocal(directory: string, router: ApiHandler, undo: Undo): Promise<void> {
 	const server = await serveHttp(join(directory, SOCKET_NAME), router);
 	undo.add("socket", () => server.close());
-}
-
-async function openMigrations(): Promise<NodePorts["migrations"]> {
-	const no = async () => {
-		throw new SwarmError("unsupported", "Cannot migrate: not built in");
-	};
-	return {
-		migrate: no,
-		verdict: no,
-		moving: () => new Set(),
-		resumeAll: async () => {},
-		subscribe: () => () => {},
-		stop: async () => {},
-	};
 }

@@ -166,7 +166,12 @@ function foreignEffect(
 function handoverArrived(facts: PlanFacts, claim: ClaimRecord): boolean {
 	const records = facts.view.containers.get(claim.container) ?? [];
 	return records.some(
-		(record) => record.node === claim.owner && record.epoch >= claim.epoch && record.startedAtMs !== null,
+		(record) =>
+			record.node === claim.owner &&
+			record.epoch >= claim.epoch &&
+			record.startedAtMs !== null &&
+			// A copy that still waits has the time of the start from its source; one that never ran is `failed`.
+			!["restoring", "starting", "failed"].includes(record.phase),
 	);
 }
 

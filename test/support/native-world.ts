@@ -93,7 +93,7 @@ export function untilEnded(runtime: Runtime, container: Parameters<Runtime["get"
 	);
 }
 
-function busyboxImage(rootfs: string): PreparedImage {
+export function busyboxImage(rootfs: string): PreparedImage {
 	for (const path of ["bin", "etc", "proc", "sys", "dev", "tmp", "root"])
 		mkdirSync(join(rootfs, path), { recursive: true });
 	cpSync(pathOf("busybox") ?? "/bin/busybox", join(rootfs, "bin/busybox"), { dereference: true });

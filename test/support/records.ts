@@ -107,7 +107,7 @@ export function nodeRecord(node: NodeId, change: Partial<NodeRecord> = {}): Node
 		kind: "node",
 		node,
 		name: node,
-		addresses: [`/ip4/10.0.0.1/tcp/7946/p2p/${node}`],
+		addresses: [`/ip4/10.0.0.1/tcp/7749/p2p/${node}`],
 		labels: {},
 		hardware,
 		version: "0.1.0",

@@ -27,7 +27,7 @@ export interface Lab {
 
 export const LAB_NODES_MAX = 32;
 export const LABS_MAX = 254;
-export const LAB_PORT = 7946;
+export const LAB_PORT = 7749;
 /** All labs' state directories. */
 export const LAB_DIRECTORY = "/var/lib/stratoswarm/lab";
 

@@ -8,8 +8,8 @@ export default class NodeJoin extends NodeCommand {
 	static override description =
 		"Address and token are in the line that `swarm node start` or `swarm node token` printed on a member. Returns when the node is usable.";
 	static override examples = [
-		"<%= config.bin %> node join /ip4/10.0.0.5/tcp/7946/p2p/12D3KooW... --token TOKEN",
-		"SWARM_TOKEN=TOKEN <%= config.bin %> node join /ip4/10.0.0.5/tcp/7946/p2p/12D3KooW... --name n2",
+		"<%= config.bin %> node join /ip4/10.0.0.5/tcp/7749/p2p/12D3KooW... --token TOKEN",
+		"SWARM_TOKEN=TOKEN <%= config.bin %> node join /ip4/10.0.0.5/tcp/7749/p2p/12D3KooW... --name n2",
 	];
 	static override args = {
 		address: Args.string({

@@ -7,7 +7,7 @@ export default class NodeStart extends NodeCommand {
 		"The first start makes a new cluster of one node. The daemon goes on in the background, with its log in daemon.log of the state directory; the command returns when the node is usable.";
 	static override examples = [
 		"<%= config.bin %> node start",
-		"<%= config.bin %> node start --name n1 --listen 10.0.0.5:7946 --label disk=ssd",
+		"<%= config.bin %> node start --name n1 --listen 10.0.0.5:7749 --label disk=ssd",
 	];
 	static override flags = daemonFlags;
 

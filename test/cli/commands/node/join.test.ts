@@ -4,7 +4,7 @@ import { fakeDaemon } from "../../fake-daemon.js";
 import { ping } from "../../rows.js";
 import { runCommand } from "../../run.js";
 
-const address = "/ip4/10.0.0.5/tcp/7946/p2p/12D3KooW";
+const address = "/ip4/10.0.0.5/tcp/7749/p2p/12D3KooW";
 
 describe("swarm node join", () => {
 	it("refuses to join with a daemon that already runs", async () => {

@@ -1,0 +1,110 @@
+import { once } from "node:events";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { containerIdOf, type MoveProgress } from "../../src/model.js";
+import { createRequest, type RequestWish } from "../support/create-request.js";
+import { noTraces, tracesOf } from "../support/kernel.js";
+import { busyboxImage } from "../support/native-world.js";
+import { until } from "../support/until.js";
+import {
+	leftoversOf,
+	missingForMoves,
+	openRealCluster,
+	type RealCluster,
+	type RealNode,
+} from "./support/real-nodes.js";
+
+const missing = missingForMoves();
+const web = containerIdOf("web", 0);
+const never = new AbortController().signal;
+const address = "10.99.77.7";
+const counter = "i=0; while :; do i=$((i+1)); echo line $i; echo $i > /tmp/n; sleep 0.01; done";
+const quiet = { onProgress: () => {}, signal: never };
+
+describe.skipIf(missing !== null)(`moves of real containers${missing === null ? "" : ` (needs ${missing})`}`, () => {
+	let cluster: RealCluster;
+	let a: RealNode;
+	let b: RealNode;
+	beforeEach(async () => {
+		cluster = await openRealCluster(2, (directory) => busyboxImage(`${directory}/rootfs`));
+		[a, b] = cluster.nodes as [RealNode, RealNode];
+	});
+	afterEach(async () => {
+		const nodes = [...cluster.nodes];
+		await cluster.dispose();
+		for (const { scope } of nodes) expect(tracesOf(scope)).toEqual(noTraces);
+	});
+
+	const run = (script: string, wish: RequestWish = {}) => {
+		const command = ["/bin/sh", "-c", script];
+		return cluster.run(a, createRequest(web, { command, address, ...wish, image: cluster.image }));
+	};
+	const lines = async (node: RealNode) => {
+		const texts: string[] = [];
+		for await (const line of node.runtime.logs(web, { tail: null, follow: false, stream: null }, never))
+			texts.push(line.text);
+		return texts;
+	};
+	const numbers = async (node: RealNode) => (await lines(node)).map((text) => Number(text.replace("line ", "")));
+	const counting = (node: RealNode, from: number) =>
+		until(`the counter to pass ${from}`, async () => (await numbers(node)).length > from, 20_000);
+	const exec = async (node: RealNode, ...command: string[]) => {
+		const session = await node.runtime.exec(web, { command, env: {}, workdir: null, user: null });
+		let text = "";
+		session.stdout.on("data", (chunk: Buffer) => {
+			text += chunk.toString();
+		});
+		session.stdin.end();
+		const [code] = await Promise.all([session.exit, once(session.stdout, "close")]);
+		return { code, text: text.trim() };
+	};
+	const unbroken = async (node: RealNode) => {
+		const seen = await numbers(node);
+		expect(seen).toEqual(seen.map((_, index) => index + 1));
+	};
+
+	it("moves a counter there and back: memory, files, limits and logs go on, and nothing stays behind", async () => {
+		await run(counter, { resources: { cpus: null, memoryBytes: 64 * 2 ** 20, pids: 40 } });
+		await counting(a, 20);
+		const steps: MoveProgress[] = [];
+		const there = await a.migrations.migrate(web, b.id, { onProgress: (step) => void steps.push(step), signal: never });
+		expect(there).toMatchObject({ container: web, from: a.id, to: b.id });
+		expect(there.downtimeMs).toBeGreaterThan(0);
+		expect(there.imageBytes).toBeGreaterThan(50_000);
+		expect(there.bytes).toBeGreaterThan(there.imageBytes);
+		expect(steps.map(({ step }) => step)).toContain("handover");
+		await until("the source to be empty", () => a.runtime.get(web) === null && a.migrations.moving().size === 0);
+		expect(b.runtime.get(web)).toMatchObject({ phase: "running", epoch: 2, address });
+		const before = (await numbers(b)).length;
+		await counting(b, before + 20);
+		expect(Number((await exec(b, "/bin/cat", "/tmp/n")).text)).toBeGreaterThan(before);
+		expect((await b.runtime.stats(web)).memoryBytesLimit).toBe(64 * 2 ** 20);
+		await until("the target to have put away its checkpoint", () => leftoversOf(b).length === 0);
+
+		const back = await b.migrations.migrate(web, a.id, quiet);
+		expect(back.downtimeMs).toBeLessThan(5_000);
+		expect(a.runtime.get(web)).toMatchObject({ phase: "running", epoch: 3 });
+		await counting(a, (await numbers(a)).length + 10);
+		await unbroken(a);
+		await until("nothing to be left", () => [a, b].every((node) => leftoversOf(node).length === 0));
+	});
+
+	it("keeps the exit code and the output of a container that ends after its move", async () => {
+		await run("echo begun; while [ ! -e /tmp/go ]; do sleep 0.05; done; echo over; exit 7", { address: null });
+		await a.migrations.migrate(web, b.id, quiet);
+		await exec(b, "/bin/touch", "/tmp/go");
+		const ended = await until("the end", () => (b.runtime.get(web)?.phase === "stopped" ? b.runtime.get(web) : null));
+		expect(ended.exitCode).toBe(7);
+		expect(await lines(b)).toEqual(["begun", "over"]);
+	});
+
+	it("says without moving what a move would meet", async () => {
+		await run(counter);
+		const verdict = await a.migrations.verdict(web, b.id, never);
+		expect(verdict.ok).toBe(true);
+		expect(verdict.checks.map(({ check }) => check)).toEqual(
+			expect.arrayContaining(["architecture", "cpu", "criu", "kernel", "space", "image", "address", "ports"]),
+		);
+		expect((await a.migrations.verdict(web, a.id, never)).ok).toBe(false);
+		expect(a.runtime.get(web)?.phase).toBe("running");
+	});
+});

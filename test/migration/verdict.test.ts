@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import {
+	compare,
+	ownChecks,
+	refusalOf,
+	type SourceFacts,
+	type TargetFacts,
+	verdictOf,
+} from "../../src/migration/verdict.js";
+import { containerIdOf, type NodeId } from "../../src/model.js";
+
+const MIB = 2 ** 20;
+const web = containerIdOf("web", 0);
+const [n1, n2] = ["n1", "n2"] as NodeId[] as [NodeId, NodeId];
+const machine = {
+	architecture: "x64",
+	cpuFlags: ["sse2", "avx"],
+	kernel: "6.12",
+	criuVersion: "4.2.1",
+	kernelFeatures: ["overlay"],
+};
+const source: SourceFacts = {
+	machine,
+	phase: "running",
+	memoryBytes: 100 * MIB,
+	fileBytes: 10 * MIB,
+	imageName: "redis:7",
+	imageDigest: `sha256:${"a".repeat(64)}`,
+	address: "10.99.0.5",
+	ports: [{ host: 80, container: 80, protocol: "tcp" }],
+	memoryBytesRequested: 200 * MIB,
+};
+const target: TargetFacts = {
+	machine,
+	diskBytesFree: 10_000 * MIB,
+	memoryBytesFree: 1_000 * MIB,
+	holdsContainer: false,
+	addressHolder: null,
+	portHolder: null,
+	imageState: { kind: "present" },
+	leaving: false,
+};
+const refusedBy = (changes: Partial<TargetFacts>, of: Partial<SourceFacts> = {}) =>
+	compare({ ...source, ...of }, { ...target, ...changes }).filter(({ ok }) => !ok);
+
+describe("the verdict of a move", () => {
+	it("passes every check between two nodes alike", () => {
+		expect(refusedBy({})).toEqual([]);
+	});
+
+	it("accepts a target with more CPU features and refuses one with fewer, naming them", () => {
+		expect(refusedBy({ machine: { ...machine, cpuFlags: ["avx", "avx2", "sse2"] } })).toEqual([]);
+		const [refusal] = refusedBy({ machine: { ...machine, cpuFlags: ["sse2"] } });
+		expect(refusal).toMatchObject({ check: "cpu", target: "lacks avx" });
+	});
+
+	it.each([
+		["architecture", { machine: { ...machine, architecture: "arm64" } }],
+		["criu", { machine: { ...machine, criuVersion: "4.1" } }],
+		["criu", { machine: { ...machine, criuVersion: null } }],
+		["kernel", { machine: { ...machine, kernelFeatures: [] } }],
+		["space", { diskBytesFree: 200 * MIB }],
+		["memory", { memoryBytesFree: 150 * MIB }],
+		["image", { imageState: { kind: "differs", digest: `sha256:${"b".repeat(64)}` } }],
+		["container", { holdsContainer: true }],
+		["address", { addressHolder: containerIdOf("db", 0) }],
+		["ports", { portHolder: { port: "tcp/80", container: containerIdOf("db", 0) } }],
+		["staying", { leaving: true }],
+	] as const)("refuses by %s", (name, changes) => {
+		const refusals = refusedBy(changes as Partial<TargetFacts>);
+		expect(refusals.map(({ check }) => check)).toEqual([name]);
+		expect(refusals[0]?.reason).not.toBe("");
+	});
+
+	it("counts what has to be fetched of the image against the target's disk", () => {
+		const missing = { kind: "missing", bytes: 5_000 * MIB } as const;
+		expect(refusedBy({ imageState: missing })[0]?.check).toBe("space");
+		expect(refusedBy({ imageState: { kind: "missing", bytes: 500 * MIB } })).toEqual([]);
+	});
+
+	it("refuses to move to itself, what is not running, and what another node owns", () => {
+		const checks = ownChecks({ container: web, from: n1, to: n1 }, { phase: "stopped", owner: n2, criuVersion: null });
+		expect(checks.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual(["self", "owner", "phase", "criu"]);
+		expect(refusalOf(checks)).toContain("phase: web.0 is stopped, wanted running");
+		expect(verdictOf({ container: web, from: n1, to: n1 }, checks).ok).toBe(false);
+	});
+});
