@@ -1,10 +1,13 @@
 import * as Flags from "@oclif/core/flags";
+import { systemClock } from "../../clock.js";
 import { exitCodeOf } from "../../errors.js";
 import type { MoveProgress, NodeId, Verdict } from "../../model.js";
 import type { NodeRow } from "../../node/api/contract.js";
 import { containerArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
 import { bytesInWords, durationInWords, oneLine, table } from "../print.js";
+
+const SAME_STEP_MS = 1_000;
 
 export default class Migrate extends NodeCommand {
 	static override summary = "Move a running container to another node, with its memory, files and logs.";
@@ -29,12 +32,15 @@ export default class Migrate extends NodeCommand {
 		const client = this.client(flags);
 		if (flags["dry-run"]) {
 			const verdict = await client.verdict(args.container, flags.to, this.signal);
-			this.giveVerdict(verdict);
+			this.giveVerdict(verdict, this.json ? [] : await client.nodes());
 			return;
 		}
-		const onProgress = (progress: MoveProgress) => this.progress(progressInWords(progress));
-		const result = await client.migrate(args.container, flags.to, onProgress, this.signal);
 		const nodes = this.json ? [] : await client.nodes();
+		const isDue = paced();
+		const onProgress = (progress: MoveProgress) => {
+			if (isDue(progress)) this.progress(named(nodes, progressInWords(progress)));
+		};
+		const result = await client.migrate(args.container, flags.to, onProgress, this.signal);
 		const [from, to] = [nameOf(nodes, result.from), nameOf(nodes, result.to)];
 		this.answer(
 			result,
@@ -43,28 +49,46 @@ export default class Migrate extends NodeCommand {
 		);
 	}
 
-	private giveVerdict(verdict: Verdict): void {
+	private giveVerdict(verdict: Verdict, nodes: readonly NodeRow[]): void {
 		this.answer(verdict, () =>
 			table(
 				["CHECK", "OK", "SOURCE", "TARGET", "REASON"],
 				verdict.checks.map((each) => [
 					each.check,
 					each.ok ? "yes" : "no",
-					each.source,
-					each.target,
-					oneLine(each.reason),
+					named(nodes, each.source),
+					named(nodes, each.target),
+					named(nodes, oneLine(each.reason)),
 				]),
 			),
 		);
 		if (verdict.ok) return;
 		process.exitCode = exitCodeOf.refused;
 		const failed = verdict.checks.filter((each) => !each.ok).map((each) => each.reason);
-		this.progress(`Cannot move ${verdict.container}: ${failed.join("; ")}`);
+		this.progress(named(nodes, `Cannot move ${verdict.container}: ${failed.join("; ")}`));
 	}
 }
 
 function nameOf(nodes: readonly NodeRow[], node: NodeId): string {
 	return oneLine(nodes.find((row) => row.node === node)?.name ?? node);
+}
+
+/** Names for ids, in what people read. */
+function named(nodes: readonly NodeRow[], text: string): string {
+	return nodes.reduce((words, row) => words.replaceAll(row.node, oneLine(row.name)), text);
+}
+
+/** A new step at once, more of the same step once a second. */
+function paced(): (progress: MoveProgress) => boolean {
+	let step = "";
+	let toldAtMs = 0;
+	return (progress) => {
+		const nowMs = systemClock.monotonicMs();
+		if (progress.step === step && nowMs - toldAtMs < SAME_STEP_MS) return false;
+		step = progress.step;
+		toldAtMs = nowMs;
+		return true;
+	};
 }
 
 function progressInWords(progress: MoveProgress): string {

@@ -39,7 +39,17 @@ describe("swarm migrate", () => {
 		const ran = await runCommand(Migrate, "migrate", ["web", "--to", "n2", "--state", daemon.stateDirectory]);
 		expect(ran.stderr).toBe("verdict: all checks passed\ntransfer: memory (1 MiB of 2 MiB)\n");
 		expect(ran.stdout).toBe("web.0 moved from n1 to n2: 13 MiB in 1.2 s, downtime 85 ms\n");
-		expect(daemon.asked[0]?.body).toEqual({ to: "n2", dryRun: false });
+		expect(daemon.asked.find((asked) => asked.route === route)?.body).toEqual({ to: "n2", dryRun: false });
+	});
+
+	it("tells a step at once, more of the same step not at every chunk, and nodes by their names", async () => {
+		const first = { step: "verdict", message: `asking ${n2}`, bytesDone: null, bytesTotal: null };
+		const answer = lines(first, progress, { ...progress, bytesDone: 5 }, { ...progress, step: "restore" }, { result });
+		const daemon = await fakeDaemon({ ...routes, [route]: () => answer });
+		const ran = await runCommand(Migrate, "migrate", ["web", "--to", "n2", "--state", daemon.stateDirectory]);
+		expect(ran.stderr).toBe(
+			"verdict: asking n2\ntransfer: memory (1 MiB of 2 MiB)\nrestore: memory (1 MiB of 2 MiB)\n",
+		);
 	});
 
 	it("gives the result as JSON", async () => {
@@ -50,7 +60,7 @@ describe("swarm migrate", () => {
 
 	it("passes on why a move failed", async () => {
 		const error = { code: "refused", message: "Cannot move web.0: it is on n2 already", retryable: false, details: {} };
-		const daemon = await fakeDaemon({ [route]: () => lines({ error }) });
+		const daemon = await fakeDaemon({ ...routes, [route]: () => lines({ error }) });
 		const ran = await runCommand(Migrate, "migrate", ["web", "--to", "n2", "--state", daemon.stateDirectory]);
 		expect(ran).toEqual({ stdout: "", stderr: "Cannot move web.0: it is on n2 already\n", exitCode: 5 });
 	});
@@ -59,7 +69,7 @@ describe("swarm migrate", () => {
 		[true, 0, ""],
 		[false, 5, "Cannot move web.0: n2 has CRIU 4.1, update it\n"],
 	])("prints the checks of a dry run; ok %s ends with %d", async (ok, exitCode, stderr) => {
-		const daemon = await fakeDaemon({ [route]: () => lines({ result: verdict(ok) }) });
+		const daemon = await fakeDaemon({ ...routes, [route]: () => lines({ result: verdict(ok) }) });
 		const ran = await runCommand(Migrate, "migrate", [
 			"web",
 			"--to",
