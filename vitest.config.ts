@@ -9,7 +9,7 @@ const sim = ["test/cluster/sim/**/*.test.ts"];
 export default defineConfig({
 	test: {
 		projects: [
-			{ test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...kernel, ...sim], testTimeout: 10_000 } },
+			{ test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...kernel, ...sim], testTimeout: 60_000 } },
 			{ test: { name: "sim", include: sim, exclude: kernel, testTimeout: 300_000 } },
 			{
 				test: {
