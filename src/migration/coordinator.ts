@@ -44,7 +44,7 @@ class Coordinator implements Migrations {
 	async migrate(container: ContainerId, to: NodeId, { onProgress, signal }: MoveOptions): Promise<MoveResult> {
 		signal.throwIfAborted();
 		const refusals = (await this.#ownChecks(container, to)).filter(({ ok }) => !ok);
-		if (refusals.length > 0) throw refused(container, to, refusals);
+		if (refusals.length > 0) throw refused(container, this.#nameOf(to), refusals);
 		const offer = await this.#offer(container, false);
 		if (this.#holds(container)) throw movesAlready(container);
 		this.#checkRoom();
@@ -152,6 +152,10 @@ class Coordinator implements Migrations {
 			...{ container, epoch, revision, spec, imageName, imageDigest, address, createdAtMs, startedAtMs },
 			facts: await readSourceFacts(this.#ports, held),
 		};
+	}
+
+	#nameOf(node: NodeId): string {
+		return this.#ports.state.view().nodes.get(node)?.name ?? node;
 	}
 
 	#held(container: ContainerId): ContainerState {
@@ -310,7 +314,7 @@ function identityOf(offer: Offer, source: NodeId, target: NodeId): MoveIdentity 
 	return { move: offer.move, container: offer.container, epoch: offer.epoch, source, target };
 }
 
-function refused(container: ContainerId, to: NodeId, checks: readonly VerdictCheck[]): SwarmError {
+function refused(container: ContainerId, to: string, checks: readonly VerdictCheck[]): SwarmError {
 	return new SwarmError("refused", `Cannot move ${container} to ${to}: ${refusalOf(checks)}`, { details: { checks } });
 }
 

@@ -217,7 +217,8 @@ export class SourceMove {
 	async #check(signal: AbortSignal): Promise<MoveEvent | null> {
 		const { offer } = this.#init;
 		if (offer === null) throw new SwarmError("failed", "Cannot offer a move of an earlier daemon");
-		this.#progress("verdict", `asking ${this.identity.target}`);
+		const { target } = this.identity;
+		this.#progress("verdict", `asking ${this.#ports.state.view().nodes.get(target)?.name ?? target}`);
 		try {
 			await this.#open(offer, signal);
 		} catch (thrown) {

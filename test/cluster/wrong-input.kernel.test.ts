@@ -11,6 +11,7 @@ import { Cluster, missingForCluster } from "./cluster.js";
 import { expectRefusal } from "./refusal.js";
 import { expectAlike, tracesOf } from "./traces.js";
 
+const sleeper = ["--stop-grace", "100ms", "--", "sleep", "1000"];
 const name = "ct-wrong";
 
 describe.skipIf(missingForCluster !== null)(`wrong input (needs ${missingForCluster ?? "what is here"})`, () => {
@@ -21,7 +22,7 @@ describe.skipIf(missingForCluster !== null)(`wrong input (needs ${missingForClus
 		scratch = await mkdtemp("/var/tmp/swarm-ct-wrong-");
 		cluster = await Cluster.up(name, 3);
 		// Bridge and rules of a node come with its first container.
-		await cluster.deploy("n1", "first", "--replicas", "3", "--publish", "7000:7000", "--", "sleep", "1000");
+		await cluster.deploy("n1", "first", "--replicas", "3", "--publish", "7000:7000", ...sleeper);
 		await cluster.done("n1", "rm", "first");
 	}, 120_000);
 
@@ -66,7 +67,7 @@ describe.skipIf(missingForCluster !== null)(`wrong input (needs ${missingForClus
 		}));
 
 	it("a port that a workload publishes on every node, and a name that another workload has", async () => {
-		await cluster.deploy("n1", "web", "--replicas", "3", "--publish", "8080:80", "--", "sleep", "1000");
+		await cluster.deploy("n1", "web", "--replicas", "3", "--publish", "8080:80", ...sleeper);
 		await leavesNothing(async () => {
 			const port = ["--publish", "8080:8080"];
 			expectRefusal(await cluster.swarm("n2", "deploy", "other", ...port, "--", "true"), 5, /port tcp\/8080/);

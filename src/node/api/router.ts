@@ -1,9 +1,10 @@
 // From a call to an operation: parses at the door, forwards what lives on another node, decides nothing else.
 
 import { asSwarmError, SwarmError } from "../../errors.js";
-import type { ContainerId, NodeId } from "../../model.js";
+import type { ContainerId, NodeId, Verdict, VerdictCheck } from "../../model.js";
 import type { LogOptions } from "../../runtime/runtime.js";
 import type { EventLog } from "../events.js";
+import { placementCheck, refuseUnfitTarget } from "../move-target.js";
 import type { Operations } from "../operations.js";
 import type { NodePorts } from "../ports.js";
 import { imageRows, nodeRows } from "../rows.js";
@@ -258,11 +259,21 @@ async function migrate({ operations, ports, call }: Match, container: ContainerI
 	const to = operations.nodeOf(textOf(body, "to"));
 	// A move goes on when its caller goes away: half a move is the one thing nobody wants.
 	const signal = new AbortController().signal;
-	if ((body as { dryRun?: unknown }).dryRun === true)
-		return linesAnswer(progressLines(() => ports.migrations.verdict(container, to, call.signal)));
+	const facts = { view: operations.view(), membership: ports.membership, pending: [] };
+	const wish = { container, spec: operations.resolve(container).spec.spec, from: ports.state.self, to };
+	if ((body as { dryRun?: unknown }).dryRun === true) {
+		const placement = placementCheck(facts, wish);
+		const verdict = async () => withCheck(placement, await ports.migrations.verdict(container, to, call.signal));
+		return linesAnswer(progressLines(verdict));
+	}
+	refuseUnfitTarget(facts, wish);
 	return linesAnswer(
 		progressLines((report) => ports.migrations.migrate(container, to, { onProgress: report, signal })),
 	);
+}
+
+function withCheck(check: VerdictCheck, verdict: Verdict): Verdict {
+	return { ...verdict, ok: verdict.ok && check.ok, checks: [check, ...verdict.checks] };
 }
 
 async function importImage({ daemon, call }: Match): Promise<ApiAnswer> {
