@@ -1,0 +1,60 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/clock.js";
+import { silentLogger } from "../../src/log.js";
+import { openTrash, WAITING_MAX } from "../../src/runtime/trash.js";
+import { until } from "../support/until.js";
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+	directory = mkdtempSync(join(tmpdir(), "swarm-trash-"));
+	path = join(directory, "removed");
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** A container's directory with files, a tree and a link out of it. */
+function full(name: string): string {
+	const container = join(directory, name);
+	mkdirSync(join(container, "upper/deep"), { recursive: true });
+	writeFileSync(join(container, "upper/deep/file"), "x");
+	symlinkSync(directory, join(container, "link"));
+	return container;
+}
+
+const open = () => openTrash(path, systemClock, silentLogger);
+
+describe("trash", () => {
+	it("takes a directory away at once and deletes it soon, links and all, but not what they point to", async () => {
+		const trash = open();
+		trash.take(full("web.0"), "web.0");
+		expect(existsSync(join(directory, "web.0"))).toBe(false);
+		expect(readdirSync(path)).toHaveLength(1);
+		await until("the trash to be emptied", () => readdirSync(path).length === 0);
+		expect(existsSync(directory)).toBe(true);
+	});
+
+	it("takes the same name again and again, and an absent one without complaint", async () => {
+		const trash = open();
+		for (let round = 0; round < 3; round++) trash.take(full("web.0"), "web.0");
+		trash.take(join(directory, "none"), "none");
+		expect(readdirSync(path)).toHaveLength(3);
+		await trash.emptied();
+		expect(readdirSync(path)).toEqual([]);
+	});
+
+	it("deletes what an earlier daemon left", async () => {
+		open().take(full("web.0"), "web.0");
+		await open().emptied();
+		expect(readdirSync(path)).toEqual([]);
+	});
+
+	it("does not wait for quiet when too much has gathered", async () => {
+		const still = { ...systemClock, after: () => () => {} };
+		const trash = openTrash(path, still, silentLogger);
+		for (let count = 0; count <= WAITING_MAX; count++) trash.take(full("web.0"), "web.0");
+		await until("the trash to be emptied", () => readdirSync(path).length === 0);
+	});
+});
