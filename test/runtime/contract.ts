@@ -24,6 +24,8 @@ export interface ContractWorld {
 		/** A program that the image does not have. */
 		readonly missing: readonly string[];
 	};
+	/** Resolves when a container that runs `forever` heeds the stop signal; absent: at once. */
+	readonly ready?: (container: ContainerId) => Promise<void>;
 	/** Exit code of `forever` after the stop signal. */
 	readonly stoppedExitCode: number;
 	/** The daemon is killed without warning (the old runtime must not be used any more) and another one opens. */
@@ -52,9 +54,14 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 			createRequest(container, { command: world.commands.forever, ...wish, image: world.image });
 		const create = (wish: RequestWish = {}, container: ContainerId = web) =>
 			runtime.create(requestOf(wish, container), never);
+		const start = async (container: ContainerId, epoch: number, forever = true) => {
+			const state = await runtime.start(container, epoch, never);
+			if (forever) await world.ready?.(container);
+			return state;
+		};
 		const run = async (wish: RequestWish = {}, container: ContainerId = web) => {
 			const { epoch } = await create(wish, container);
-			return runtime.start(container, epoch, never);
+			return start(container, epoch, wish.command === undefined);
 		};
 		const endOf = (container: ContainerId) =>
 			until(
@@ -70,7 +77,7 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 			const created = await create();
 			expect(created).toMatchObject({ container: web, epoch: 1, revision: 1, phase: "created", exitCode: null });
 			expect(created.startedAtMs).toBeNull();
-			const running = await runtime.start(web, 1, never);
+			const running = await start(web, 1);
 			expect(running).toMatchObject({ phase: "running", exitCode: null, error: null });
 			expect(running.startedAtMs).toBeGreaterThanOrEqual(running.createdAtMs);
 			const stopped = await runtime.stop(web, 1, GRACE_MS, never);
@@ -219,7 +226,7 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 				runtime.start(web, 1, never),
 				runtime.pause(web, 1),
 				runtime.resume(web, 1),
-				runtime.stop(web, 1, GRACE_MS, never),
+				runtime.stop(web, 1, 500, never),
 			]);
 			expect(results.map(({ phase }) => phase)).toEqual(["created", "running", "paused", "running", "stopped"]);
 		});
@@ -252,7 +259,7 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 			const before = runtime.list().map(lasting);
 			runtime = await world.reopen();
 			expect(runtime.list().map(lasting).sort(byContainer)).toEqual([...before].sort(byContainer));
-			await runtime.start(created, 1, never);
+			await start(created, 1);
 			await runtime.resume(paused, 1);
 			for (const id of [created, running, paused])
 				expect(await runtime.stop(id, 1, GRACE_MS, never)).toMatchObject({ exitCode: world.stoppedExitCode });

@@ -12,7 +12,7 @@ import { type ContainerId, containerIdOf } from "../../src/model.js";
 import { linkNameOf } from "../../src/runtime/network/names.js";
 import type { ExecRequest } from "../../src/runtime/runtime.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
-import { noTraces, pathOf, runProgram, tracesOf } from "../support/kernel.js";
+import { hasNftables, noTraces, pathOf, runProgram, tracesOf } from "../support/kernel.js";
 import { missingForContainers, type NativeWorld, openNativeWorld, untilEnded } from "../support/native-world.js";
 import { until } from "../support/until.js";
 import { runtimeContract } from "./contract.js";
@@ -30,11 +30,16 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			runtime: world.runtime,
 			image: world.image,
 			commands: {
-				forever: shell("trap 'exit 5' TERM; while true; do sleep 1000 & wait; done"),
+				forever: shell("trap 'exit 5' TERM; echo ready; while true; do sleep 1000 & wait; done"),
 				stubborn: shell("trap '' TERM; while true; do sleep 1000; done"),
 				exit: (code) => shell(`exit ${code}`),
 				print: (lines) => shell(lines.map((line) => `echo ${line}`).join("; ")),
 				missing: ["/bin/no-such-program"],
+			},
+			// A first process that has no handler yet does not see the signal at all (pid_namespaces(7)).
+			ready: async (container) => {
+				const options = { tail: null, follow: true, stream: null };
+				for await (const line of world.runtime.logs(container, options, never)) if (line.text === "ready") return;
 			},
 			stoppedExitCode: 5,
 			reopen: () => world.reopen(),
@@ -233,7 +238,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			expect(readdirSync(join(world.stateDirectory, "containers"))).toEqual([]);
 		});
 
-		describe.skipIf(pathOf("nft") === null)("with a network (needs nft)", () => {
+		describe.skipIf(!hasNftables())("with a network (needs nftables)", () => {
 			const address = "10.99.77.2";
 
 			it("has its address and reaches the host, and nothing of the link stays", async () => {

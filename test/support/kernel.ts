@@ -17,6 +17,17 @@ export function pathOf(program: string): string | null {
 	return paths.find((path) => existsSync(path)) ?? null;
 }
 
+/** Whether program and kernel have nftables; asked in a network namespace of its own. */
+export function hasNftables(): boolean {
+	if (!isRoot || pathOf("nft") === null) return false;
+	try {
+		runProgram("unshare", "--net", "nft", "add table ip probe");
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 export interface MachineTraces {
 	readonly mounts: readonly string[];
 	readonly cgroups: readonly string[];

@@ -62,6 +62,12 @@ function absent(thrown: Error): SwarmError {
 
 function refusal(complaint: string, code: number | null): SwarmError {
 	const line = complaint.trim().split("\n")[0] ?? "";
+	if (complaint.includes("Operation not supported"))
+		return new SwarmError(
+			"unsupported",
+			`Cannot set up the container network: ${line}, wanted a kernel with nftables (modules nf_tables, nft_nat, nft_masq)`,
+			{ details: { feature: "nftables", complaint } },
+		);
 	const exists = complaint.includes("File exists");
 	return new SwarmError(exists ? "conflict" : "failed", `Cannot change nftables: ${line || `nft ended with ${code}`}`, {
 		details: { complaint },
