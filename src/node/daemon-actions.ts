@@ -49,6 +49,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 				);
 			};
 			const summary = await store.importArchive(path, { name, onProgress: report, signal });
+			await pruneImages(store, ports);
 			core.publishImages();
 			return rowOf(ports, config.name, summary);
 		},
@@ -64,6 +65,12 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 		},
 		requestedOn: (node) => core.requestedOn(node),
 	};
+}
+
+/** Images whose last name a newer one took are deleted once no container here stands on them. */
+async function pruneImages(store: ImageStore, ports: NodePorts): Promise<void> {
+	const deleted = await store.prune(new Set(ports.runtime.list().map((held) => held.imageDigest)));
+	if (deleted.length > 0) ports.logger.info("images without a name are deleted", { deleted });
 }
 
 async function createToken(mesh: Libp2pMesh, request: TokenRequest): Promise<JoinLine> {
