@@ -3,8 +3,10 @@
 
 import { writeFileSync } from "node:fs";
 
-/** Without a reason of its own, a skipped test has that of the condition it stands under, which Vitest does not tell. */
-const unknownReason = "condition of the test file";
+/** Why a test was skipped: what it said itself, else what its name or its group's says in `(needs …)`. */
+function reasonOf(test, note) {
+	return note ?? [...test.fullName.matchAll(/\(needs ([^)]+)\)/g)].at(-1)?.[1] ?? "not told";
+}
 
 export default class TestReport {
 	onTestRunEnd(testModules, unhandledErrors) {
@@ -27,7 +29,7 @@ function addTest(report, module, test) {
 		case "skipped":
 			report.skipped.push({
 				name: `${module.relativeModuleId}: ${test.fullName}`,
-				reason: result.note ?? unknownReason,
+				reason: reasonOf(test, result.note),
 			});
 			break;
 		default:
