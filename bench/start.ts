@@ -71,7 +71,7 @@ async function ourBatch(client: Client, image: string, signal: AbortSignal): Pro
 	};
 	const begin = performance.now();
 	for (let count = 0; count < BATCH; count++) {
-		const { exitCode } = await client.run({ spec, remove: true }, signal);
+		const { exitCode } = await client.run({ spec }, signal);
 		if (exitCode !== 0) throw new Error(`our run ended with ${exitCode}`);
 	}
 	return (performance.now() - begin) / BATCH;

@@ -6,7 +6,7 @@ import { type ErrorCode, SwarmError } from "../errors.js";
 import type { Native } from "./native.js";
 import { type NativePaths, nativePaths } from "./paths.js";
 
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 /** XATTR_SIZE_MAX of linux/limits.h. */
 const ATTRIBUTE_BYTES_MAX = 65_536;
 const ENODATA = 61;
@@ -48,19 +48,7 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			void call(`make link ${o.hostName}`, (error) =>
 				f.vethCreate(o.hostName, o.bridge, o.netnsPath, o.address, o.prefix, o.gateway, o.mac, error),
 			),
-		linkDelete: (name) =>
-			new Promise((resolve, reject) => {
-				const error: Record<string, unknown> = {};
-				f.linkDelete.async(name, error, (failure: unknown, value: number) => {
-					if (failure !== null) return reject(failure);
-					try {
-						checked(`remove link ${name}`, { value, error: error as unknown as NativeError });
-						resolve();
-					} catch (thrown) {
-						reject(thrown);
-					}
-				});
-			}),
+		linkDelete: (name) => onThread(`remove link ${name}`, f.linkDelete, name),
 		linkSetUp: (name, up) => void call(`set link ${name}`, (error) => f.linkSetUp(name, up ? 1 : 0, error)),
 		cgroupFreeze: (path, frozen, timeoutMs) =>
 			void call(`${frozen ? "freeze" : "thaw"} ${path}`, (error) =>
@@ -78,7 +66,30 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			if (size === -ENODATA) return null;
 			return value.slice(0, checked(`read attribute ${name}`, { value: size, error: error as unknown as NativeError }));
 		},
+		directorySpread: (path) => void call(`spread ${path}`, (error) => f.directorySpread(path, error)),
+		containerDirectoryMake: (path) => onThread(`make ${path}`, f.containerDirectoryMake, path),
+		directoryRemove: (path) => onThread(`remove ${path}`, f.directoryRemove, path),
 	};
+}
+
+interface AsyncFunction {
+	async(name: string, error: object, callback: (failure: unknown, value: number) => void): void;
+}
+
+/** Calls a function of one path or name on a thread of the pool. */
+function onThread(action: string, run: AsyncFunction, name: string) {
+	return new Promise<void>((resolve, reject) => {
+		const error: Record<string, unknown> = {};
+		run.async(name, error, (failure: unknown, value: number) => {
+			if (failure !== null) return reject(failure);
+			try {
+				checked(action, { value, error: error as unknown as NativeError });
+				resolve();
+			} catch (thrown) {
+				reject(thrown);
+			}
+		});
+	});
 }
 
 function functionsOf(library: LibraryHandle) {
@@ -100,6 +111,9 @@ function functionsOf(library: LibraryHandle) {
 		makeNode: func("sw_make_node", bytes, "uint32_t", "uint32_t", "uint32_t"),
 		setAttribute: func("sw_set_attribute", bytes, "str", bytes, "uint32_t"),
 		getAttribute: func("sw_get_attribute", bytes, "str", bytes, "uint32_t"),
+		directorySpread: func("sw_directory_spread", "str"),
+		containerDirectoryMake: func("sw_container_directory_make", "str"),
+		directoryRemove: func("sw_directory_remove", "str"),
 	};
 }
 

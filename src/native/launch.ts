@@ -12,6 +12,8 @@ export interface LaunchConfig {
 	readonly container: ContainerId;
 	/** Fencing: the monitor refuses `start` with a lower one. */
 	readonly epoch: number;
+	/** Nothing of it need survive a power cut: its end is not synced to the disk. */
+	readonly passing: boolean;
 	/** At most 64 bytes (sethostname(2)). */
 	readonly hostname: string;
 	/** args[0] is looked up in PATH inside the container unless it has a slash. */
@@ -79,6 +81,7 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		["version", "1"],
 		["container", config.container],
 		["epoch", String(config.epoch)],
+		...(config.passing ? [["passing", "yes"] as const] : []),
 		["hostname", config.hostname],
 		["workdir", config.workdir],
 		["user", config.user],

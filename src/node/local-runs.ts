@@ -2,9 +2,8 @@
 // are to run here and now, and for the start benchmark. Never seen by plan.ts (LOCAL_RUN_PREFIX).
 
 import type { Clock } from "../clock.js";
-import { SwarmError } from "../errors.js";
-import { type ContainerId, containerIdOf } from "../model.js";
-import type { ContainerState, Runtime } from "../runtime/runtime.js";
+import { containerIdOf } from "../model.js";
+import type { Runtime } from "../runtime/runtime.js";
 import type { RunRequest, RunResult } from "./api/contract.js";
 import { LOCAL_RUN_PREFIX } from "./plan.js";
 import type { ImagesPort } from "./ports.js";
@@ -27,32 +26,6 @@ export async function runLocally(ports: LocalRunPorts, request: RunRequest, sign
 	const container = containerIdOf(`${LOCAL_RUN_PREFIX}${process.pid}-${runsSoFar++}`, 0);
 	const address = spec.network === "none" ? null : ports.freeAddress();
 	const image = await images.ensure(spec.image, [], signal);
-	try {
-		await runtime.create({ container, epoch: 1, revision: 1, spec, image, address }, signal);
-		const ended = endOf(runtime, container, signal);
-		ended.catch(() => {});
-		await runtime.start(container, 1, signal);
-		const { exitCode } = await ended;
-		if (request.remove) await runtime.remove(container, 1);
-		return { exitCode: exitCode ?? 255, durationMs: clock.monotonicMs() - startedMs };
-	} catch (thrown) {
-		await runtime.remove(container, 1);
-		throw thrown;
-	}
-}
-
-function endOf(runtime: Runtime, container: ContainerId, signal: AbortSignal): Promise<ContainerState> {
-	return new Promise((resolve, reject) => {
-		const onAbort = () => {
-			undo();
-			reject(new SwarmError("aborted", `Cannot wait for ${container}: the caller went away`));
-		};
-		const undo = runtime.subscribe((state) => {
-			if (state.container !== container || (state.phase !== "stopped" && state.phase !== "failed")) return;
-			undo();
-			signal.removeEventListener("abort", onAbort);
-			resolve(state);
-		});
-		signal.addEventListener("abort", onAbort, { once: true });
-	});
+	const { exitCode } = await runtime.run({ container, epoch: 1, revision: 1, spec, image, address }, signal);
+	return { exitCode: exitCode ?? 255, durationMs: clock.monotonicMs() - startedMs };
 }

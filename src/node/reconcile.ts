@@ -43,6 +43,7 @@ export class Reconciler {
 		this.#undo.push(
 			state.subscribe(() => this.ask()),
 			runtime.subscribe((changed) => {
+				if (changed.container.startsWith(LOCAL_RUN_PREFIX)) return;
 				this.#publish(changed);
 				this.ask();
 			}),
@@ -257,7 +258,6 @@ export class Reconciler {
 	}
 
 	#publish(changed: ContainerState): void {
-		if (changed.container.startsWith(LOCAL_RUN_PREFIX)) return;
 		this.#ports.state.put([recordOf(changed, this.#ports.state.self)]);
 	}
 

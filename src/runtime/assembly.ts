@@ -2,7 +2,7 @@
 // step can be undone by names alone, so that a new daemon can clean up after one that was killed in between. Knows nothing of
 // phases and epochs.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
@@ -16,6 +16,7 @@ import { launchConfigOf, resolvConfOf } from "./launch-config.js";
 import { hasEnded } from "./life-cycle.js";
 import type { ContainerNetwork } from "./network/network.js";
 import type { RestoreRequest } from "./runtime.js";
+import type { Spares } from "./spares.js";
 import type { Trash } from "./trash.js";
 
 export interface AssemblyParts {
@@ -24,6 +25,7 @@ export interface AssemblyParts {
 	readonly cgroups: Cgroups;
 	readonly network: ContainerNetwork;
 	readonly trash: Trash;
+	readonly spares: Spares;
 }
 
 /** Monitor and init have this long to build the container: mounts on a loaded machine, not the workload. */
@@ -31,24 +33,8 @@ export const BUILD_MS_MAX = 60_000;
 /** From the end of the container's processes to the end of its monitor: draining the pipes, one fsync. */
 const MONITOR_MS_MAX = 15_000;
 
-/** The empty directory. `conflict` when there is one already. */
-export function makeDirectory(container: ContainerId, directory: ContainerDirectory): void {
-	try {
-		mkdirSync(directory.path, { mode: 0o700 });
-	} catch (thrown) {
-		if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
-		throw new SwarmError("conflict", `Cannot create ${container}: ${directory.path} exists, wanted none`);
-	}
-}
-
-/** An empty upper layer and no output yet. */
-export function makeFiles({ upper, work, merged, lower, log }: ContainerDirectory): void {
-	for (const path of [upper, work, merged, lower, log]) mkdirSync(path);
-}
-
 /** The upper layer and the logs of a moved container, by rename: all are on the file system of the state directory. */
 export function moveFilesIn(directory: ContainerDirectory, request: RestoreRequest): void {
-	for (const path of [directory.work, directory.merged, directory.lower, directory.log]) mkdirSync(path);
 	renameSync(request.upperDirectory, directory.upper);
 	for (const stream of ["stdout", "stderr"]) {
 		const source = join(request.logDirectory, stream);
@@ -77,15 +63,21 @@ function writeLaunch(container: Container, { network }: AssemblyParts): void {
 		cgroup: container.cgroup,
 		netnsPath: network.attachmentOf(container.id)?.netnsPath ?? null,
 		resolvConf: resolvConf(),
+		passing: container.passing,
 	});
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
 }
 
+/** Starts the monitor, which begins to build the container, and connects to it. */
+export async function spawnMonitor(container: Container, { native, paths }: AssemblyParts): Promise<void> {
+	const { path, stderr, monitorSocket } = container.directory;
+	native.spawnDetached([paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
+	await container.attachMonitor();
+}
+
 /** Starts the monitor and waits until all but the first instruction is done. `failed` with the reason when it cannot be. */
 export async function startMonitor(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
-	const { path, stderr, monitorSocket } = container.directory;
-	parts.native.spawnDetached([parts.paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
-	await container.attachMonitor();
+	await spawnMonitor(container, parts);
 	await container.until("create", (state) => state.pid !== null, BUILD_MS_MAX, signal);
 }
 
@@ -97,11 +89,15 @@ export async function stripProcesses(container: Container, { cgroups }: Assembly
 	rmSync(container.directory.monitorSocket, { force: true });
 }
 
-/** SIGKILL to all of it, then the monitor writes its last and goes. A monitor that hangs is left behind. */
+/**
+ * SIGKILL to all of it, then the monitor writes its last. One that has told of the end has let go of everything and is not
+ * waited for; one that hangs is left behind.
+ */
 export async function endProcesses(container: Container, cgroups: Cgroups): Promise<void> {
-	if (container.monitor === null && hasEnded(container.state.phase)) return;
-	cgroups.kill(container.id);
-	await container.monitorGone(MONITOR_MS_MAX);
+	if (!hasEnded(container.state.phase)) {
+		cgroups.kill(container.id);
+		await container.monitorGone(MONITOR_MS_MAX);
+	}
 	container.letGo();
 }
 
@@ -111,7 +107,6 @@ export async function dismantle(
 	directory: ContainerDirectory,
 	{ cgroups, network, trash }: AssemblyParts,
 ): Promise<void> {
-	cgroups.kill(container);
 	await cgroups.remove(container);
 	await network.detach(container);
 	trash.take(directory.path, container);

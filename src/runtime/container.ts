@@ -52,6 +52,8 @@ export class Container {
 	readonly directory: ContainerDirectory;
 	readonly cgroup: ContainerCgroup;
 	readonly request: CreateRequest;
+	/** Nothing of it outlasts the call that runs it. */
+	readonly passing: boolean;
 	readonly #around: ContainerSurroundings;
 	#state: ContainerState;
 	#monitor: Monitor | null = null;
@@ -59,8 +61,15 @@ export class Container {
 	#onMonitorGone: () => void = () => {};
 	readonly #waiting = new Set<(state: ContainerState) => void>();
 
-	constructor(request: CreateRequest, directory: ContainerDirectory, phase: Phase, around: ContainerSurroundings) {
+	constructor(
+		request: CreateRequest,
+		directory: ContainerDirectory,
+		phase: Phase,
+		around: ContainerSurroundings,
+		{ passing }: { readonly passing: boolean } = { passing: false },
+	) {
 		this.id = request.container;
+		this.passing = passing;
 		this.request = request;
 		this.directory = directory;
 		this.cgroup = around.cgroups.of(request.container, request.spec.resources);
@@ -149,12 +158,12 @@ export class Container {
 
 	/**
 	 * Resolves with the first state, now or later, for which `holds` is true. Rejects with the signal's reason, with `failed`
-	 * when the container ends first, and with `timeout` after `withinMs`; `action` is for these messages: "create".
+	 * when the container ends first, and with `timeout` after `withinMs` (null: never); `action` is for these messages: "create".
 	 */
 	until(
 		action: string,
 		holds: (state: ContainerState) => boolean,
-		withinMs: number,
+		withinMs: number | null,
 		signal: AbortSignal,
 	): Promise<ContainerState> {
 		if (holds(this.#state)) return Promise.resolve(this.#state);
@@ -170,8 +179,8 @@ export class Container {
 				if (holds(state)) settle(() => resolve(state));
 				else if (hasEnded(state.phase)) settle(() => reject(endedFirst(state, action)));
 			};
-			const onTimeout = () => settle(() => reject(tookTooLong(this.id, action, withinMs)));
-			const cancel = this.#around.clock.after(withinMs, onTimeout);
+			const onTimeout = () => settle(() => reject(tookTooLong(this.id, action, withinMs ?? 0)));
+			const cancel = withinMs === null ? () => {} : this.#around.clock.after(withinMs, onTimeout);
 			signal.addEventListener("abort", onAbort, { once: true });
 			this.#waiting.add(look);
 			look(this.#state);

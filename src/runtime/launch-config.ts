@@ -13,6 +13,7 @@ export interface LaunchPlace {
 	readonly netnsPath: string | null;
 	/** Text of /etc/resolv.conf inside. */
 	readonly resolvConf: string;
+	readonly passing: boolean;
 }
 
 /** sethostname(2) */
@@ -25,6 +26,7 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 	return {
 		container: request.container,
 		epoch,
+		passing: place.passing,
 		hostname,
 		args: argumentsOf(request),
 		env: { ...image.config.env, ...spec.env },

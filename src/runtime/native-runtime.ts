@@ -1,7 +1,6 @@
 // The real adapter of the Runtime port: our C programs, cgroups, namespaces and nftables. Each public call is one life stage;
 // what a stage does on the machine is in assembly.ts, what it may do in life-cycle.ts. Must never block on a workload.
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
@@ -12,9 +11,10 @@ import type { NativePaths } from "../native/paths.js";
 import { findContainers } from "./adoption.js";
 import {
 	type AssemblyParts,
-	makeFiles,
+	BUILD_MS_MAX,
 	makeSurroundings,
 	moveFilesIn,
+	spawnMonitor,
 	startMonitor,
 	stripProcesses,
 } from "./assembly.js";
@@ -40,10 +40,11 @@ import type {
 	Runtime,
 } from "./runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
+import { openSpares } from "./spares.js";
 import { openTrash } from "./trash.js";
 
 export interface RuntimeOptions {
-	/** Holds `containers/`, `removed/` and `fences`; on a file system that overlayfs takes as upper layer. */
+	/** Holds `containers/`, `spares/`, `removed/` and `fences`; on a file system that overlayfs takes as upper layer. */
 	readonly stateDirectory: string;
 	/** Short name of the daemon, `[a-z0-9]{1,16}`: cgroups, namespaces and links of several on one machine differ by it. */
 	readonly scope: string;
@@ -80,17 +81,19 @@ class NativeRuntime implements Runtime {
 	/** Aborted when a container is removed or the runtime closes: its readers end. */
 	readonly #readers = new Map<ContainerId, AbortController>();
 	readonly #part: CheckpointsPart | null;
+	readonly #closing = new AbortController();
 
 	constructor(options: RuntimeOptions) {
 		const { stateDirectory, scope, native, paths, clock, logger, runDirectory = "/run/stratoswarm" } = options;
 		this.#options = options;
-		mkdirSync(join(stateDirectory, "containers"), { recursive: true, mode: 0o700 });
 		const signal = (pid: number, number: number) => native.signal(pid, number);
 		const cgroups = openCgroups({ layout: detectCgroups(), scope, clock, logger, signal });
 		const network = new ContainerNetwork({ scope, native, nft, clock, logger, runDirectory });
 		const announce = (state: ContainerState) => this.#announce(state);
-		const trash = openTrash(join(stateDirectory, "removed"), clock, logger);
-		this.#parts = { native, paths, cgroups, network, trash };
+		const remove = (path: string) => native.directoryRemove(path);
+		const trash = openTrash(join(stateDirectory, "removed"), { remove, clock, logger });
+		const spares = openSpares({ stateDirectory, native, trash, clock, logger });
+		this.#parts = { native, paths, cgroups, network, trash, spares };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
 		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
@@ -120,7 +123,6 @@ class NativeRuntime implements Runtime {
 
 	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
 		return this.#roster.makeNew("create", request, async (container) => {
-			makeFiles(container.directory);
 			await makeSurroundings(container, this.#parts, signal);
 			// Last before there are processes: an earlier crash leaves a directory without a record.
 			container.save(false);
@@ -132,15 +134,28 @@ class NativeRuntime implements Runtime {
 		return this.#roster.alone("start", id, epoch, async (container) => {
 			signal.throwIfAborted();
 			container.step("start");
-			const refusal = await container.monitor?.request("start", String(epoch)).then(
-				() => null,
-				(thrown: SwarmError) => thrown,
-			);
+			const refusal = await refusalOf(container.monitor?.request("start", String(epoch)));
 			const left = (state: ContainerState) => state.phase !== "starting";
 			const state = await container.until("start", left, START_MS_MAX, signal);
-			if (state.phase === "failed") throw startFailure(state, refusal ?? null);
+			if (state.phase === "failed") throw startFailure(state, refusal);
 			container.save(false);
 			return container.state;
+		});
+	}
+
+	run(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
+		const either = AbortSignal.any([signal, this.#closing.signal]);
+		return this.#roster.passing("run", request, async (container) => {
+			await makeSurroundings(container, this.#parts, either);
+			await spawnMonitor(container, this.#parts);
+			container.step("start");
+			// Asked while it is being made: the monitor starts it as soon as it is.
+			const refusal = refusalOf(container.monitor?.request("start", String(request.epoch)));
+			const begun = ({ phase }: ContainerState) => phase === "running" || hasEnded(phase);
+			await container.until("run", begun, BUILD_MS_MAX + START_MS_MAX, either);
+			const state = await container.until("run", ended, null, either);
+			if (state.phase === "failed") throw startFailure(state, await refusal);
+			return state;
 		});
 	}
 
@@ -253,10 +268,12 @@ class NativeRuntime implements Runtime {
 	}
 
 	async close(): Promise<void> {
+		this.#closing.abort(new SwarmError("aborted", "Cannot wait for the end: the daemon is closing"));
 		await this.#roster.idle();
 		for (const container of this.#roster.all()) container.letGo();
 		for (const id of [...this.#readers.keys()]) this.#endReaders(id);
 		await this.#parts.network.close();
+		await this.#parts.spares.close();
 		await this.#parts.trash.emptied();
 		this.#parts.cgroups.close();
 	}
@@ -342,6 +359,16 @@ const freshLife = { exitCode: null, oomKilled: false, startedAtMs: null, finishe
 
 function ended(state: ContainerState): boolean {
 	return hasEnded(state.phase);
+}
+
+/** What the monitor has against it; null when nothing, or when there is no monitor any more. */
+async function refusalOf(request: Promise<void> | undefined): Promise<SwarmError | null> {
+	try {
+		await request;
+		return null;
+	} catch (thrown) {
+		return thrown as SwarmError;
+	}
 }
 
 function startFailure(state: ContainerState, refusal: SwarmError | null): SwarmError {

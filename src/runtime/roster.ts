@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
-import { type AssemblyParts, dismantle, endProcesses, makeDirectory } from "./assembly.js";
+import { type AssemblyParts, dismantle, endProcesses } from "./assembly.js";
 import { Container, type ContainerSurroundings } from "./container.js";
 import { checkContainerId, containerDirectoryOf } from "./container-directory.js";
 import { type Fences, openFences, refuseFenced } from "./fences.js";
@@ -85,13 +85,7 @@ export class Roster {
 		const { container: id, epoch } = request;
 		return this.#turns.take(id, async () => {
 			refuseFenced(action, checkContainerId(id), epoch, this.#epochSeen(id));
-			const existing = this.#containers.get(id);
-			if (existing !== undefined)
-				throw new SwarmError("conflict", `Cannot ${action} ${id}: it is here and ${existing.state.phase}, wanted none`);
-			const directory = containerDirectoryOf(this.containersPath, id);
-			makeDirectory(id, directory);
-			const container = new Container(request, directory, "created", this.#options.around);
-			this.#containers.set(id, container);
+			const container = await this.#add(action, request, false);
 			try {
 				await make(container);
 			} catch (thrown) {
@@ -99,6 +93,23 @@ export class Roster {
 				throw asSwarmError(thrown, `${action} ${id}`);
 			}
 			return container.state;
+		});
+	}
+
+	/**
+	 * A container that is here only while `work` runs. Nothing of it outlasts that or this daemon: without a record, another one
+	 * takes its directory for half made.
+	 */
+	passing<T>(action: string, request: CreateRequest, work: (container: Container) => Promise<T>): Promise<T> {
+		return this.#turns.take(checkContainerId(request.container), async () => {
+			const container = await this.#add(action, request, true);
+			try {
+				return await work(container);
+			} catch (thrown) {
+				throw asSwarmError(thrown, `${action} ${container.id}`);
+			} finally {
+				await this.destroy(container);
+			}
 		});
 	}
 
@@ -129,6 +140,18 @@ export class Roster {
 	/** Resolves when no call is under way or waits. */
 	idle(): Promise<void> {
 		return this.#turns.idle();
+	}
+
+	async #add(action: string, request: CreateRequest, passing: boolean): Promise<Container> {
+		const id = request.container;
+		const existing = this.#containers.get(id);
+		if (existing !== undefined)
+			throw new SwarmError("conflict", `Cannot ${action} ${id}: it is here and ${existing.state.phase}, wanted none`);
+		const directory = containerDirectoryOf(this.containersPath, id);
+		await this.#options.parts.spares.place(id, directory.path);
+		const container = new Container(request, directory, "created", this.#options.around, { passing });
+		this.#containers.set(id, container);
+		return container;
 	}
 
 	#fenced(action: string, id: ContainerId, epoch: number): Container {

@@ -1,9 +1,8 @@
 // Where directories of removed containers go: renamed away at once, deleted when no other container was removed for a moment,
-// one entry at a time, so that deleting does not hold up the making of the next container (on a busy disk it made a start
+// one after the other, so that deleting does not hold up the making of the next container (on a busy disk it made a start
 // five times as slow). What a killed daemon left there is deleted after opening.
 
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
-import { readdir, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
@@ -19,8 +18,15 @@ const QUIET_MS = 500;
 /** More than this is deleted without waiting for quiet. */
 export const WAITING_MAX = 256;
 
+export interface TrashOptions {
+	/** Deletes a directory with all that is in it, never what its links lead to; absent is fine. */
+	readonly remove: (path: string) => Promise<void>;
+	readonly clock: Clock;
+	readonly logger: Logger;
+}
+
 /** `path` is on the file system of what will be thrown in. */
-export function openTrash(path: string, clock: Clock, logger: Logger): Trash {
+export function openTrash(path: string, { remove, clock, logger }: TrashOptions): Trash {
 	mkdirSync(path, { recursive: true, mode: 0o700 });
 	const waiting = [...readdirSync(path)];
 	const startedMs = clock.nowMs();
@@ -30,7 +36,7 @@ export function openTrash(path: string, clock: Clock, logger: Logger): Trash {
 	const empty = async () => {
 		for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
 			try {
-				await deleteTree(join(path, name));
+				await remove(join(path, name));
 			} catch (thrown) {
 				const why = { name, error: String(thrown) };
 				logger.warn("a removed container's files cannot be deleted; tried again at the next start", why);
@@ -65,21 +71,5 @@ export function openTrash(path: string, clock: Clock, logger: Logger): Trash {
 		async emptied() {
 			if (waiting.length > 0 || deleting !== null) await begin();
 		},
-	};
-}
-
-/** Never follows a symbolic link. What is gone already is fine. */
-async function deleteTree(path: string): Promise<void> {
-	for (const entry of await readdir(path, { withFileTypes: true }).catch(absentAs([]))) {
-		const child = join(path, entry.name);
-		await (entry.isDirectory() ? deleteTree(child) : unlink(child).catch(absentAs(undefined)));
-	}
-	await rmdir(path).catch(absentAs(undefined));
-}
-
-function absentAs<T>(value: T): (thrown: NodeJS.ErrnoException) => T {
-	return (thrown) => {
-		if (thrown.code === "ENOENT") return value;
-		throw thrown;
 	};
 }

@@ -5,6 +5,7 @@ import { encodeLaunch, LAUNCH_BYTES_MAX, LAUNCH_ENTRIES_MAX, type LaunchConfig }
 
 const config: LaunchConfig = {
 	container: "web.0" as ContainerId,
+	passing: false,
 	epoch: 3,
 	hostname: "web-0",
 	args: ["sh", "-c", "echo a=b"],

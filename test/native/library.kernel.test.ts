@@ -8,6 +8,7 @@ import {
 	readlinkSync,
 	rmSync,
 	statSync,
+	symlinkSync,
 	writeFileSync,
 } from "node:fs";
 import { createConnection } from "node:net";
@@ -41,6 +42,44 @@ describe.skipIf(lacking !== null)(lacking === null ? "library" : `library (skipp
 		directory = mkdtempSync(join(tmpdir(), "swarm-native-library-"));
 	});
 	afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+	test("makes a container's directory with device nodes that anybody may open, whatever the umask", async () => {
+		const path = join(directory, "container");
+		await native.containerDirectoryMake(path);
+		expect(statSync(path).mode & 0o777).toBe(0o700);
+		expect(statSync(join(path, "shm")).mode & 0o7777).toBe(0o1777);
+		const node = statSync(join(path, "dev/null"));
+		expect([node.isCharacterDevice(), node.mode & 0o777, node.rdev]).toEqual([true, 0o666, 0x103]);
+		expect(readlinkSync(join(path, "dev/stderr"))).toBe("/proc/self/fd/2");
+		for (const name of ["upper", "work", "merged", "lower"]) expect(readdirSync(join(path, name))).toEqual([]);
+		await expect(native.containerDirectoryMake(path)).rejects.toMatchObject({ code: "conflict" });
+		expect(existsSync(join(path, "dev/null"))).toBe(true);
+	});
+
+	test("removes a directory of any depth, and nothing that its links lead to", async () => {
+		const outside = join(directory, "outside");
+		mkdirSync(outside);
+		writeFileSync(join(outside, "kept"), "");
+		const top = join(directory, "deep");
+		let path = top;
+		for (let level = 0; level < 200; level++) {
+			path = join(path, "level");
+			mkdirSync(path, { recursive: true });
+			writeFileSync(join(path, "file"), "");
+		}
+		symlinkSync(outside, join(path, "link"));
+		symlinkSync(outside, join(top, "link"));
+		await native.directoryRemove(top);
+		expect(existsSync(top)).toBe(false);
+		expect(existsSync(join(outside, "kept"))).toBe(true);
+		await native.directoryRemove(top);
+	});
+
+	test("takes any directory to be spread, also where the file system cannot", () => {
+		native.directorySpread(directory);
+		native.directorySpread("/proc");
+		expect(codeOf(() => native.directorySpread(join(directory, "absent")))).toBe("not-found");
+	});
 
 	test("starts a program that is not our child, with nothing inherited but what was asked for", async () => {
 		const before = readdirSync("/proc/self/fd").length;

@@ -265,6 +265,32 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 				expect(await runtime.stop(id, 1, GRACE_MS, never)).toMatchObject({ exitCode: world.stoppedExitCode });
 		});
 
+		it("runs a program to its end in one call, and leaves nothing of it", async () => {
+			const ended = await runtime.run(requestOf({ command: world.commands.exit(7) }), never);
+			expect(ended).toMatchObject({ container: web, phase: "stopped", exitCode: 7, error: null });
+			expect(runtime.list()).toEqual([]);
+			expect((await runtime.run(requestOf({ command: world.commands.exit(0) }), never)).exitCode).toBe(0);
+		});
+
+		it("refuses to run what the image does not have, or beside a container of that name", async () => {
+			const missing = requestOf({ command: world.commands.missing });
+			await expect(runtime.run(missing, never)).rejects.toMatchObject({ code: "usage" });
+			expect(runtime.list()).toEqual([]);
+			await create();
+			await expect(runtime.run(requestOf(), never)).rejects.toMatchObject({ code: "conflict" });
+			expect(runtime.get(web)?.phase).toBe("created");
+		});
+
+		it("ends and removes what it runs when the caller goes away", async () => {
+			const caller = new AbortController();
+			const running = runtime.run(requestOf({ command: world.commands.stubborn }), caller.signal);
+			const outcome = expect(running).rejects.toBeTruthy();
+			await until("it to run", () => (runtime.get(web)?.phase === "running" ? true : null), 60_000);
+			caller.abort(new Error("gone"));
+			await outcome;
+			expect(runtime.get(web)).toBeNull();
+		});
+
 		it("lets a caller give up, and leaves nothing half made", async () => {
 			const controller = new AbortController();
 			controller.abort(new Error("given up"));

@@ -11,6 +11,7 @@ const place = {
 	cgroup: { unified: "/cg2/web.0", legacy: ["/cg1/pids/web.0"], memory: null },
 	netnsPath: null,
 	resolvConf: "nameserver 9.9.9.9\n",
+	passing: false,
 };
 
 describe("launch configuration", () => {

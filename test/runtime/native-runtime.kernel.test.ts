@@ -86,6 +86,27 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			return { code, out: out?.trim(), complaint: complaint?.trim() };
 		};
 
+		it("removes what ran for a caller when the daemon was killed meanwhile", async () => {
+			const request = createRequest(web, {
+				command: shell("trap '' TERM; while true; do sleep 1000; done"),
+				image: world.image,
+			});
+			const abandoned = world.runtime;
+			void abandoned.run(request, never).catch(() => {});
+			await until("it to run", () => (abandoned.get(web)?.phase === "running" ? true : null), 60_000);
+			const runtime = await world.reopen();
+			expect(runtime.list()).toEqual([]);
+			expect(readdirSync(join(world.stateDirectory, "containers"))).toEqual([]);
+		});
+
+		it("runs many at the same time, more than directories stand ready", async () => {
+			const ids = Array.from({ length: 12 }, (_, index) => containerIdOf("many", index));
+			const runs = ids.map((id, index) =>
+				world.runtime.run(createRequest(id, { command: shell(`exit ${index}`), image: world.image }), never),
+			);
+			expect((await Promise.all(runs)).map(({ exitCode }) => exitCode)).toEqual(ids.map((_, index) => index));
+		});
+
 		it("gives the workload its environment, directory, name and written files", async () => {
 			await run(shell("echo $A $PWD $(hostname) $(cat /etc/hostname); echo hello > /tmp/file; cat /tmp/file"), {
 				env: { A: "b" },

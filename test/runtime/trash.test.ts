@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -24,7 +25,8 @@ function full(name: string): string {
 	return container;
 }
 
-const open = () => openTrash(path, systemClock, silentLogger);
+const remove = (path: string) => rm(path, { recursive: true, force: true });
+const open = () => openTrash(path, { remove, clock: systemClock, logger: silentLogger });
 
 describe("trash", () => {
 	it("takes a directory away at once and deletes it soon, links and all, but not what they point to", async () => {
@@ -53,7 +55,7 @@ describe("trash", () => {
 
 	it("does not wait for quiet when too much has gathered", async () => {
 		const still = { ...systemClock, after: () => () => {} };
-		const trash = openTrash(path, still, silentLogger);
+		const trash = openTrash(path, { remove, clock: still, logger: silentLogger });
 		for (let count = 0; count <= WAITING_MAX; count++) trash.take(full("web.0"), "web.0");
 		await until("the trash to be emptied", () => readdirSync(path).length === 0);
 	});

@@ -89,6 +89,14 @@ static int set_epoch(struct sw_launch *launch, const char *value)
 	return launch->epoch == 0 && sw_parse_number(value, &launch->epoch) == 0 && launch->epoch > 0 ? 0 : -EINVAL;
 }
 
+static int set_passing(struct sw_launch *launch, const char *value)
+{
+	if (launch->passing || strcmp(value, "yes") != 0)
+		return -EINVAL;
+	launch->passing = true;
+	return 0;
+}
+
 static int absolute(const char *value)
 {
 	return *value == '/' ? 0 : -EINVAL;
@@ -122,6 +130,8 @@ static int take_single_entry(struct sw_launch *launch, const char *key, char *va
 		return strcmp(value, "1") == 0 ? 0 : -EINVAL;
 	if (strcmp(key, "epoch") == 0)
 		return set_epoch(launch, value);
+	if (strcmp(key, "passing") == 0)
+		return set_passing(launch, value);
 	if (strcmp(key, "container") == 0)
 		return set_once(&launch->container, value);
 	if (strcmp(key, "hostname") == 0)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Rises with every change of this file; binding.ts refuses another one. */
-#define SW_ABI_VERSION 1
+#define SW_ABI_VERSION 2
 
 struct sw_error {
 	int32_t code;     /* errno, positive */
@@ -43,5 +43,12 @@ int32_t sw_set_attribute(const char *path, const char *name, const uint8_t *valu
 			 struct sw_error *error);
 /* Gives the size of the value, -ENODATA when absent or unsupported (without filling *error). */
 int32_t sw_get_attribute(const char *path, const char *name, uint8_t *value, uint32_t size, struct sw_error *error);
+
+/* What is made in directories of `path` from now on lies far apart on the disk. Does nothing where the file system cannot. */
+int32_t sw_directory_spread(const char *path, struct sw_error *error);
+/* Makes what a container's directory holds from the start (README.md). -EEXIST when it is there; nothing stays when it fails. */
+int32_t sw_container_directory_make(const char *path, struct sw_error *error);
+/* With all that is in it, whatever its depth; never follows a link. Absent is fine. */
+int32_t sw_directory_remove(const char *path, struct sw_error *error);
 
 #endif

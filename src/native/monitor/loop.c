@@ -80,6 +80,13 @@ static void end_report(struct monitor *monitor)
 		begin_running(monitor);
 }
 
+static void release_init(struct monitor *monitor)
+{
+	monitor->phase = PHASE_STARTING;
+	/* When the init is dead already, SIGCHLD tells. */
+	send(monitor->report_fd, &(char){ SW_START_BYTE }, 1, MSG_NOSIGNAL);
+}
+
 static void take_reports(struct monitor *monitor)
 {
 	struct sw_report report;
@@ -98,7 +105,10 @@ static void take_reports(struct monitor *monitor)
 			monitor->phase = PHASE_CREATED;
 			if (monitor->restored)
 				monitor->pid = report.code;
-			announce(monitor);
+			if (monitor->start_asked)
+				release_init(monitor);
+			else
+				announce(monitor);
 		} else if (report.kind == SW_RUNNING && monitor->phase == PHASE_STARTING) {
 			begin_running(monitor);
 		}
@@ -112,9 +122,8 @@ static const char *start_refusal(const struct monitor *monitor, uint64_t epoch, 
 	if (epoch < monitor->epoch)
 		snprintf(text, size, "fenced: epoch %llu is older than %llu", (unsigned long long)epoch,
 			 (unsigned long long)monitor->epoch);
-	else if (monitor->phase != PHASE_CREATED)
-		snprintf(text, size, "the container is %s, wanted created",
-			 monitor->phase == PHASE_CREATING ? "not ready" : "started");
+	else if (monitor->phase > PHASE_CREATED || monitor->start_asked)
+		snprintf(text, size, "the container is started, wanted created");
 	else
 		return NULL;
 	return text;
@@ -128,10 +137,10 @@ static void start(struct monitor *monitor, int index, uint64_t epoch)
 		return control_send(&monitor->control.clients[index], line);
 	}
 	monitor->epoch = epoch;
-	monitor->phase = PHASE_STARTING;
 	monitor->starter = index;
-	/* When the init is dead already, SIGCHLD tells. */
-	send(monitor->report_fd, &(char){ SW_START_BYTE }, 1, MSG_NOSIGNAL);
+	monitor->start_asked = true;
+	if (monitor->phase == PHASE_CREATED)
+		release_init(monitor);
 }
 
 /* Our own child, not reaped yet: its pid is its own. */
@@ -267,7 +276,7 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)
 		;
 	announce(monitor);
-	return result == 0 ? exit_record_sync(monitor->directory, error) : result;
+	return result == 0 && !monitor->launch.passing ? exit_record_sync(monitor->directory, error) : result;
 }
 
 /* ---- the loop ---- */

@@ -146,8 +146,6 @@ export interface ImageRow {
 
 export interface RunRequest {
 	readonly spec: Spec;
-	/** Whether to take it away once it has ended. */
-	readonly remove: boolean;
 }
 
 export interface RunResult {

@@ -118,8 +118,7 @@ const routes: readonly Route[] = [
 	),
 	localRoute("POST", "/v1/runs", async ({ daemon, call }) => {
 		const body = (await jsonBody(call)) as Partial<RunRequest>;
-		const request: RunRequest = { spec: validateSpec(body.spec), remove: body.remove !== false };
-		return jsonAnswer(await daemon.run(request, call.signal));
+		return jsonAnswer(await daemon.run({ spec: validateSpec(body.spec) }, call.signal));
 	}),
 ];
 

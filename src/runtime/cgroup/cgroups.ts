@@ -82,9 +82,9 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 		for (const mount of allMounts) removeTree(pathIn(mount, container));
 	};
 	const kill = (container: ContainerId) => {
-		if (!writeIfThere(join(unifiedOf(container), "cgroup.kill"), "1"))
-			for (const pid of processesIn(unifiedOf(container))) signal(pid, SIGKILL);
-		for (const mount of legacyMounts) for (const pid of processesIn(pathIn(mount, container))) signal(pid, SIGKILL);
+		// Every process of a container is in its v2 cgroup. Linux before 5.14 has no such file.
+		if (writeIfThere(join(unifiedOf(container), "cgroup.kill"), "1")) return;
+		for (const mount of allMounts) for (const pid of processesIn(pathIn(mount, container))) signal(pid, SIGKILL);
 	};
 	return {
 		of,

@@ -152,6 +152,23 @@ export function openSimRuntime(
 			return act("create", request.container, make, signal);
 		},
 		start: (id, epoch, signal) => act("start", id, () => begin(find("start", id, epoch)), signal),
+		run: (request, signal) =>
+			act(
+				"create",
+				request.container,
+				async () => {
+					const container = add(request, {}, { counted: 0, life: machine.nextLife() });
+					try {
+						begin(container);
+						while (!hasEnded(container.state.phase) && !signal.aborted) await spend("start", 1);
+						signal.throwIfAborted();
+						return container.state;
+					} finally {
+						containers.delete(request.container);
+					}
+				},
+				signal,
+			),
 		stop: (id, epoch, graceMs, signal) =>
 			act(
 				"stop",

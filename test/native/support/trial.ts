@@ -161,6 +161,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 	return {
 		container: "trial.0" as ContainerId,
 		epoch: 3,
+		passing: false,
 		hostname: "trial-0",
 		args: ["sleep", "1000"],
 		env: {},
