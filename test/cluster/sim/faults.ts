@@ -7,6 +7,7 @@ export type FaultKind =
 	| "one-way"
 	| "broken connection"
 	| "daemon killed"
+	| "daemon restarted"
 	| "power cut"
 	| "daemon paused"
 	| "disk full"
@@ -14,8 +15,8 @@ export type FaultKind =
 	| "failing runtime";
 
 export interface Faults {
-	/** Begins one; it mends itself. */
-	begin(kind: FaultKind): void;
+	/** Begins one, at that node where it is about one; it mends itself. */
+	begin(kind: FaultKind, at: WorldNode): void;
 	/** Ends all at once. */
 	mendAll(): void;
 	readonly counts: Map<FaultKind, number>;
@@ -64,32 +65,32 @@ export function createFaults(world: World): Faults {
 		mendLater(leastMs, mostMs, () => world.start(one));
 	};
 
-	const one = () => chance.pick(nodes);
-	const two = () => {
-		const a = one();
-		return [a, chance.pick(nodes.filter((other) => other !== a))] as const;
-	};
+	const otherThan = (one: WorldNode) => chance.pick(nodes.filter((other) => other !== one));
 
-	const begin = (kind: FaultKind) => {
+	const begin = (kind: FaultKind, node: WorldNode) => {
 		counts.set(kind, (counts.get(kind) ?? 0) + 1);
-		const node = one();
 		switch (kind) {
 			case "partition":
 				return partition();
 			case "one-way": {
-				const pair = two();
-				world.note(`cut ${pair[0].node} > ${pair[1].node}`);
-				return cutFor([pair]);
+				const other = otherThan(node);
+				const [from, to] = chance.happens(0.5) ? [node, other] : [other, node];
+				world.note(`cut ${from.node} > ${to.node}`);
+				return cutFor([[from, to]]);
 			}
 			case "broken connection": {
-				const [a, b] = two();
-				world.note(`connection ${a.node} - ${b.node} breaks`);
-				return network.breakConnection(a.node, b.node);
+				const other = otherThan(node);
+				world.note(`connection ${node.node} - ${other.node} breaks`);
+				return network.breakConnection(node.node, other.node);
 			}
 			case "daemon killed":
 				if (node.process === null) return;
 				world.kill(node);
 				return restartLater(node, 100, 25_000);
+			case "daemon restarted":
+				if (node.process === null) return;
+				world.kill(node);
+				return restartLater(node, 50, 1_500);
 			case "power cut":
 				if (node.process === null) return;
 				world.cutPower(node);

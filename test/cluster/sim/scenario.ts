@@ -8,7 +8,7 @@ import { viewsConverge } from "./checkers/views-converge.js";
 import { createFaults, type FaultKind } from "./faults.js";
 import { withNames } from "./sim-names.js";
 import { createUser, type User } from "./user.js";
-import { createWorld, type World } from "./world.js";
+import { createWorld, type World, type WorldNode } from "./world.js";
 
 export interface ScenarioResult {
 	readonly seed: string;
@@ -24,7 +24,8 @@ export interface ScenarioResult {
 const WEIGHTS: readonly (readonly [FaultKind, number])[] = [
 	["partition", 3],
 	["one-way", 2],
-	["daemon killed", 4],
+	["daemon killed", 3],
+	["daemon restarted", 3],
 	["power cut", 2],
 	["daemon paused", 2],
 	["broken connection", 3],
@@ -32,8 +33,16 @@ const WEIGHTS: readonly (readonly [FaultKind, number])[] = [
 	["slow network", 1],
 	["failing runtime", 1],
 ];
-const GENTLE: readonly FaultKind[] = ["broken connection", "slow network", "failing runtime", "disk full"];
+const GENTLE: readonly FaultKind[] = [
+	"daemon restarted",
+	"broken connection",
+	"slow network",
+	"failing runtime",
+	"disk full",
+];
 
+/** A simulated move takes about this long. */
+const MOVE_MS = 500;
 const BUSY_MS = 60_000;
 /** Longer than every bound of the checkers, and than a retry with back-off (reconcile.ts). */
 const CALM_MS = 75_000;
@@ -59,8 +68,16 @@ export async function runScenario(seed: string, trace: ((line: string) => void) 
 		await world.run(6_000);
 		const endMs = world.timeline.nowMs() + BUSY_MS;
 		while (world.timeline.nowMs() < endMs) {
-			if (chance.happens(0.6)) user.act();
-			else faults.begin(isGentle ? chance.pick(GENTLE) : drawFault(chance.fraction()));
+			const begin = (at: WorldNode) => faults.begin(isGentle ? chance.pick(GENTLE) : drawFault(chance.fraction()), at);
+			if (chance.happens(0.3)) begin(chance.pick(world.nodes));
+			else {
+				const ends = user.act();
+				if (ends !== null && chance.happens(0.5)) {
+					// In the middle of a move, at one of its ends.
+					await world.run(chance.between(0, MOVE_MS));
+					begin(chance.pick(ends));
+				}
+			}
 			await world.run(chance.between(20, 2_500));
 		}
 		world.note("calm");

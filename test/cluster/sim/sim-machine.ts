@@ -39,10 +39,10 @@ export interface SimMachine {
 	readonly containers: Map<ContainerId, SimContainer>;
 	/** Highest epochs of removed containers. */
 	readonly fences: Map<ContainerId, number>;
-	/** Checkpoint images by directory. */
-	readonly files: Map<string, CheckpointImage>;
-	/** Entries of the move journal by move; what was not written durably can be lost. */
-	readonly moves: Map<string, { readonly text: string; readonly durable: boolean }>;
+	/** Checkpoint images by directory; null for one without. */
+	readonly files: Map<string, CheckpointImage | null>;
+	/** Entries of the move journal by move; null: forgotten. What was not written durably can be lost. */
+	readonly moves: Map<string, { readonly text: string | null; readonly durableText: string | null }>;
 	isPowered: boolean;
 	/** Probability that an operation of the runtime fails. */
 	faultRate: number;
@@ -82,8 +82,8 @@ export function createSimMachine(
 			machine.isPowered = false;
 			machine.disk.crashMachine();
 			for (const container of containers.values()) loseProcesses(container);
-			for (const [move, entry] of machine.moves) {
-				if (!entry.durable && chance.happens(0.5)) machine.moves.delete(move);
+			for (const [move, { durableText }] of machine.moves) {
+				if (chance.happens(0.5)) machine.moves.set(move, { text: durableText, durableText });
 			}
 		},
 		restorePower() {

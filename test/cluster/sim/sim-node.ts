@@ -5,14 +5,17 @@ import type { State } from "../../../src/crdt/state.js";
 import { openState } from "../../../src/crdt/store.js";
 import { createLogger, type Logger } from "../../../src/log.js";
 import { Membership } from "../../../src/mesh/membership.js";
+import { createMigrations } from "../../../src/migration/coordinator.js";
+import type { MachineFacts } from "../../../src/migration/verdict.js";
 import type { HardwareProfile, NodeSample } from "../../../src/model.js";
 import { NodeCore } from "../../../src/node/core.js";
 import type { ImagesPort, KeepSuperseded, NodePorts } from "../../../src/node/ports.js";
+import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 import type { PreparedImage } from "../../../src/runtime/runtime.js";
 import type { SimChance } from "./sim-chance.js";
 import type { SimMachine } from "./sim-machine.js";
 import type { SimNetwork } from "./sim-mesh.js";
-import { openSimMigrations } from "./sim-migrations.js";
+import { simMoveFiles, simMoveJournal } from "./sim-move-files.js";
 import { nameOf } from "./sim-names.js";
 import { createSimProcess, type SimProcess } from "./sim-process.js";
 import { openSimRuntime } from "./sim-runtime.js";
@@ -99,7 +102,13 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 		labels: {},
 		hardware: HARDWARE,
 		membership,
-		migrations: await openSimMigrations(),
+		migrations: createMigrations({
+			...common,
+			journal: simMoveJournal(machine, process),
+			files: simMoveFiles(machine, process),
+			facts: async () => ({ machine: MACHINE, memoryBytesFree: 4 * 1024 ** 3, leaving: false }),
+			validateSpec,
+		}),
 		keepSuperseded: keepNothing,
 	};
 	const core = new NodeCore(ports);
@@ -148,6 +157,14 @@ const HARDWARE: HardwareProfile = {
 	pci: [],
 	gpus: [],
 	sensors: [],
+};
+
+const MACHINE: MachineFacts = {
+	architecture: HARDWARE.architecture,
+	cpuFlags: HARDWARE.cpuFlags,
+	kernel: HARDWARE.kernel,
+	criuVersion: "4.2.1",
+	kernelFeatures: [],
 };
 
 const IMAGE: PreparedImage = {

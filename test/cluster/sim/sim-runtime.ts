@@ -272,7 +272,8 @@ export function openSimRuntime(
 
 	function restored(request: RestoreRequest): ContainerState {
 		const image = machine.files.get(request.imageDirectory);
-		if (image === undefined) throw new SwarmError("corrupt", `Cannot restore: no image in ${request.imageDirectory}`);
+		if (image === undefined || image === null)
+			throw new SwarmError("corrupt", `Cannot restore: no image in ${request.imageDirectory}`);
 		const state = { phase: "restoring" as const, move: request.move, ...request.source };
 		return add(request.create, state, { counted: image.counted, life: image.life }).state;
 	}

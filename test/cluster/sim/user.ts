@@ -4,11 +4,11 @@ import type { ContainerId, Spec } from "../../../src/model.js";
 import { containerIdOf } from "../../../src/model.js";
 import { HEAL_MS_MAX } from "./checkers/checker.js";
 import type { SimDaemon } from "./sim-node.js";
-import type { World } from "./world.js";
+import type { World, WorldNode } from "./world.js";
 
 export interface User {
-	/** Does one thing. */
-	act(): void;
+	/** Does one thing; the two ends of a move that it began, else null. */
+	act(): readonly [WorldNode, WorldNode] | null;
 	/**
 	 * Workloads whose deploy was answered with success and whose removal was not asked for. None whose name was used while
 	 * the cluster was split: there the later revision wins, and the other side's wish with it.
@@ -74,14 +74,15 @@ export function createUser(world: World): User {
 
 	/** As the API does: the owner's node is asked to give it away. */
 	const move = (container: ContainerId) => {
-		const owners = world.nodes.filter((one) => one.daemon?.state.view().claims.get(container)?.owner === one.node);
-		const [owner, target] = [owners[0]?.daemon ?? null, chance.pick(world.nodes)];
-		if (owner === null) return;
-		const { migrations } = owner.ports;
+		const owner = world.nodes.find((one) => one.daemon?.state.view().claims.get(container)?.owner === one.node);
+		const target = chance.pick(world.nodes.filter((one) => one !== owner));
+		if (owner === undefined || owner.daemon === null) return null;
+		const { migrations } = owner.daemon.ports;
 		const options = { onProgress: () => {}, signal: patience };
 		answer(`move ${container} to ${target.node}`, migrations.migrate(container, target.node, options), () => {
 			counts.moved += 1;
 		});
+		return [owner, target] as const;
 	};
 
 	return {
@@ -93,14 +94,15 @@ export function createUser(world: World): User {
 		},
 		act() {
 			const up = world.nodes.filter((one) => one.daemon !== null);
-			if (up.length === 0) return;
+			if (up.length === 0) return null;
 			const daemon = chance.pick(up).daemon as SimDaemon;
 			const specs = [...daemon.state.view().specs.values()].filter((spec) => !spec.removed);
 			const name = chance.pick(NAMES);
 			const draw = chance.fraction();
 			if (specs.length === 0 || draw < 0.25) deploy(daemon, name);
 			else if (draw < 0.35) remove(daemon, chance.pick(specs).name);
-			else move(containerIdOf(chance.pick(specs).name, 0));
+			else return move(containerIdOf(chance.pick(specs).name, 0));
+			return null;
 		},
 	};
 }
