@@ -88,7 +88,12 @@ export function createSimMachine(
 		},
 		restorePower() {
 			machine.isPowered = true;
-			for (const container of containers.values()) markLost(container, timeline.nowMs());
+			for (const container of containers.values()) {
+				// Half of a move and without processes: thrown away, as by the runtime's adoption.
+				if (container.state.phase === "restoring" && !container.hasProcesses)
+					containers.delete(container.state.container);
+				else markLost(container, timeline.nowMs());
+			}
 		},
 	};
 	return machine;
@@ -115,8 +120,6 @@ function loseProcesses(container: SimContainer): void {
 function markLost(container: SimContainer, nowMs: number): void {
 	const { phase } = container.state;
 	if (hasEnded(phase) || container.hasProcesses) return;
-	// A frozen or restored copy has no processes any more: its move decides.
-	if (phase === "restoring") return;
 	const error = "the machine restarted while it ran";
 	container.state = { ...container.state, phase: "failed", finishedAtMs: nowMs, error };
 }

@@ -22,6 +22,7 @@ const TAKES = {
 	resume: [0.1, 2],
 	reset: [2, 20],
 	remove: [1, 30],
+	freeze: [0.1, 2],
 	dump: [10, 80],
 	thaw: [0.1, 5],
 	restore: [20, 120],
@@ -95,6 +96,11 @@ export function openSimRuntime(
 		container.hasProcesses = true;
 	};
 
+	const wake = (container: SimContainer, event: "thaw" | "checkpoint-failed") => {
+		if (container.runsSinceMs === null) run(container);
+		step(container, event, { move: null });
+	};
+
 	const end = (container: SimContainer, exitCode: number) => {
 		halt(container, timeline.nowMs());
 		container.hasProcesses = false;
@@ -145,6 +151,13 @@ export function openSimRuntime(
 		if (program === "exit") timeline.after(1, () => end(container, Number(container.request.spec.command?.[1])));
 		return container.state;
 	};
+
+	// Adoption: the record is written before the freeze; a copy that was not frozen yet just runs.
+	for (const container of containers.values()) {
+		if (container.state.phase === "checkpointing" && container.runsSinceMs !== null) {
+			container.state = { ...container.state, phase: "running", move: null };
+		}
+	}
 
 	return {
 		create: (request, signal) => {
@@ -233,23 +246,29 @@ export function openSimRuntime(
 			return () => void listeners.delete(listener);
 		},
 		checkpoints: {
-			dump: (id, epoch, directory, move) =>
-				act("dump", id, () => {
+			// As the real one: the phase says so from the start, the freeze comes later, and giving up wakes it again.
+			dump: (id, epoch, directory, move, signal) =>
+				act("freeze", id, async () => {
 					const container = find("checkpoint", id, epoch);
 					step(container, "checkpoint", { move });
+					const frozenAtMonotonicMs = process.clock.monotonicMs();
+					await spend("dump", 0.7);
 					halt(container, timeline.nowMs());
+					await spend("dump", 0.3);
+					if (signal.aborted || chance.happens(machine.faultRate)) {
+						wake(container, "checkpoint-failed");
+						throw new SwarmError("failed", `Cannot checkpoint ${id}: given up, or a simulated fault`);
+					}
 					const { counted, life } = container;
 					machine.files.set(directory, { container: id, epoch, counted, life });
-					const frozenAtMonotonicMs = process.clock.monotonicMs();
-					return { imageBytes: 4096, frozenAtMonotonicMs, dumpMs: 20, manifest: { counted: container.counted } };
+					return { imageBytes: 4096, frozenAtMonotonicMs, dumpMs: 20, manifest: { counted } };
 				}),
 			thaw: (id, epoch) =>
 				act("thaw", id, () => {
 					const container = find("thaw", id, epoch);
 					if (container.state.phase === "running") return container.state;
 					if (!container.hasProcesses) throw new SwarmError("failed", `Cannot thaw ${id}: its processes are gone`);
-					step(container, "thaw");
-					run(container);
+					wake(container, "thaw");
 					return container.state;
 				}),
 			files: (id) => ({ upperDirectory: `upper of ${id}`, logDirectory: `log of ${id}` }),
