@@ -129,11 +129,18 @@ function ownEffect(
 	if (spec.desired === "stopped") return stopEffect(spec, state);
 	if (claim.revision < spec.revision)
 		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
+	if (state !== null && state.epoch === claim.epoch && isLost(state) && facts.settled)
+		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
 	if (state !== null && state.epoch === claim.epoch && state.phase !== "created") return null;
 	if (state !== null && state.epoch > claim.epoch) return null;
 	if (!facts.settled) return null;
 	if (claim.reason === "adopted" && facts.nowMs - claim.time.ms < SETTLE_MS) return null;
 	return { kind: "run", container, claim, spec };
+}
+
+/** It ran and has no exit code: the machine restarted, or its monitor was killed. Nobody wanted it to end. */
+function isLost(state: ContainerState): boolean {
+	return state.phase === "failed" && state.startedAtMs !== null && state.exitCode === null;
 }
 
 function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | null {

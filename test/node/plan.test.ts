@@ -142,6 +142,15 @@ function facts(scene: Scene): PlanFacts {
 const kinds = (scene: Scene) => plan(facts(scene)).map((effect) => effect.kind);
 
 describe("the owner", () => {
+	it("starts a container again that ended with its machine, not one that ended by itself", () => {
+		const lost = { ...held(1, "failed"), error: "the machine restarted while it ran" };
+		const scene = { claims: [claim(a, 1)], states: [lost] };
+		expect(plan(facts(scene))).toMatchObject([{ kind: "claim", epoch: 2, reason: "restarted" }]);
+		expect(plan(facts({ ...scene, change: { settled: false } }))).toEqual([]);
+		expect(plan(facts({ ...scene, states: [{ ...lost, exitCode: 1 }] }))).toEqual([]);
+		expect(plan(facts({ ...scene, states: [{ ...lost, startedAtMs: null }] }))).toEqual([]);
+	});
+
 	it("runs what it owns and does not have", () => {
 		expect(kinds({ claims: [claim(a, 1)] })).toEqual(["run"]);
 	});

@@ -1,5 +1,5 @@
-// Nothing is lost: in the end every replica of every workload that was deployed and not removed runs on exactly one machine (or
-// its owner says that it failed with its machine), and nothing else runs. Meanwhile a container's counter never goes back, unless its machine lost power or a split let
+// Nothing is lost: in the end every replica of every workload that was deployed and not removed runs on exactly one machine, and
+// nothing else runs. Meanwhile a container's counter never goes back, unless its machine lost power or a split let
 // others take it over.
 
 import { type ContainerId, containerIdOf } from "../../../../src/model.js";
@@ -47,7 +47,7 @@ export function nothingLost(world: World, user: () => User): Checker {
 					const container = containerIdOf(spec.name, index);
 					wanted.add(container);
 					const nodes = runningOn(world, container);
-					if (nodes.length === 1 || (nodes.length === 0 && isKnownFailure(world, container))) continue;
+					if (nodes.length === 1) continue;
 					const known = describe(world, container);
 					throw new BrokenPromise(`in the end ${container} runs on ${nodes.length} nodes: ${known}`);
 				}
@@ -60,14 +60,6 @@ export function nothingLost(world: World, user: () => User): Checker {
 			}
 		},
 	};
-}
-
-/** Its machine restarted so quickly that nobody took it over: it stays failed, for all to see, until it is started again. */
-function isKnownFailure(world: World, container: ContainerId): boolean {
-	const view = world.nodes[0]?.daemon?.state.view();
-	const owner = view?.claims.get(container)?.owner;
-	const record = view?.containers.get(container)?.find(({ node }) => node === owner);
-	return record?.phase === "failed" && record.error === "the machine restarted while it ran";
 }
 
 /** What is known of a container, for whoever looks for the reason. */
