@@ -40,6 +40,8 @@ export class MoveRunner<P extends string> {
 		if (cause !== undefined) this.error ??= asSwarmError(cause, `move ${name}`);
 		const next = step(this.#phase, event);
 		if (next === null) return false;
+		// A row that stays and does nothing: what is under way goes on.
+		if (next.phase === this.#phase && next.effects.length === 0) return true;
 		const again = next.phase === this.#phase;
 		const fields = { move: name, from: this.#phase, event, to: next.phase };
 		const details = cause === undefined ? fields : { ...fields, error: String(cause) };
