@@ -77,9 +77,20 @@ export function createVerifier(): Verifier {
 	};
 }
 
+/** Ids found good before: every heartbeat names all members, and base58 is slow. */
+const goodIds = new Set<string>();
+
 /** Whether `text` is the peer id of an Ed25519 key in its one canonical form. */
 export function isNodeId(text: unknown): text is NodeId {
 	if (typeof text !== "string" || text.length > 64) return false;
+	if (goodIds.has(text)) return true;
+	if (!isCanonicalId(text)) return false;
+	if (goodIds.size >= VERIFIER_KEYS_MAX) goodIds.clear();
+	goodIds.add(text);
+	return true;
+}
+
+function isCanonicalId(text: string): boolean {
 	try {
 		const peer = peerIdFromString(text);
 		return peer.type === "Ed25519" && peer.toString() === text;

@@ -21,6 +21,8 @@ import type { ContainerState } from "../runtime/runtime.js";
 export const ADOPT_AFTER_MS = 6_000;
 /** Between an adopting claim and the start, so that a claim of the other side of a healing split is seen first. */
 export const SETTLE_MS = 1_000;
+/** A container that was lost with its monitor starts again at most this often. */
+export const LOST_PAUSE_MS = 1_000;
 /** After its own boot a node starts and adopts nothing before it heard peers, or this long when none answers. */
 export const BOOT_SETTLE_MS = 4_000;
 
@@ -129,7 +131,7 @@ function ownEffect(
 	if (spec.desired === "stopped") return stopEffect(spec, state);
 	if (claim.revision < spec.revision)
 		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
-	if (state !== null && state.epoch === claim.epoch && isLost(state) && facts.settled)
+	if (state !== null && state.epoch === claim.epoch && isLost(state, facts.nowMs) && facts.settled)
 		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
 	if (state !== null && state.epoch === claim.epoch && state.phase !== "created") return null;
 	if (state !== null && state.epoch > claim.epoch) return null;
@@ -139,8 +141,9 @@ function ownEffect(
 }
 
 /** It ran and has no exit code: the machine restarted, or its monitor was killed. Nobody wanted it to end. */
-function isLost(state: ContainerState): boolean {
-	return state.phase === "failed" && state.startedAtMs !== null && state.exitCode === null;
+function isLost(state: ContainerState, nowMs: number): boolean {
+	if (state.phase !== "failed" || state.startedAtMs === null || state.exitCode !== null) return false;
+	return nowMs - (state.finishedAtMs ?? 0) >= LOST_PAUSE_MS;
 }
 
 function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | null {

@@ -16,6 +16,8 @@ const TICK_MS = 1_000;
 
 interface Failure {
 	readonly epoch: number;
+	/** Whether the workload was removed then: a change of mind ends the wait. */
+	readonly removed: boolean;
 	readonly attempts: number;
 	/** Monotonic; Infinity: not before something changes (a new epoch). */
 	readonly untilMs: number;
@@ -121,8 +123,7 @@ export class Reconciler {
 		const waiting = new Set<ContainerId>();
 		for (const [container, failure] of this.#failures) {
 			const epoch = view.claims.get(container)?.epoch ?? 0;
-			const wanted = view.specs.get(workloadOf(container))?.removed === false;
-			if (epoch !== failure.epoch || !wanted) this.#failures.delete(container);
+			if (epoch !== failure.epoch || isRemoved(view, container) !== failure.removed) this.#failures.delete(container);
 			else if (nowMs < failure.untilMs) waiting.add(container);
 		}
 		return waiting;
@@ -147,12 +148,14 @@ export class Reconciler {
 
 	#failed(effect: Effect, error: SwarmError): void {
 		if (this.#stopped.signal.aborted) return;
-		const epoch = this.#ports.state.view().claims.get(effect.container)?.epoch ?? 0;
+		const view = this.#ports.state.view();
+		const epoch = view.claims.get(effect.container)?.epoch ?? 0;
+		const removed = isRemoved(view, effect.container);
 		const attempts = (this.#failures.get(effect.container)?.attempts ?? 0) + 1;
 		const delayMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempts - 1));
 		const final = effect.kind === "run" && !error.retryable;
 		const untilMs = final ? Number.POSITIVE_INFINITY : this.#ports.clock.monotonicMs() + delayMs;
-		this.#failures.set(effect.container, { epoch, attempts, untilMs });
+		this.#failures.set(effect.container, { epoch, removed, attempts, untilMs });
 		this.#ports.logger.warn("effect failed", { effect: effect.kind, container: effect.container, attempts, error });
 		if (effect.kind === "run" && this.#ports.runtime.get(effect.container) === null)
 			this.#ports.state.put([failedRecord(effect.claim, this.#ports.state.self, error, this.#ports.clock.nowMs())]);
@@ -162,7 +165,7 @@ export class Reconciler {
 		const { runtime } = this.#ports;
 		switch (effect.kind) {
 			case "run":
-				return this.#run(effect.claim, effect.spec, view);
+				return this.#runOrOutbid(effect, view);
 			case "stop":
 				await runtime.stop(effect.container, effect.epoch, effect.graceMs, this.#stopped.signal);
 				return;
@@ -176,6 +179,19 @@ export class Reconciler {
 				return this.#place(effect, view);
 			case "claim":
 				return this.#claim(effect);
+		}
+	}
+
+	/** This machine may have seen higher epochs than the view has (a removed workload's name again): then claim above them. */
+	async #runOrOutbid(effect: Extract<Effect, { kind: "run" }>, view: ClusterView): Promise<void> {
+		const { claim, container, spec } = effect;
+		try {
+			await this.#run(claim, spec, view);
+		} catch (thrown) {
+			const seen = thrown instanceof SwarmError && thrown.code === "fenced" ? thrown.details.seen : null;
+			if (typeof seen !== "number" || seen < claim.epoch) throw thrown;
+			const index = Number(container.slice(container.lastIndexOf(".") + 1));
+			await this.#claim({ kind: "claim", container, epoch: seen + 1, spec, index, reason: "restarted" });
 		}
 	}
 
@@ -273,6 +289,10 @@ export class Reconciler {
 			gone.map(([container]) => `container/${container}` as const),
 		);
 	}
+}
+
+function isRemoved(view: ClusterView, container: ContainerId): boolean {
+	return view.specs.get(workloadOf(container))?.removed !== false;
 }
 
 function recordOf(state: ContainerState, self: NodeId): ContainerRecord {
