@@ -7,6 +7,7 @@ import type { ContainerState, DumpResult } from "../runtime/runtime.js";
 import { backOffMs } from "./back-off.js";
 import { MoveChannel, type Received } from "./channel.js";
 import type { MoveEffect, MoveEvent } from "./machine.js";
+import { Making } from "./making.js";
 import type { Packer, SentCounts } from "./move-files.js";
 import { MoveRunner } from "./move-runner.js";
 import type { MigrationPorts } from "./ports.js";
@@ -53,6 +54,7 @@ export class SourceMove {
 	#end: () => void = () => {};
 	#channel: MoveChannel | null = null;
 	#packer: Packer | null = null;
+	readonly #making = new Making();
 	#dump: DumpResult | null = null;
 	#sent: SentCounts = { bytes: 0, imageBytes: 0, files: 0 };
 	#runningSeenMs: number | null = null;
@@ -186,7 +188,7 @@ export class SourceMove {
 			case "ready":
 				return this.#ready();
 			case "dump":
-				return this.#dumpNow(signal);
+				return this.#making.follow(this.#dumpNow(signal));
 			case "send":
 				return this.#send();
 			case "commit":
@@ -240,6 +242,7 @@ export class SourceMove {
 		const { runtime, files } = this.#ports;
 		this.#progress("dump", "freezing and writing memory");
 		const { images } = await files.make(move);
+		signal.throwIfAborted();
 		const { checkpoints } = runtime;
 		if (checkpoints === null) throw new SwarmError("unsupported", `Cannot move ${container}: no CRIU works here`);
 		this.#dump = await checkpoints.dump(container, epoch, images, move, signal);
@@ -317,6 +320,8 @@ export class SourceMove {
 
 	async #thaw(signal: AbortSignal): Promise<MoveEvent> {
 		await this.#pauseBeforeRetry(signal);
+		// A dump that was given up rolls back by itself, but not at once.
+		await this.#making.over();
 		const { container, epoch } = this.identity;
 		const { runtime } = this.#ports;
 		const standing = this.#standing();

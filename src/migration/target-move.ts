@@ -8,6 +8,7 @@ import { backOffMs } from "./back-off.js";
 import { MoveChannel, type Received } from "./channel.js";
 import type { TargetEntry } from "./journal.js";
 import type { MoveEffect, MoveEvent } from "./machine.js";
+import { Making } from "./making.js";
 import type { Unpacker } from "./move-files.js";
 import { MoveRunner } from "./move-runner.js";
 import type { MigrationPorts } from "./ports.js";
@@ -44,6 +45,7 @@ export class TargetMove {
 	#channel: MoveChannel | null;
 	#image: PreparedImage | null = null;
 	#unpacker: Unpacker | null = null;
+	readonly #making = new Making();
 	#manifest: TargetEntry["manifest"];
 	#attempts = 0;
 	#linkLost = false;
@@ -169,11 +171,11 @@ export class TargetMove {
 	#perform(effect: MoveEffect, signal: AbortSignal): Promise<MoveEvent | null> | MoveEvent | null {
 		switch (effect) {
 			case "fetch":
-				return this.#fetch(signal);
+				return this.#making.follow(this.#fetch(signal));
 			case "receive":
 				return this.#receive();
 			case "restore":
-				return this.#restore(signal);
+				return this.#making.follow(this.#restore(signal));
 			case "say-prepared":
 				return this.#say();
 			case "query":
@@ -214,8 +216,11 @@ export class TargetMove {
 		);
 		if (image.digest !== offer.imageDigest)
 			throw new SwarmError("refused", `Cannot take ${offer.container}: ${offer.imageName} is another image here`);
+		signal.throwIfAborted();
+		const directory = await files.make(offer.move);
+		signal.throwIfAborted();
 		this.#image = image;
-		this.#unpacker = files.unpacker(await files.make(offer.move));
+		this.#unpacker = files.unpacker(directory);
 		await this.#channel?.send({ kind: "ready" });
 		return "done";
 	}
@@ -316,6 +321,8 @@ export class TargetMove {
 		const { runtime, files, state, clock, chance } = this.#ports;
 		const { container, epoch, move } = this.identity;
 		if (this.#attempts > 1) await clock.sleep(backOffMs(this.#attempts, chance), signal);
+		// A restore that was given up clears up by itself, but not at once.
+		await this.#making.over();
 		const held = runtime.get(container);
 		// Only what this move made: a container that was here before is not its own.
 		if (held !== null && held.move === move && held.epoch > epoch) await runtime.remove(container, held.epoch);

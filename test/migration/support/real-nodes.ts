@@ -23,6 +23,7 @@ import { openRuntime } from "../../../src/runtime/native-runtime.js";
 import type { CreateRequest, PreparedImage, Runtime } from "../../../src/runtime/runtime.js";
 import { createStreamPair } from "../../cluster/sim/sim-stream.js";
 import { missingForContainers } from "../../support/native-world.js";
+import { createMortal } from "./mortal.js";
 
 /** Why containers cannot be moved here; null when they can. */
 export function missingForMoves(): string | null {
@@ -37,7 +38,9 @@ export interface RealNode {
 	readonly migrations: Migrations;
 	/** Replaces ports of the next `restart`. */
 	meddle: (ports: MigrationPorts) => MigrationPorts;
-	/** The daemon is killed (it is not told) and another one opens. */
+	/** The daemon is gone at once: streams break, calls under way are never answered. */
+	kill(): void;
+	/** Another daemon opens over what the killed one left. */
 	restart(): Promise<void>;
 }
 
@@ -123,10 +126,17 @@ export async function openRealCluster(
 		const open = async (meddle: RealNode["meddle"]) => {
 			listeners.get(id)?.clear();
 			handlers.get(id)?.clear();
+			const mortal = createMortal();
 			const runtime = await openTestRuntime(own, scope);
-			const migrations = createMigrations(meddle(portsOf(id, own, runtime)));
+			const ports = meddle(portsOf(id, own, runtime));
+			const { state, mesh, journal, files, clock } = ports;
+			const migrations = createMigrations({
+				...ports,
+				...{ state: mortal.wrap(state), mesh: mortal.wrap(mesh), journal: mortal.wrap(journal) },
+				...{ files: mortal.wrap(files), clock: mortal.wrap(clock), runtime: mortal.wrap(ports.runtime) },
+			});
 			await migrations.resumeAll();
-			return { runtime, migrations };
+			return { runtime, migrations, mortal };
 		};
 		let opened = await open((ports) => ports);
 		const node: RealNode = {
@@ -140,6 +150,12 @@ export async function openRealCluster(
 				return opened.migrations;
 			},
 			meddle: (ports) => ports,
+			kill() {
+				opened.mortal.kill();
+				handlers.get(id)?.clear();
+				for (const breakOff of breaks) breakOff("the daemon was killed");
+				breaks.clear();
+			},
 			async restart() {
 				opened = await open(node.meddle);
 			},
