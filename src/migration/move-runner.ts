@@ -10,7 +10,7 @@ export interface RunnerInit<P extends string> {
 	readonly name: string;
 	readonly logger: Logger;
 	readonly step: (phase: P, event: MoveEvent) => Step<P> | null;
-	/** Before the effects of the new phase. A throw counts as `failed` of the new phase. */
+	/** Before the effects of the new phase. A throw counts as `failed` of it; a phase that fails into itself must not throw. */
 	readonly entered: (phase: P, event: MoveEvent) => void;
 	/** Gives the event that ends it, or null when another source of events will. Aborted when the phase is left. */
 	readonly perform: (effect: MoveEffect, signal: AbortSignal) => Promise<MoveEvent | null> | MoveEvent | null;

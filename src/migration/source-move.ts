@@ -156,15 +156,21 @@ export class SourceMove {
 		if (sourceTable[phase].final === true) queueMicrotask(() => this.#finish());
 	}
 
-	/** Before `dumping` nothing has happened that a new daemon would have to undo. */
+	/**
+	 * Before `dumping` nothing has happened that a new daemon would have to undo. That entry must be there; the later ones only
+	 * save it questions, for the claim decides.
+	 */
 	#journal(phase: SourcePhase): void {
 		if (phase === "checking" || phase === "readying" || sourceTable[phase].final === true) return;
 		const { move, container, epoch, target } = this.identity;
 		const { startedAtMs } = this.#init;
-		this.#ports.journal.write(
-			{ version: 1, role: "source", move, container, epoch, peer: target, startedAtMs, phase },
-			phase === "dumping",
-		);
+		const entry = { version: 1, role: "source", move, container, epoch, peer: target, startedAtMs, phase } as const;
+		try {
+			this.#ports.journal.write(entry, phase === "dumping");
+		} catch (thrown) {
+			if (phase === "dumping") throw thrown;
+			this.#ports.logger.error("a move's journal entry cannot be written", { move, phase, error: String(thrown) });
+		}
 	}
 
 	#armFor(phase: SourcePhase): void {
@@ -289,13 +295,13 @@ export class SourceMove {
 
 	async #announce(signal: AbortSignal, pauseMs: number): Promise<MoveEvent | null> {
 		const { container, move } = this.identity;
-		const standing = this.#standing();
-		const go: MoveMessage = { kind: "go", move, container, epoch: standing.kind === "target" ? standing.epoch : 0 };
 		try {
 			if (pauseMs > 0) {
 				this.#drop(new Error("asking again on a new stream"));
 				await this.#ports.clock.sleep(pauseMs, signal);
 			}
+			const standing = this.#standing();
+			const go: MoveMessage = { kind: "go", move, container, epoch: standing.kind === "target" ? standing.epoch : 0 };
 			if (this.#channel === null) await this.#open(go, signal);
 			else await this.#channel.send(go);
 			this.#progress("release", "on the target");

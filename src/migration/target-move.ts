@@ -95,8 +95,12 @@ export class TargetMove {
 
 	/** Journalled before anything is made, so that a new daemon knows what to remove. */
 	begin(): void {
-		this.#journal(this.phase, true);
-		this.#runner.run(["fetch"]);
+		try {
+			this.#journal(this.phase, true);
+			this.#runner.run(["fetch"]);
+		} catch (thrown) {
+			this.cancel(thrown);
+		}
 	}
 
 	resume(): void {
@@ -148,11 +152,21 @@ export class TargetMove {
 		this.#cancelTimer = () => {};
 		const retrying = event === "failed" || event === "link-lost" || event === "boot";
 		this.#attempts = retrying ? this.#attempts + 1 : 0;
-		if (targetTable[phase].final !== true) this.#journal(phase, false);
+		if (targetTable[phase].final !== true) this.#note(phase);
 		if (phase === "undoing") this.#unpacker?.cancel();
 		if (phase === "receiving") this.#limit(ARRIVE_MS_MAX);
 		this.#init.onChange();
 		if (targetTable[phase].final === true) queueMicrotask(() => this.#finish());
+	}
+
+	/** An entry that is out of date costs at most a copy that the source still has: what is here is then given back. */
+	#note(phase: TargetPhase): void {
+		try {
+			this.#journal(phase, false);
+		} catch (thrown) {
+			const { move } = this.identity;
+			this.#ports.logger.error("a move's journal entry cannot be written", { move, phase, error: String(thrown) });
+		}
 	}
 
 	#journal(phase: TargetPhase, durable: boolean): void {

@@ -76,7 +76,7 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 		expect(b.runtime.get(web)).toMatchObject({ phase: "running", epoch: 2, address });
 		const before = (await numbers(b)).length;
 		await counting(b, before + 20);
-		expect(Number((await exec(b, "/bin/cat", "/tmp/n")).text)).toBeGreaterThan(before);
+		await until("its file to be written on", async () => Number((await exec(b, "/bin/cat", "/tmp/n")).text) > before);
 		expect((await b.runtime.stats(web)).memoryBytesLimit).toBe(64 * 2 ** 20);
 		await until("the target to have put away its checkpoint", () => leftoversOf(b).length === 0);
 

@@ -7,6 +7,9 @@ export interface Mortal {
 	wrap<T extends object>(port: T): T;
 }
 
+/** Looking changes nothing. */
+const lookings = ["view", "own", "get", "list", "at", "time", "nowMs", "monotonicMs"];
+
 const nothing = new Promise<never>(() => {});
 
 export function createMortal(): Mortal {
@@ -26,7 +29,8 @@ export function createMortal(): Mortal {
 				const value: unknown = Reflect.get(target, name);
 				if (typeof value === "function")
 					return (...args: unknown[]) => {
-						if (!alive) return nothing;
+						if (!alive && name === "after") return () => {};
+						if (!alive && !lookings.includes(String(name))) return nothing;
 						const guarded = args.map((arg) => (typeof arg === "function" ? guard(arg as () => unknown) : arg));
 						return whileAlive(value.apply(target, guarded));
 					};

@@ -104,7 +104,7 @@ export async function openRealCluster(
 		async open(to, protocol) {
 			const handler = handlers.get(to)?.get(protocol);
 			if (cut || handler === undefined) throw new SwarmError("unreachable", `Cannot reach ${to}: the link is cut`);
-			const [near, far] = createStreamPair(to, self, (_, deliver) => queueMicrotask(deliver));
+			const [near, far] = createStreamPair(self, to, (_, deliver) => queueMicrotask(deliver));
 			breaks.add(near.breakOff);
 			handler(far.stream).catch((thrown: unknown) => far.stream.abort(thrown as Error));
 			return near.stream;
