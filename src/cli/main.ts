@@ -10,6 +10,9 @@ import { jsonWanted, report } from "./failure.js";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const argv = process.argv.slice(2);
 
+// Elsewhere oclif adds lines of its own to our one about arguments that cannot be parsed.
+process.env.NODE_ENV = "production";
+
 // A reader that has seen enough (`swarm logs -f web | head -1`) ends the command; oclif would go on writing to nobody.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 	if (error.code === "EPIPE") process.exit();
@@ -20,5 +23,7 @@ try {
 } catch (thrown) {
 	process.exitCode = report(thrown, { command: null, argv, json: jsonWanted(argv) });
 }
+// What a slow reader has not taken yet is still in this process.
+for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write("", resolve));
 // Not left to the event loop: an open standard input or an idle connection would hold the terminal.
 process.exit();

@@ -239,7 +239,7 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 		runtime,
 		images,
 		migrations,
-		keepSuperseded: keeperIn(join(directory, "superseded"), logger),
+		keepSuperseded: keeperIn(directory, logger),
 		clock: systemClock,
 		chance: systemChance,
 		logger,

@@ -34,10 +34,11 @@ export async function lockState(path: string): Promise<() => Promise<void>> {
 	throw new SwarmError("conflict", `Cannot start the node: ${path} is being taken by another start, try again`);
 }
 
-/** Start time in clock ticks (proc_pid_stat(5), field 22): a pid with another one is another process. */
+/** Start time in clock ticks (proc_pid_stat(5), field 22): a pid with another one is another process. A zombie has ended. */
 async function startTimeOf(pid: number): Promise<string | null> {
 	const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-	return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+	return fields[0] === "Z" ? null : (fields[19] ?? null);
 }
 
 export async function writeDurably(path: string, text: string): Promise<void> {

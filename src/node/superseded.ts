@@ -1,58 +1,65 @@
 // The losing copy of a split is never simply killed: it is frozen, checkpointed where this machine can, and its memory, written
 // files and logs are kept under `<state>/superseded/`. The newest SUPERSEDED_KEPT_MAX stay.
 
-import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Logger } from "../log.js";
+import type { ContainerId } from "../model.js";
+import { containerDirectoryOf } from "../runtime/container-directory.js";
 import type { ContainerState, Runtime } from "../runtime/runtime.js";
 import type { KeepSuperseded } from "./ports.js";
 
 export const SUPERSEDED_KEPT_MAX = 16;
 const DUMP_MS_MAX = 60_000;
+const run = promisify(execFile);
 
-export function keeperIn(directory: string, logger: Logger): KeepSuperseded {
+/** Called again for the same copy after a failure or a crash, it goes on with what is kept already. */
+export function keeperIn(stateDirectory: string, logger: Logger): KeepSuperseded {
+	const directory = join(stateDirectory, "superseded");
 	return async (state, runtime) => {
-		const kept = join(
-			directory,
-			`${state.finishedAtMs ?? state.startedAtMs ?? state.createdAtMs}-${state.container}-${state.epoch}`,
-		);
+		const sinceMs = state.finishedAtMs ?? state.startedAtMs ?? state.createdAtMs;
+		const kept = join(directory, `${sinceMs}-${state.container}-${state.epoch}`);
 		await mkdir(kept, { recursive: true, mode: 0o700 });
 		await writeFile(join(kept, "state.json"), JSON.stringify(state, null, "\t"));
-		if (state.phase === "running" || state.phase === "paused" || state.phase === "checkpointing")
-			await keepLive(state, runtime, kept, logger);
+		await holdStill(state, runtime, join(kept, "memory"), logger);
+		await keepFiles(join(stateDirectory, "containers"), state.container, kept);
 		await pruneOldest(directory);
 		return kept;
 	};
 }
 
-async function keepLive(state: ContainerState, runtime: Runtime, kept: string, logger: Logger): Promise<void> {
-	const { checkpoints } = runtime;
-	if (checkpoints === null) {
-		logger.warn("no checkpoint on this machine: the losing copy's memory is not kept", { container: state.container });
-		return;
-	}
-	if (state.phase === "paused") await runtime.resume(state.container, state.epoch);
-	if (state.phase !== "checkpointing") {
-		const memory = join(kept, "memory");
+/** From here on it does not run, with its memory in `memory` where this machine can. */
+async function holdStill(state: ContainerState, runtime: Runtime, memory: string, logger: Logger): Promise<void> {
+	const { container, epoch, phase } = state;
+	if (phase !== "running" && phase !== "paused") return;
+	if (phase === "paused") await runtime.resume(container, epoch);
+	try {
+		if (runtime.checkpoints === null) throw new Error("no CRIU works here, see swarm doctor");
+		await rm(memory, { recursive: true, force: true });
 		await mkdir(memory);
-		try {
-			await checkpoints.dump(state.container, state.epoch, memory, "superseded", AbortSignal.timeout(DUMP_MS_MAX));
-		} catch (error) {
-			// It must not run on whatever happens: what it wrote is kept, its memory is not.
-			logger.warn("the losing copy cannot be checkpointed: its memory is not kept", {
-				container: state.container,
-				error,
-			});
-			return;
-		}
+		await runtime.checkpoints.dump(container, epoch, memory, "superseded", AbortSignal.timeout(DUMP_MS_MAX));
+	} catch (error) {
+		// It must not run on whatever happens: what it wrote is kept, its memory is not.
+		logger.warn("the losing copy cannot be checkpointed: its memory is not kept", { container, error: String(error) });
+		await rm(memory, { recursive: true, force: true });
+		if (runtime.get(container)?.phase === "running") await runtime.pause(container, epoch);
 	}
-	const files = checkpoints.files(state.container);
-	await cp(files.upperDirectory, join(kept, "files"), {
-		recursive: true,
-		preserveTimestamps: true,
-		verbatimSymlinks: true,
-	});
-	await cp(files.logDirectory, join(kept, "log"), { recursive: true });
+}
+
+/** By cp(1): what the container deleted of its image are device nodes and extended attributes, which Node's cp refuses. */
+async function keepFiles(containersPath: string, container: ContainerId, kept: string): Promise<void> {
+	const { upper, log } = containerDirectoryOf(containersPath, container);
+	const wanted = [
+		[upper, join(kept, "files")],
+		[log, join(kept, "log")],
+	] as const;
+	for (const [from, to] of wanted) {
+		await rm(to, { recursive: true, force: true });
+		if (existsSync(from)) await run("cp", ["-a", from, to]);
+	}
 }
 
 async function pruneOldest(directory: string): Promise<void> {

@@ -69,6 +69,21 @@ describe.skipIf(!built)(`bin/swarm${built ? "" : " (skipped: dist/ is not built)
 		expect({ stdout, stderr }).toEqual({ stdout: "again\n", stderr: "" });
 	});
 
+	it("waits for a slow reader: nothing is lost at the end", async () => {
+		const { promise: allSent, resolve } = Promise.withResolvers<void>();
+		async function* many() {
+			for (let i = 0; i < 20_000; i++) yield { timeMs: 0, stream: "stdout", text: String(i), partial: false };
+			resolve();
+		}
+		const server = await serveHttp(join(state, "swarm.sock"), async () => linesAnswer(many()));
+		const env = { ...process.env, SWARM_STATE: state };
+		const child = spawn(join(root, "bin/swarm"), ["logs", "web"], { env, stdio: ["ignore", "pipe", "inherit"] });
+		await allSent;
+		const lines = (await text(child.stdout)).split("\n");
+		await server.close();
+		expect(lines).toHaveLength(20_001);
+	});
+
 	it("reaches deploy and migrate under node, too", () => {
 		expect(swarm("node", "deploy", "web", "--image", "host").status).toBe(3);
 		expect(swarm("node", "migrate", "web", "--to", "n2").status).toBe(3);

@@ -112,3 +112,23 @@ function filesOf(node: TracedNode): readonly string[] {
 		.filter((path) => !path.endsWith("/swarm.sock") && !path.endsWith("/lock"))
 		.map((path) => `file ${path}`);
 }
+
+/** Names of the nodes that have processes of that container which are not frozen. */
+export function liveCopies(nodes: readonly TracedNode[], container: string): readonly string[] {
+	return nodes
+		.filter((node) =>
+			globSync(`/sys/fs/cgroup/{,unified/}swarm/${node.scope}/${container}/cgroup.events`).some((path) => {
+				const events = readOrEmpty(path);
+				return events.includes("populated 1") && events.includes("frozen 0");
+			}),
+		)
+		.map((node) => node.name);
+}
+
+function readOrEmpty(path: string): string {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return "";
+	}
+}

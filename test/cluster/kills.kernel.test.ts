@@ -1,0 +1,111 @@
+// SIGKILL of the daemon of the source or of the target at moments drawn by a seed while a container moves. Whatever the moment:
+// one copy goes on from where it was, `swarm ps` says on which node, and nothing else is left. SWARM_MOMENTS says how many
+// moments for each side (3 unless told), SWARM_SEED repeats a run (npm run test:kills -- --moments 10 --seed 7).
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { labCommand } from "../../src/node/lab/lab.js";
+import { until } from "../support/until.js";
+import { Cluster, missingForMoves } from "./cluster.js";
+import { type Counter, startCounter } from "./counter.js";
+import { expectAlike, liveCopies, type Traces, tracesOf } from "./traces.js";
+
+const name = "ct-kills";
+const moments = Number(process.env.SWARM_MOMENTS ?? 3);
+const seed = Number(process.env.SWARM_SEED ?? 1);
+/** A killed daemon is not yet down for the others, and one that comes back hears of the others first. */
+const SETTLE_MS_MAX = 90_000;
+const PART_MS_MAX = 60_000;
+
+describe.skipIf(missingForMoves !== null)(
+	`daemons killed during moves (need ${missingForMoves ?? "what is here"})`,
+	() => {
+		let cluster: Cluster;
+		let counter: Counter;
+		/** What is there while the container is on that node and nothing happens. */
+		const quiet = new Map<string, Traces>();
+		let moveMs = 0;
+
+		const movers = () => cluster.nodes.filter((node) => node.name !== "n3");
+
+		beforeAll(async () => {
+			cluster = await Cluster.up(name, 3);
+			counter = await startCounter(cluster, { witness: "n3", memoryMib: 32 });
+			// The first round brings the image and the directories of moves, the second is what an undisturbed one leaves.
+			for (let round = 0; round < 4; round++) {
+				const from = await counter.counts();
+				const startedMs = performance.now();
+				await cluster.done("n3", "migrate", "counter", "--to", other(from));
+				moveMs = performance.now() - startedMs;
+				expect(await counter.counts()).toBe(other(from));
+				quiet.set(other(from), await tracesOf(movers()));
+			}
+		}, 240_000);
+
+		afterAll(async () => {
+			await counter?.end();
+			await cluster?.down();
+		}, 60_000);
+
+		/** A move that nobody waits for: its command may lose its daemon. */
+		async function beginMove(from: string, to: string): Promise<{ ended: Promise<unknown> }> {
+			const { file, args, env } = await labCommand(name, from, ["swarm", "migrate", "counter", "--to", to]);
+			const child = spawn(file, args, { env, stdio: "ignore" });
+			return { ended: once(child, "close") };
+		}
+
+		/** All nodes agree, one runs it, and that one is whom the witness hears. */
+		async function expectOneCopy(): Promise<string> {
+			const holder = await until(
+				"the nodes to agree on who runs it",
+				async () => {
+					const rows = await Promise.all(cluster.nodes.map((node) => cluster.row(node.name, "counter.0")));
+					const [first] = rows;
+					if (first === null || first?.phase !== "running") return null;
+					return rows.every((row) => JSON.stringify(row) === JSON.stringify(first)) ? first.node : null;
+				},
+				SETTLE_MS_MAX,
+			);
+			expect(await counter.counts()).toBe(holder);
+			await until("the other copy to be gone", () => liveCopies(movers(), "counter.0").length === 1, SETTLE_MS_MAX);
+			expect(liveCopies(movers(), "counter.0")).toEqual([holder]);
+			return holder;
+		}
+
+		for (const side of ["source", "target"] as const) {
+			it(`of the ${side}, at ${moments} moments of seed ${seed}`, { timeout: moments * PART_MS_MAX * 3 }, async () => {
+				const chance = chanceOf(seed, side);
+				for (let moment = 0; moment < moments; moment++) {
+					const from = await counter.counts();
+					const victim = side === "source" ? from : other(from);
+					const afterMs = Math.round(chance() * moveMs);
+					const move = await beginMove(from, other(from));
+					await new Promise((resolve) => setTimeout(resolve, afterMs));
+					await cluster.killDaemon(victim);
+					await move.ended;
+					await cluster.startDaemon(victim);
+					const holder = await expectOneCopy();
+					console.log(`  ${side} ${victim} killed ${afterMs} ms after the command: ${from} → ${holder}`);
+					await expectAlike(movers(), quiet.get(holder) ?? {});
+				}
+				await counter.expectWholeLog();
+			});
+		}
+	},
+);
+
+function other(node: string): string {
+	return node === "n1" ? "n2" : "n1";
+}
+
+/** mulberry32: numbers in [0, 1) that are the same for the same seed and side. */
+function chanceOf(seed: number, side: string): () => number {
+	let state = seed * 2 + (side === "source" ? 0 : 1);
+	return () => {
+		state = (state + 0x6d2b79f5) | 0;
+		let t = Math.imul(state ^ (state >>> 15), 1 | state);
+		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+		return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+	};
+}
