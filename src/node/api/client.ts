@@ -1,7 +1,7 @@
 // The client of the daemon's local API: what every command calls. Knows routes and framing, decides nothing, imports
 // nothing heavy (it is on the path of every command).
 
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type ErrorData, SwarmError } from "../../errors.js";
@@ -169,7 +169,7 @@ function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 			createConnection: () => connect(join(stateDirectory, SOCKET_NAME)),
 			method: call.method,
 			path: query.length === 0 ? call.path : `${call.path}?${query.join("&")}`,
-			headers: body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+			headers: headersOf(call, body),
 			...(call.signal === undefined ? {} : { signal: call.signal }),
 		});
 		outgoing.on("error", (error: NodeJS.ErrnoException) => reject(connectionError(error, stateDirectory)));
@@ -179,6 +179,30 @@ function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 			call.stdin.pipe(outgoing);
 		} else outgoing.end(body ?? undefined);
 	});
+}
+
+/**
+ * With standard input the answer may be complete before the request is: kept alive, the daemon does not close the connection under
+ * what is still being written, which would take the end of the answer with it.
+ */
+function headersOf(call: Call, body: string | null): OutgoingHttpHeaders {
+	if (call.stdin) return { connection: "keep-alive" };
+	return body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+}
+
+/** What comes of the answer; a connection that breaks meanwhile is told in our words. */
+async function* partsOf<Part>(response: IncomingMessage, stateDirectory: string): AsyncIterable<Part> {
+	try {
+		for await (const part of response) yield part as Part;
+	} catch (thrown) {
+		throw connectionError(thrown as NodeJS.ErrnoException, stateDirectory);
+	}
+}
+
+async function textOf(response: IncomingMessage, stateDirectory: string): Promise<string> {
+	const parts: Buffer[] = [];
+	for await (const part of partsOf<Buffer>(response, stateDirectory)) parts.push(part);
+	return Buffer.concat(parts).toString();
 }
 
 function connectionError(error: NodeJS.ErrnoException, stateDirectory: string): Error {
@@ -202,9 +226,7 @@ function connectionError(error: NodeJS.ErrnoException, stateDirectory: string): 
 
 async function answerOf<T>(stateDirectory: string, call: Call): Promise<T> {
 	const response = await send(stateDirectory, call);
-	const parts: Buffer[] = [];
-	for await (const part of response) parts.push(part as Buffer);
-	const text = Buffer.concat(parts).toString();
+	const text = await textOf(response, stateDirectory);
 	const value = (text === "" ? {} : JSON.parse(text)) as { error?: ErrorData };
 	if ((response.statusCode ?? 500) >= 400) throw errorIn(value);
 	return value as T;
@@ -223,8 +245,8 @@ async function* rawLinesOf(stateDirectory: string, call: Call): AsyncIterable<Li
 	const response = await send(stateDirectory, call);
 	let held = "";
 	response.setEncoding("utf8");
-	for await (const part of response) {
-		held += part as string;
+	for await (const part of partsOf<string>(response, stateDirectory)) {
+		held += part;
 		for (let at = held.indexOf("\n"); at >= 0; at = held.indexOf("\n")) {
 			const value = JSON.parse(held.slice(0, at)) as Line;
 			held = held.slice(at + 1);
@@ -265,12 +287,19 @@ async function resultOf<Progress, Result>(
 
 async function runExec(stateDirectory: string, call: Call, streams: ExecStreams): Promise<number> {
 	const response = await send(stateDirectory, call);
-	if ((response.statusCode ?? 500) >= 400) {
-		const parts: Buffer[] = [];
-		for await (const part of response) parts.push(part as Buffer);
-		throw errorIn(JSON.parse(Buffer.concat(parts).toString()) as { error?: ErrorData });
+	// Kept here: a complete answer lets go of it.
+	const { socket } = response;
+	try {
+		return await exitCodeOf(response, stateDirectory, streams);
+	} finally {
+		socket.destroy();
 	}
-	for await (const frame of decodeExecFrames(response)) {
+}
+
+async function exitCodeOf(response: IncomingMessage, stateDirectory: string, streams: ExecStreams): Promise<number> {
+	if ((response.statusCode ?? 500) >= 400)
+		throw errorIn(JSON.parse(await textOf(response, stateDirectory)) as { error?: ErrorData });
+	for await (const frame of decodeExecFrames(partsOf<Buffer>(response, stateDirectory))) {
 		switch (frame.kind) {
 			case "stdout":
 				streams.onStdout(frame.bytes);

@@ -16,6 +16,8 @@ export function execRequestOf(text: string | null): ExecRequest {
 	} catch (cause) {
 		throw new SwarmError("usage", "Cannot exec: the request is no JSON", { cause });
 	}
+	if (typeof given !== "object" || given === null)
+		throw new SwarmError("usage", `Cannot exec: the request is ${JSON.stringify(given)}, wanted an object`);
 	const request = given as Partial<Record<keyof ExecRequest, unknown>>;
 	const { command, env, workdir, user } = request;
 	if (!Array.isArray(command) || command.length === 0 || command.length > ARGUMENTS_MAX || !command.every(isText))
@@ -36,11 +38,16 @@ function isText(value: unknown): value is string {
 	return typeof value === "string" && !value.includes("\0");
 }
 
+/** From now on the command ends when the caller goes away, also one that went before it read the first frame. */
 export function execAnswer(session: ExecSession, call: ApiCall): ApiAnswer {
+	const onAbort = () => session.kill();
+	call.signal.addEventListener("abort", onAbort, { once: true });
+	if (call.signal.aborted) onAbort();
+	feed(session, call).catch(onAbort);
 	return {
 		status: 200,
 		contentType: "application/vnd.stratoswarm.exec",
-		body: encodeAll(framesOf(session, call)),
+		body: encodeAll(framesOf(session)),
 	};
 }
 
@@ -48,17 +55,12 @@ async function* encodeAll(frames: AsyncIterable<ExecFrame>): AsyncIterable<Uint8
 	for await (const frame of frames) yield encodeExecFrame(frame);
 }
 
-async function* framesOf(session: ExecSession, call: ApiCall): AsyncIterable<ExecFrame> {
-	const onAbort = () => session.kill();
-	call.signal.addEventListener("abort", onAbort, { once: true });
-	feed(session, call).catch(() => session.kill());
+async function* framesOf(session: ExecSession): AsyncIterable<ExecFrame> {
 	try {
 		yield* merged(session);
 		yield { kind: "exit", exitCode: await session.exit };
 	} catch (thrown) {
 		yield { kind: "error", error: asSwarmError(thrown, "exec").toJSON() };
-	} finally {
-		call.signal.removeEventListener("abort", onAbort);
 	}
 }
 
@@ -66,7 +68,8 @@ async function feed(session: ExecSession, call: ApiCall): Promise<void> {
 	// The command may end, or close its input, before the caller has sent everything: that is no error.
 	session.stdin.on("error", () => {});
 	for await (const part of call.body) {
-		if (session.stdin.destroyed || session.stdin.writableEnded) return;
+		// Read on all the same: to give up the body is to close the connection, before the exit code has gone over it.
+		if (session.stdin.destroyed || session.stdin.writableEnded) continue;
 		if (!session.stdin.write(part))
 			await new Promise((resolve) => session.stdin.once("drain", resolve).once("close", resolve));
 	}

@@ -38,8 +38,8 @@ export function serveMesh(mesh: Mesh, handler: ApiHandler): void {
 			local: false,
 			signal: abort.signal,
 		});
-		await stream.write(encodeHead({ status: answer.status, contentType: answer.contentType } satisfies AnswerHead));
 		try {
+			await stream.write(encodeHead({ status: answer.status, contentType: answer.contentType } satisfies AnswerHead));
 			if (answer.body instanceof Uint8Array) await stream.write(answer.body);
 			else for await (const part of answer.body) await stream.write(part);
 			await stream.end();

@@ -81,8 +81,8 @@ export async function* progressLines<Result>(
 	}
 }
 
-/** The body as JSON; code `usage` when it is none, `too-large` past BODY_BYTES_MAX. */
-export async function jsonBody(call: ApiCall): Promise<unknown> {
+/** The body as a JSON object or list; code `usage` when it is none, `too-large` past BODY_BYTES_MAX. */
+export async function jsonBody(call: ApiCall): Promise<object> {
 	const parts: Uint8Array[] = [];
 	let bytes = 0;
 	for await (const part of call.body) {
@@ -91,11 +91,15 @@ export async function jsonBody(call: ApiCall): Promise<unknown> {
 			throw new SwarmError("too-large", `Cannot read the request: over ${BODY_BYTES_MAX} bytes, wanted less`);
 		parts.push(part);
 	}
+	const text = Buffer.concat(parts).toString();
+	let value: unknown;
 	try {
-		return JSON.parse(Buffer.concat(parts).toString() || "{}");
+		value = JSON.parse(text || "{}");
 	} catch (cause) {
 		throw new SwarmError("usage", "Cannot read the request: the body is no JSON", { cause });
 	}
+	if (typeof value === "object" && value !== null) return value;
+	throw new SwarmError("usage", `Cannot read the request: the body is ${text.slice(0, 64)}, wanted an object`);
 }
 
 /** A field of a JSON body that must be text. */

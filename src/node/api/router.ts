@@ -139,7 +139,7 @@ export function createRouter(context: Context): ApiHandler {
 				if (match === null) continue;
 				if (candidate.localOnly && !call.local)
 					throw new SwarmError("refused", `Cannot ${call.method} ${call.path}: only on the node's own machine`);
-				return await candidate.answer({ ...context, call, name: decodeURIComponent(match[1] ?? "") });
+				return await candidate.answer({ ...context, call, name: nameIn(match[1] ?? "") });
 			}
 			throw new SwarmError("not-found", `Cannot ${call.method} ${call.path}: there is no such call`);
 		} catch (thrown) {
@@ -149,6 +149,14 @@ export function createRouter(context: Context): ApiHandler {
 			return errorAnswer(error);
 		}
 	};
+}
+
+function nameIn(segment: string): string {
+	try {
+		return decodeURIComponent(segment);
+	} catch (cause) {
+		throw new SwarmError("usage", `Cannot read the request: ${segment} is no escaped name`, { cause });
+	}
 }
 
 /** Answers here when this node owns the container, else there. */
@@ -171,10 +179,12 @@ async function onOwner(
 		throw new SwarmError("conflict", `Cannot answer for ${container}: it is not here any more, try again`, {
 			retryable: true,
 		});
-	return forward(ports.mesh, owner, {
-		...call,
-		path: call.path.replace(encodeURIComponent(match.name), encodeURIComponent(container)),
-	});
+	return forward(ports.mesh, owner, { ...call, path: pathFor(call.path, container) });
+}
+
+/** `/v1/containers/:/…` with the container's id where the caller may have named its workload. */
+function pathFor(path: string, container: ContainerId): string {
+	return path.replace(/^(\/v1\/containers\/)[^/]+/, `$1${encodeURIComponent(container)}`);
 }
 
 function notHere({ operations }: Match, container: ContainerId): SwarmError {

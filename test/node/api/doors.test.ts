@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SwarmError } from "../../../src/errors.js";
-import type { Mesh, MeshStream, StreamHandler } from "../../../src/mesh/mesh.js";
 import type { NodeId } from "../../../src/model.js";
 import { connectLocal, SOCKET_NAME } from "../../../src/node/api/client.js";
 import { type ApiHandler, serveHttp } from "../../../src/node/api/http-server.js";
-import { forward, serveMesh } from "../../../src/node/api/mesh-door.js";
+import { forward } from "../../../src/node/api/mesh-door.js";
 import {
 	type ApiCall,
 	errorAnswer,
@@ -17,6 +16,7 @@ import {
 	progressLines,
 } from "../../../src/node/api/message.js";
 import { until } from "../../support/until.js";
+import { meshOf } from "./mesh-of.js";
 
 const echo: ApiHandler = async (call) => {
 	switch (call.path) {
@@ -118,64 +118,4 @@ async function textOf(body: Uint8Array | AsyncIterable<Uint8Array>): Promise<str
 	const parts: Uint8Array[] = [];
 	for await (const part of body) parts.push(part);
 	return Buffer.concat(parts).toString();
-}
-
-/** A mesh of two whose streams are a pair of queues. */
-function meshOf(handler: ApiHandler): Mesh {
-	let answer: StreamHandler = async () => {};
-	const mesh = {
-		handle: (_protocol: string, given: StreamHandler) => {
-			answer = given;
-		},
-		open: async () => {
-			const [near, far] = streamPair();
-			answer(far).catch((error: Error) => far.abort(error));
-			return near;
-		},
-	} as unknown as Mesh;
-	serveMesh(mesh, handler);
-	return mesh;
-}
-
-function streamPair(): [MeshStream, MeshStream] {
-	const there = queue();
-	const back = queue();
-	const side = (incoming: ReturnType<typeof queue>, outgoing: ReturnType<typeof queue>): MeshStream => ({
-		peer: "peer" as NodeId,
-		read: () => incoming.take(),
-		write: async (bytes) => outgoing.put(bytes),
-		end: async () => outgoing.put(null),
-		abort: (error) => {
-			incoming.fail(error);
-			outgoing.fail(error);
-		},
-	});
-	return [side(back, there), side(there, back)];
-}
-
-function queue() {
-	const held: (Uint8Array | null)[] = [];
-	let failed: Error | null = null;
-	let wake: () => void = () => {};
-	return {
-		put(item: Uint8Array | null) {
-			if (failed !== null) throw failed;
-			held.push(item);
-			wake();
-		},
-		fail(error: Error) {
-			failed = error;
-			wake();
-		},
-		async take(): Promise<Uint8Array | null> {
-			for (;;) {
-				if (failed !== null) throw failed;
-				const item = held.shift();
-				if (item !== undefined) return item;
-				await new Promise<void>((resolve) => {
-					wake = resolve;
-				});
-			}
-		},
-	};
 }

@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { afterEach, describe, expect, it } from "vitest";
+import { SwarmError } from "../../../src/errors.js";
+import { connectLocal, SOCKET_NAME } from "../../../src/node/api/client.js";
+import { execAnswer, execRequestOf } from "../../../src/node/api/exec.js";
+import { type ApiHandler, serveHttp } from "../../../src/node/api/http-server.js";
+import { errorAnswer } from "../../../src/node/api/message.js";
+import type { ExecSession } from "../../../src/runtime/runtime.js";
+
+/** Each call is a race between the last of the input and the answer. */
+const CALLS = 40;
+
+const undo: (() => Promise<void>)[] = [];
+afterEach(async () => {
+	for (const step of undo.splice(0).reverse()) await step();
+});
+
+async function clientOf(handler: ApiHandler) {
+	const directory = await mkdtemp(join(tmpdir(), "swarm-exec-"));
+	undo.push(() => rm(directory, { recursive: true }));
+	const server = await serveHttp(join(directory, SOCKET_NAME), handler);
+	undo.push(() => server.close());
+	const client = connectLocal(directory);
+	const request = { command: ["true"], env: {}, workdir: null, user: null };
+	const signal = new AbortController().signal;
+	return (stdin: Readable) =>
+		client
+			.exec("web", request, { stdin, onStdout: () => {}, onStderr: () => {} }, signal)
+			.finally(() => stdin.destroy());
+}
+
+/** A command that has ended with `exitCode` and read nothing. */
+function endedSession(exitCode: number): ExecSession {
+	const stdin = new PassThrough();
+	stdin.destroy();
+	return {
+		...{ stdin, stdout: Readable.from([]), stderr: Readable.from([]) },
+		exit: Promise.resolve(exitCode),
+		kill: () => {},
+	};
+}
+
+function* endless(): Iterable<Buffer> {
+	for (;;) yield Buffer.alloc(64 * 1024, "y");
+}
+
+describe("exec", () => {
+	it("tells why it is refused, also when standard input has not ended or ends just then", async () => {
+		const exec = await clientOf(async () => errorAnswer(new SwarmError("not-found", "Cannot find container web")));
+		for (let call = 0; call < CALLS; call++) {
+			const stdin = call % 2 === 0 ? Readable.from([]) : Readable.from(endless());
+			await expect(exec(stdin)).rejects.toMatchObject({ code: "not-found" });
+		}
+	});
+
+	it("passes the exit code on of a command that ends before it has read its input", async () => {
+		const exec = await clientOf(async (call) => execAnswer(endedSession(7), call));
+		for (let call = 0; call < CALLS; call++) expect(await exec(Readable.from(endless()))).toBe(7);
+	});
+
+	it("says that the daemon went away when the connection breaks in the middle", async () => {
+		const exec = await clientOf(async () => ({
+			status: 200,
+			contentType: "application/vnd.stratoswarm.exec",
+			body: brokenOff(),
+		}));
+		await expect(exec(Readable.from([]))).rejects.toMatchObject({ code: "unreachable" });
+	});
+
+	it("ends the command of a caller who went away before its answer was begun", () => {
+		const abort = new AbortController();
+		let killed = 0;
+		const session = { ...endedSession(0), kill: () => void killed++ };
+		const call = { method: "POST", path: "/", query: new URLSearchParams(), body: Readable.from([]), local: true };
+		execAnswer(session, { ...call, signal: abort.signal });
+		abort.abort();
+		expect(killed).toBe(1);
+	});
+
+	it("refuses a request that is no object", () => {
+		expect(() => execRequestOf("null")).toThrow(expect.objectContaining({ code: "usage" }));
+	});
+});
+
+async function* brokenOff(): AsyncIterable<Uint8Array> {
+	yield Buffer.from([1, 0, 0, 0, 1]);
+	throw new Error("broken off");
+}
