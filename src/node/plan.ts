@@ -6,6 +6,7 @@
 // names among the alive (after a hand-over whose target died before it ran: the source, which still has the frozen copy).
 
 import { createHash } from "node:crypto";
+import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
 import {
 	type ClaimRecord,
@@ -133,11 +134,20 @@ function ownEffect(
 		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
 	if (state !== null && state.epoch === claim.epoch && isLost(state, facts.nowMs) && facts.settled)
 		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
+	if (state !== null && state.epoch === claim.epoch && isOtherSpec(state, spec))
+		return facts.settled
+			? { kind: "place", container, epoch: claim.epoch + 1, spec, reason: "placed", exclude: [] }
+			: null;
 	if (state !== null && state.epoch === claim.epoch && state.phase !== "created") return null;
 	if (state !== null && state.epoch > claim.epoch) return null;
 	if (!facts.settled) return null;
 	if (claim.reason === "adopted" && facts.nowMs - claim.time.ms < SETTLE_MS) return null;
 	return { kind: "run", container, claim, spec };
+}
+
+/** Two sides of a split deployed one name: the claim of one won here, and the spec of the other. */
+function isOtherSpec(state: ContainerState, spec: SpecRecord): boolean {
+	return state.revision === spec.revision && canonicalJson(state.spec) !== canonicalJson(spec.spec);
 }
 
 /** It ran and has no exit code: the machine restarted, or its monitor was killed. Nobody wanted it to end. */

@@ -202,7 +202,9 @@ export class Reconciler {
 		// `swarm start` keeps what the container wrote; any other claim begins anew.
 		const again = held !== null && held.epoch < claim.epoch && claim.reason === "restarted";
 		if (held !== null && held.epoch < claim.epoch) {
-			if (!again) await runtime.remove(claim.container, held.epoch);
+			// Of the same revision: the losing copy of a split, on the node that the winning one comes to.
+			if (!again && held.revision === claim.revision) await this.#supersede(claim.container, claim);
+			else if (!again) await runtime.remove(claim.container, held.epoch);
 			else {
 				if (held.phase === "running" || held.phase === "paused")
 					await runtime.stop(claim.container, held.epoch, spec.spec.stopGraceMs, signal);

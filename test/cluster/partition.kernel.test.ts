@@ -14,6 +14,7 @@ const SPLIT_MS = 30_000;
 const NOTICED_MS_MAX = 30_000;
 /** From `swarm lab heal` on; copies that lose are checkpointed and removed in that time. */
 const HEALED_MS_MAX = 40_000;
+const twins = ["twin-a", "twin-b", "twin-c", "twin-d"];
 const sleeper = ["--stop-grace", "100ms", "--", "sleep", "1000"];
 
 describe.skipIf(missingForCluster !== null)(`a partition (needs ${missingForCluster ?? "what is here"})`, () => {
@@ -50,18 +51,20 @@ describe.skipIf(missingForCluster !== null)(`a partition (needs ${missingForClus
 
 	it(`of ${long ? "30 s" : "some seconds"} with changes on both sides`, { timeout: 240_000 }, async () => {
 		await cluster.deploy("n1", "wide", "--replicas", "3", ...sleeper);
-		for (const workload of ["stops", "goes", "both", "later"]) await cluster.deploy("n2", workload, ...sleeper);
+		await Promise.all(["stops", "goes", "both", "later"].map((name) => cluster.deploy("n2", name, ...sleeper)));
 		await cluster.partition([left], right);
 		const splitMs = performance.now();
 		await untilSplit();
 
-		await cluster.deploy(left, "mine", ...sleeper);
-		await cluster.deploy(right[0], "yours", ...sleeper);
-		// The same name on both sides, for different things.
-		await cluster.deploy(left, "twin", "--label", "side=left", ...sleeper);
-		await cluster.deploy(right[1], "twin", "--label", "side=right", "--replicas", "2", ...sleeper);
-		await cluster.done(left, "stop", "stops");
-		await cluster.done(right[0], "rm", "goes");
+		await Promise.all([cluster.deploy(left, "mine", ...sleeper), cluster.deploy(right[0], "yours", ...sleeper)]);
+		// The same names on both sides, for different things: who holds the winning claim need not hold the winning spec.
+		await Promise.all(
+			twins.flatMap((twin) => [
+				cluster.deploy(left, twin, "--label", "side=left", ...sleeper),
+				cluster.deploy(right[1], twin, "--label", "side=right", "--replicas", "2", ...sleeper),
+			]),
+		);
+		await Promise.all([cluster.done(left, "stop", "stops"), cluster.done(right[0], "rm", "goes")]);
 		// Two wishes for one workload: the later one wins, everywhere.
 		await cluster.done(left, "stop", "both");
 		await cluster.done(right[1], "rm", "both");
@@ -109,12 +112,14 @@ describe.skipIf(missingForCluster !== null)(`a partition (needs ${missingForClus
 		for (const workload of ["left-0", "right-0"])
 			if (long) expect(rows.filter((row) => row.workload === workload)).toHaveLength(1);
 
-		// One of the twins won, whole: spec, number of replicas and what runs belong together.
-		const twin = await cluster.node("n1").client.inspect("twin.0");
-		const { labels, replicas } = twin.spec.spec;
-		expect([labels.side, replicas]).toEqual(labels.side === "left" ? ["left", 1] : ["right", 2]);
-		expect(rows.filter((row) => row.workload === "twin")).toHaveLength(replicas);
-		expect(twin.state?.spec.labels).toEqual(labels);
+		// One of each pair won, whole: spec, number of replicas and what runs belong together.
+		for (const name of twins) {
+			const twin = await cluster.node("n1").client.inspect(`${name}.0`);
+			const { labels, replicas } = twin.spec.spec;
+			expect([labels.side, replicas]).toEqual(labels.side === "left" ? ["left", 1] : ["right", 2]);
+			expect(rows.filter((row) => row.workload === name)).toHaveLength(replicas);
+			expect(twin.state?.spec.labels).toEqual(labels);
+		}
 
 		// What is printed is what is: one live copy each, nothing of what was removed.
 		for (const row of rows) {

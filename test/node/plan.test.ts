@@ -142,6 +142,16 @@ function facts(scene: Scene): PlanFacts {
 const kinds = (scene: Scene) => plan(facts(scene)).map((effect) => effect.kind);
 
 describe("the owner", () => {
+	it("places a container anew that runs the losing one of two specs of the same revision", () => {
+		const other = specRecord({ spec: { ...spec, command: ["sleep", "2"] } });
+		const scene = { claims: [claim(a, 1)], states: [held(1, "running")] };
+		expect(plan(facts({ ...scene, specs: [other] }))).toMatchObject([
+			{ kind: "place", container: web0, epoch: 2, spec: other, reason: "placed" },
+		]);
+		const later = specRecord({ spec: { ...spec, command: ["sleep", "2"] }, revision: 2 });
+		expect(plan(facts({ ...scene, specs: [later] }))).toMatchObject([{ kind: "claim", reason: "restarted" }]);
+	});
+
 	it("starts a container again that ended with its machine, not one that ended by itself", () => {
 		const lost = { ...held(1, "failed"), error: "the machine restarted while it ran" };
 		const scene = { claims: [claim(a, 1)], states: [lost] };
