@@ -40,6 +40,11 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 	return {
 		spawnDetached: (argv, { stderrPath, socketPath }) =>
 			call(`start ${argv[0]}`, (error) => f.spawnDetached([...argv, null], stderrPath, socketPath, error)),
+		spawnConnected(argv, stderrPath) {
+			const connection = [-1];
+			const pid = call(`start ${argv[0]}`, (error) => f.spawnConnected([...argv, null], stderrPath, connection, error));
+			return { pid, connection: connection[0] ?? -1 };
+		},
 		netnsCreate: (path) => void call(`make network namespace ${path}`, (error) => f.netnsCreate(path, error)),
 		netnsDelete: (path) => void call(`remove network namespace ${path}`, (error) => f.netnsDelete(path, error)),
 		bridgeEnsure: (name, address, prefix, mac) =>
@@ -54,6 +59,8 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			void call(`${frozen ? "freeze" : "thaw"} ${path}`, (error) =>
 				f.cgroupFreeze(path, frozen ? 1 : 0, timeoutMs, error),
 			),
+		deviceFilterAttach: (path) =>
+			void call(`restrict the devices of ${path}`, (error) => f.deviceFilterAttach(path, error)),
 		signal: (pid, signal) => call(`send signal ${signal} to ${pid}`, (error) => f.signal(pid, signal, error)) === 1,
 		makeNode: (path, mode, major, minor) =>
 			void call("make a file node", (error) => f.makeNode(pathBytes(path), mode, major, minor, error)),
@@ -96,10 +103,11 @@ function functionsOf(library: LibraryHandle) {
 	const error = koffi.struct({ code: "int32_t", step: koffi.array("char", 48), message: koffi.array("char", 208) });
 	const out = koffi.out(koffi.pointer(error));
 	const bytes = koffi.pointer("uint8_t");
-	const func = (name: string, ...parameters: (string | TypeObject)[]) =>
+	const func = (name: string, ...parameters: (string | TypeObject | ReturnType<typeof koffi.out>)[]) =>
 		library.func(name, "int32_t", [...parameters, out]);
 	return {
 		spawnDetached: func("sw_spawn_detached", koffi.pointer("str"), "str", "str"),
+		spawnConnected: func("sw_spawn_connected", koffi.pointer("str"), "str", koffi.out(koffi.pointer("int32_t"))),
 		netnsCreate: func("sw_netns_create", "str"),
 		netnsDelete: func("sw_netns_delete", "str"),
 		bridgeEnsure: func("sw_bridge_ensure", "str", "str", "uint32_t", "str"),
@@ -107,6 +115,7 @@ function functionsOf(library: LibraryHandle) {
 		linkDelete: func("sw_link_delete", "str"),
 		linkSetUp: func("sw_link_set_up", "str", "uint32_t"),
 		cgroupFreeze: func("sw_cgroup_freeze", "str", "uint32_t", "uint32_t"),
+		deviceFilterAttach: func("sw_device_filter_attach", "str"),
 		signal: func("sw_signal", "int32_t", "int32_t"),
 		makeNode: func("sw_make_node", bytes, "uint32_t", "uint32_t", "uint32_t"),
 		setAttribute: func("sw_set_attribute", bytes, "str", bytes, "uint32_t"),

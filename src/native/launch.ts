@@ -12,7 +12,7 @@ export interface LaunchConfig {
 	readonly container: ContainerId;
 	/** Fencing: the monitor refuses `start` with a lower one. */
 	readonly epoch: number;
-	/** Nothing of it need survive a power cut: its end is not synced to the disk. */
+	/** For a caller that waits: starts as soon as it is made, without being asked, and its end is not synced to the disk. */
 	readonly passing: boolean;
 	/** At most 64 bytes (sethostname(2)). */
 	readonly hostname: string;

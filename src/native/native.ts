@@ -9,6 +9,11 @@ export interface Native {
 	 * closed, default signals; when this returns the program has been executed and is not our child. Gives its pid.
 	 */
 	spawnDetached(argv: readonly string[], options: SpawnOptions): number;
+	/** The same without a socket file: descriptor 3 is one end of a connection, the other end is the caller's to close. */
+	spawnConnected(
+		argv: readonly string[],
+		stderrPath: string,
+	): { readonly pid: number /** Descriptor. */; readonly connection: number };
 	/** Makes a network namespace with loopback up and keeps it by a bind mount at `path`. `conflict` if it exists. */
 	netnsCreate(path: string): void;
 	/** Unmounts and removes it; absent is fine. Links inside it disappear later, in the kernel's own time (about 30 ms). */
@@ -25,6 +30,11 @@ export interface Native {
 	 * `timeout` after `timeoutMs` of blocking, with the freezer left as it was asked to be.
 	 */
 	cgroupFreeze(cgroupPath: string, frozen: boolean, timeoutMs: number): void;
+	/**
+	 * Puts the device allow-list (eBPF) on a v2 cgroup that has none: 20 µs, as the program is loaded once. A monitor that finds none
+	 * loads its own.
+	 */
+	deviceFilterAttach(cgroupPath: string): void;
 	/** pidfd_open + pidfd_send_signal; false when the process is gone (also when nobody has reaped
 	 * it yet). `signal` 0 only asks. */
 	signal(pid: number, signal: number): boolean;

@@ -45,7 +45,7 @@ export function moveFilesIn(directory: ContainerDirectory, request: RestoreReque
 /** Cgroups with limits, network, launch file; then only processes are missing. */
 export async function makeSurroundings(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
 	const { spec, address } = container.request;
-	parts.cgroups.create(container.id, spec.resources);
+	parts.native.deviceFilterAttach(parts.cgroups.create(container.id, spec.resources).unified);
 	if (spec.network === "bridge" && address === null)
 		throw new SwarmError("usage", `Cannot create ${container.id}: it has no address, wanted one for network bridge`);
 	if (spec.network === "bridge" && address !== null && !parts.network.isWhole(container.id)) {
@@ -68,16 +68,17 @@ function writeLaunch(container: Container, { network }: AssemblyParts): void {
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
 }
 
-/** Starts the monitor, which begins to build the container, and connects to it. */
-export async function spawnMonitor(container: Container, { native, paths }: AssemblyParts): Promise<void> {
-	const { path, stderr, monitorSocket } = container.directory;
-	native.spawnDetached([paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
-	await container.attachMonitor();
+/** Starts the monitor of a passing container, which begins to build and then to run it. Its end is told by its monitor alone. */
+export function startPassing(container: Container, { native, paths }: AssemblyParts): void {
+	const { path, stderr } = container.directory;
+	container.followMonitor(native.spawnConnected([paths.monitor, "run", path], stderr).connection);
 }
 
 /** Starts the monitor and waits until all but the first instruction is done. `failed` with the reason when it cannot be. */
 export async function startMonitor(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
-	await spawnMonitor(container, parts);
+	const { path, stderr, monitorSocket } = container.directory;
+	parts.native.spawnDetached([parts.paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
+	await container.attachMonitor();
 	await container.until("create", (state) => state.pid !== null, BUILD_MS_MAX, signal);
 }
 

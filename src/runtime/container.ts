@@ -128,7 +128,16 @@ export class Container {
 	 */
 	async attachMonitor(): Promise<void> {
 		this.letGo();
-		this.#monitor = await Monitor.connect(this.id, this.directory, (event) => this.#follow(event));
+		this.#attached(await Monitor.connect(this.id, this.directory, (event) => this.#follow(event)));
+	}
+
+	/** The same over a connection that the monitor was started with (a descriptor, which is taken). */
+	followMonitor(connection: number): void {
+		this.#attached(Monitor.over(this.id, connection, (event) => this.#follow(event)));
+	}
+
+	#attached(monitor: Monitor): void {
+		this.#monitor = monitor;
 		const { promise, resolve } = Promise.withResolvers<void>();
 		this.#monitorGone = promise;
 		this.#onMonitorGone = resolve;

@@ -2,7 +2,7 @@
 // the container; the owner of this object decides what the end means.
 
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { createConnection, type Socket } from "node:net";
+import { createConnection, Socket } from "node:net";
 import { SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
 import type { ContainerDirectory } from "./container-directory.js";
@@ -41,6 +41,11 @@ export class Monitor {
 		// The reason of a broken connection is of no use: its end is told in any case.
 		socket.on("error", () => {});
 		socket.on("close", () => this.#end());
+	}
+
+	/** Over a connection that its monitor was started with. Takes the descriptor. */
+	static over(container: ContainerId, connection: number, listener: (event: MonitorEvent) => void): Monitor {
+		return new Monitor(container, new Socket({ fd: connection, readable: true, writable: true }), listener);
 	}
 
 	/** `unreachable` when no monitor listens there. Events come to `listener` until `gone`, which is the last. */

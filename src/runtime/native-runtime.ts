@@ -14,8 +14,8 @@ import {
 	BUILD_MS_MAX,
 	makeSurroundings,
 	moveFilesIn,
-	spawnMonitor,
 	startMonitor,
+	startPassing,
 	stripProcesses,
 } from "./assembly.js";
 import { openCgroups } from "./cgroup/cgroups.js";
@@ -134,10 +134,13 @@ class NativeRuntime implements Runtime {
 		return this.#roster.alone("start", id, epoch, async (container) => {
 			signal.throwIfAborted();
 			container.step("start");
-			const refusal = await refusalOf(container.monitor?.request("start", String(epoch)));
+			const refusal = await container.monitor?.request("start", String(epoch)).then(
+				() => null,
+				(thrown: SwarmError) => thrown,
+			);
 			const left = (state: ContainerState) => state.phase !== "starting";
 			const state = await container.until("start", left, START_MS_MAX, signal);
-			if (state.phase === "failed") throw startFailure(state, refusal);
+			if (state.phase === "failed") throw startFailure(state, refusal ?? null);
 			container.save(false);
 			return container.state;
 		});
@@ -147,14 +150,12 @@ class NativeRuntime implements Runtime {
 		const either = AbortSignal.any([signal, this.#closing.signal]);
 		return this.#roster.passing("run", request, async (container) => {
 			await makeSurroundings(container, this.#parts, either);
-			await spawnMonitor(container, this.#parts);
+			startPassing(container, this.#parts);
 			container.step("start");
-			// Asked while it is being made: the monitor starts it as soon as it is.
-			const refusal = refusalOf(container.monitor?.request("start", String(request.epoch)));
 			const begun = ({ phase }: ContainerState) => phase === "running" || hasEnded(phase);
 			await container.until("run", begun, BUILD_MS_MAX + START_MS_MAX, either);
 			const state = await container.until("run", ended, null, either);
-			if (state.phase === "failed") throw startFailure(state, await refusal);
+			if (state.phase === "failed") throw startFailure(state, null);
 			return state;
 		});
 	}
@@ -359,16 +360,6 @@ const freshLife = { exitCode: null, oomKilled: false, startedAtMs: null, finishe
 
 function ended(state: ContainerState): boolean {
 	return hasEnded(state.phase);
-}
-
-/** What the monitor has against it; null when nothing, or when there is no monitor any more. */
-async function refusalOf(request: Promise<void> | undefined): Promise<SwarmError | null> {
-	try {
-		await request;
-		return null;
-	} catch (thrown) {
-		return thrown as SwarmError;
-	}
 }
 
 function startFailure(state: ContainerState, refusal: SwarmError | null): SwarmError {

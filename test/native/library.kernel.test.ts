@@ -11,7 +11,7 @@ import {
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
-import { createConnection } from "node:net";
+import { createConnection, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -42,6 +42,17 @@ describe.skipIf(lacking !== null)(lacking === null ? "library" : `library (skipp
 		directory = mkdtempSync(join(tmpdir(), "swarm-native-library-"));
 	});
 	afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+	test("starts a program that has one end of a connection as descriptor 3", async () => {
+		const answered = ["/bin/sh", "-c", 'read line <&3; echo "got $line" >&3'];
+		const { pid, connection } = native.spawnConnected(answered, join(directory, "stderr"));
+		const socket = new Socket({ fd: connection, readable: true, writable: true });
+		socket.write("hello\n");
+		const said: string[] = [];
+		for await (const chunk of socket) said.push(String(chunk));
+		expect(said.join("")).toBe("got hello\n");
+		await until("it to be gone", () => !native.signal(pid, 0));
+	});
 
 	test("makes a container's directory with device nodes that anybody may open, whatever the umask", async () => {
 		const path = join(directory, "container");

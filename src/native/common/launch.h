@@ -35,7 +35,7 @@ struct sw_rlimit {
 struct sw_launch {
 	char *bytes;
 	uint64_t epoch;
-	bool passing; /* nothing of it need survive a power cut */
+	bool passing; /* for a caller that waits: starts as soon as it is made, and nothing need survive a power cut */
 	const char *container, *hostname, *workdir, *user, *cgroup2;
 	const char *netns; /* NULL: a new one with loopback only */
 	struct sw_strings args, env, lower, host, cgroup1;

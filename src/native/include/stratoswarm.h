@@ -22,6 +22,9 @@ int32_t sw_abi_version(void);
 int32_t sw_spawn_detached(const char *const *argv, const char *stderr_path, const char *socket_path,
 			  struct sw_error *error);
 
+/* The same with one end of a stream socket pair as descriptor 3; *connection is the other end, the caller's to close. */
+int32_t sw_spawn_connected(const char *const *argv, const char *stderr_path, int32_t *connection, struct sw_error *error);
+
 int32_t sw_netns_create(const char *path, struct sw_error *error);
 int32_t sw_netns_delete(const char *path, struct sw_error *error);
 
@@ -34,6 +37,9 @@ int32_t sw_link_delete(const char *name, struct sw_error *error);
 int32_t sw_link_set_up(const char *name, uint32_t up, struct sw_error *error);
 
 int32_t sw_cgroup_freeze(const char *cgroup_path, uint32_t frozen, uint32_t timeout_ms, struct sw_error *error);
+
+/* Puts the device allow-list on a v2 cgroup that has none. The loaded program is kept: a descriptor of the process from then on. */
+int32_t sw_device_filter_attach(const char *cgroup_path, struct sw_error *error);
 
 /* 1 sent, 0 no such process. */
 int32_t sw_signal(int32_t pid, int32_t signal, struct sw_error *error);

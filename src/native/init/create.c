@@ -129,7 +129,7 @@ int create_container(const char *directory)
 	if (!environment)
 		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: out of memory", &error);
 	report(SW_READY, 0, "");
-	if (!wait_for_start())
+	if (!launch.passing && !wait_for_start())
 		return SW_EXIT_SETUP_FAILED;
 	int code = workload_execute(launch.args.items, environment, &error);
 	return fail(code, "", &error);

@@ -10,6 +10,9 @@
  * blocked, and is reaped here; SIGCHLD is not sent. */
 int child_run(int (*work)(void *argument), void *argument, int flags, struct sw_error *error);
 
+/* The same, but a child of our parent, who reaps it. Gives its pid. */
+int child_beside(int (*work)(void *argument), void *argument, struct sw_error *error);
+
 /* The same from inside such a child, on a stack of the caller's; the grandchild is not reaped. Gives its pid or -errno. */
 int child_start(int (*work)(void *argument), void *argument, char *stack, unsigned size);
 

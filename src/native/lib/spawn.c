@@ -1,6 +1,8 @@
-/* sw_spawn_detached: child → grandchild → execve, so that the program belongs to the host's first process. */
+/* The program belongs to the host's first process: as a sibling where that one is our parent too, else as an orphan (child →
+ * grandchild → execve), which costs one process more. */
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,7 +22,7 @@
 
 struct spawn {
 	const char *const *argv;
-	int null, output, listener; /* listener -1: none */
+	int null, output, control; /* control -1: none */
 	int pid;		    /* or -errno of the second clone */
 	int exec_errno;
 };
@@ -29,11 +31,11 @@ static int become_program(void *argument)
 {
 	struct spawn *spawn = argument;
 	static const char *const environment[] = { NULL };
-	int last = spawn->listener < 0 ? 2 : 3;
+	int last = spawn->control < 0 ? 2 : 3;
 	setsid();
 	umask(0022);
 	if (chdir("/") == 0 && dup2(spawn->null, 0) >= 0 && dup2(spawn->null, 1) >= 0 && dup2(spawn->output, 2) >= 0 &&
-	    (spawn->listener < 0 || dup2(spawn->listener, 3) >= 0) &&
+	    (spawn->control < 0 || dup2(spawn->control, 3) >= 0) &&
 	    sw_close_range((unsigned)last + 1, ~0u, SW_CLOSE_RANGE_CLOEXEC) == 0) {
 		sw_signals_reset();
 		execve(spawn->argv[0], (char *const *)spawn->argv, (char *const *)environment);
@@ -94,30 +96,56 @@ static int listen_at(const char *path, int *listener, struct sw_error *error)
 
 static int run(struct spawn *spawn, struct sw_error *error)
 {
-	int result = child_run(stand_between, spawn, 0, error);
+	bool beside = getppid() == 1;
+	int result = beside ? child_beside(become_program, spawn, error) : child_run(stand_between, spawn, 0, error);
 	if (result < 0)
 		return result;
+	if (beside)
+		spawn->pid = result;
 	if (spawn->pid < 0)
 		return sw_fail(error, -spawn->pid, "clone the program's process", NULL);
 	return spawn->exec_errno ? sw_fail(error, spawn->exec_errno, "execute", spawn->argv[0]) : spawn->pid;
 }
 
-int32_t sw_spawn_detached(const char *const *argv, const char *stderr_path, const char *socket_path,
-			  struct sw_error *error)
+static int start(const char *const *argv, const char *stderr_path, int control, struct sw_error *error)
 {
-	SW_AUTOCLOSE int listener = -1;
 	SW_AUTOCLOSE int null = open_high("/dev/null", O_RDWR, 0);
 	if (null < 0)
 		return sw_fail(error, errno, "open /dev/null", NULL);
 	SW_AUTOCLOSE int output = open_high(stderr_path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
 	if (output < 0)
 		return sw_fail(error, errno, "open", stderr_path);
+	struct spawn spawn = { .argv = argv, .null = null, .output = output, .control = control };
+	return run(&spawn, error);
+}
+
+int32_t sw_spawn_detached(const char *const *argv, const char *stderr_path, const char *socket_path,
+			  struct sw_error *error)
+{
+	SW_AUTOCLOSE int listener = -1;
 	int result = socket_path ? listen_at(socket_path, &listener, error) : 0;
 	if (result == 0) {
-		struct spawn spawn = { .argv = argv, .null = null, .output = output, .listener = listener };
-		result = run(&spawn, error);
+		result = start(argv, stderr_path, listener, error);
 		if (result < 0 && socket_path)
 			unlink(socket_path);
 	}
+	return result;
+}
+
+int32_t sw_spawn_connected(const char *const *argv, const char *stderr_path, int32_t *connection, struct sw_error *error)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return sw_fail(error, errno, "make a socket pair", NULL);
+	SW_AUTOCLOSE int ours = pair[0];
+	SW_AUTOCLOSE int low = pair[1];
+	SW_AUTOCLOSE int theirs = fcntl(low, F_DUPFD_CLOEXEC, SOURCE_MIN);
+	if (theirs < 0)
+		return sw_fail(error, errno, "keep the socket pair", NULL);
+	int result = start(argv, stderr_path, theirs, error);
+	if (result < 0)
+		return result;
+	*connection = ours;
+	ours = -1;
 	return result;
 }

@@ -5,11 +5,17 @@
 
 #include "../common/cleanup.h"
 
-void control_open(struct control *control, int listener)
+void control_listen(struct control *control, int listener)
 {
 	control->listener = listener;
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control->clients[i].socket = -1;
+}
+
+void control_connect(struct control *control, int connection)
+{
+	control_listen(control, -1);
+	control->clients[0] = (struct client){ .socket = connection };
 }
 
 int control_accept(struct control *control)

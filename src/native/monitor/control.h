@@ -23,7 +23,9 @@ struct control {
 };
 
 /* Takes over the listening socket (descriptor of spawnDetached). */
-void control_open(struct control *control, int listener);
+void control_listen(struct control *control, int listener);
+/* Takes over one connection, the only one there will be (descriptor of spawnConnected). */
+void control_connect(struct control *control, int connection);
 
 /* Accepts one connection; when all places are taken it is closed at once. Gives its index or -1. */
 int control_accept(struct control *control);

@@ -75,32 +75,36 @@ static int is_attached(int cgroup2)
 	return bpf(BPF_PROG_QUERY, &query) == 0 && query.query.prog_cnt > 0;
 }
 
-static int load(const struct program *program)
-{
-	union bpf_attr load;
-	memset(&load, 0, sizeof load);
-	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-	load.insns = (uint64_t)(uintptr_t)program->code;
-	load.insn_cnt = program->count;
-	load.license = (uint64_t)(uintptr_t) "Apache-2.0";
-	memcpy(load.prog_name, "swarm_devices", 14);
-	return bpf(BPF_PROG_LOAD, &load);
-}
-
-int device_filter_attach(int cgroup2, struct sw_error *error)
+int device_filter_load(struct sw_error *error)
 {
 	struct program program;
-	union bpf_attr attach;
-	if (is_attached(cgroup2))
-		return 0;
+	union bpf_attr load;
 	build(&program);
-	SW_AUTOCLOSE int loaded = load(&program);
-	if (loaded < 0)
-		return sw_fail(error, errno, "load the device filter", "(CONFIG_CGROUP_BPF)");
+	memset(&load, 0, sizeof load);
+	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+	load.insns = (uint64_t)(uintptr_t)program.code;
+	load.insn_cnt = program.count;
+	load.license = (uint64_t)(uintptr_t) "Apache-2.0";
+	memcpy(load.prog_name, "swarm_devices", 14);
+	int loaded = bpf(BPF_PROG_LOAD, &load);
+	return loaded < 0 ? sw_fail(error, errno, "load the device filter", "(CONFIG_CGROUP_BPF)") : loaded;
+}
+
+int device_filter_put(int cgroup2, int loaded, struct sw_error *error)
+{
+	union bpf_attr attach;
 	memset(&attach, 0, sizeof attach);
 	attach.target_fd = (uint32_t)cgroup2;
 	attach.attach_bpf_fd = (uint32_t)loaded;
 	attach.attach_type = BPF_CGROUP_DEVICE;
 	attach.attach_flags = BPF_F_ALLOW_MULTI;
 	return bpf(BPF_PROG_ATTACH, &attach) < 0 ? sw_fail(error, errno, "attach the device filter", NULL) : 0;
+}
+
+int device_filter_attach(int cgroup2, struct sw_error *error)
+{
+	if (is_attached(cgroup2))
+		return 0;
+	SW_AUTOCLOSE int loaded = device_filter_load(error);
+	return loaded < 0 ? loaded : device_filter_put(cgroup2, loaded, error);
 }

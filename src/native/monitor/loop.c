@@ -80,13 +80,6 @@ static void end_report(struct monitor *monitor)
 		begin_running(monitor);
 }
 
-static void release_init(struct monitor *monitor)
-{
-	monitor->phase = PHASE_STARTING;
-	/* When the init is dead already, SIGCHLD tells. */
-	send(monitor->report_fd, &(char){ SW_START_BYTE }, 1, MSG_NOSIGNAL);
-}
-
 static void take_reports(struct monitor *monitor)
 {
 	struct sw_report report;
@@ -102,12 +95,10 @@ static void take_reports(struct monitor *monitor)
 		} else if (report.kind == SW_WARNING) {
 			monitor_complain("%s", report.text);
 		} else if (report.kind == SW_READY && monitor->phase == PHASE_CREATING) {
-			monitor->phase = PHASE_CREATED;
+			monitor->phase = monitor->launch.passing ? PHASE_STARTING : PHASE_CREATED;
 			if (monitor->restored)
 				monitor->pid = report.code;
-			if (monitor->start_asked)
-				release_init(monitor);
-			else
+			if (!monitor->launch.passing)
 				announce(monitor);
 		} else if (report.kind == SW_RUNNING && monitor->phase == PHASE_STARTING) {
 			begin_running(monitor);
@@ -122,8 +113,9 @@ static const char *start_refusal(const struct monitor *monitor, uint64_t epoch, 
 	if (epoch < monitor->epoch)
 		snprintf(text, size, "fenced: epoch %llu is older than %llu", (unsigned long long)epoch,
 			 (unsigned long long)monitor->epoch);
-	else if (monitor->phase > PHASE_CREATED || monitor->start_asked)
-		snprintf(text, size, "the container is started, wanted created");
+	else if (monitor->phase != PHASE_CREATED)
+		snprintf(text, size, "the container is %s, wanted created",
+			 monitor->phase == PHASE_CREATING ? "not ready" : "started");
 	else
 		return NULL;
 	return text;
@@ -137,10 +129,10 @@ static void start(struct monitor *monitor, int index, uint64_t epoch)
 		return control_send(&monitor->control.clients[index], line);
 	}
 	monitor->epoch = epoch;
+	monitor->phase = PHASE_STARTING;
 	monitor->starter = index;
-	monitor->start_asked = true;
-	if (monitor->phase == PHASE_CREATED)
-		release_init(monitor);
+	/* When the init is dead already, SIGCHLD tells. */
+	send(monitor->report_fd, &(char){ SW_START_BYTE }, 1, MSG_NOSIGNAL);
 }
 
 /* Our own child, not reaped yet: its pid is its own. */

@@ -1,5 +1,5 @@
 /* swarm-monitor run|restore <container directory>, started by spawnDetached: standard error is the complaints file and
- * descriptor 3 the listening control socket. Survives the daemon; ends when its container has. */
+ * descriptor 3 the control socket. Survives the daemon; ends when its container has. */
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -14,19 +14,23 @@
 #include "complain.h"
 #include "monitor.h"
 
-#define LISTENER_FD 3
+#define CONTROL_FD 3
 
 static struct monitor monitor = { .lock = -1, .signal_fd = -1, .report_fd = -1, .starter = -1 };
 
-static int open_listener(struct sw_error *error)
+/* A listening socket, or one connection that is there already. */
+static int open_control(struct sw_error *error)
 {
 	int listening = 0;
 	socklen_t size = sizeof listening;
-	if (getsockopt(LISTENER_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening)
-		return sw_refuse(error, EBADF, "find the control socket", "descriptor 3 is not a listening socket");
-	if (fcntl(LISTENER_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(LISTENER_FD, F_SETFL, O_NONBLOCK) < 0)
+	if (getsockopt(CONTROL_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
+		return sw_refuse(error, EBADF, "find the control socket", "descriptor 3 is not a socket");
+	if (fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(CONTROL_FD, F_SETFL, O_NONBLOCK) < 0)
 		return sw_fail(error, errno, "set the control socket", NULL);
-	control_open(&monitor.control, LISTENER_FD);
+	if (listening)
+		control_listen(&monitor.control, CONTROL_FD);
+	else
+		control_connect(&monitor.control, CONTROL_FD);
 	return 0;
 }
 
@@ -63,7 +67,7 @@ static int prepare(const char *directory, struct sw_error *error)
 	umask(0);
 	if (chdir(directory) < 0)
 		return sw_fail(error, errno, "enter", directory);
-	int result = open_listener(error);
+	int result = open_control(error);
 	if (result == 0)
 		result = read_launch(error);
 	if (result == 0)

@@ -39,8 +39,6 @@ struct monitor {
 	int report_fd;
 	/* Connection that waits for the answer to `start`; -1: none. */
 	int starter;
-	/* `start` came while the container was being made: it starts as soon as it is. */
-	bool start_asked;
 	uint64_t oom_kills_before;
 	/* What the init said about its failure. */
 	bool failed;

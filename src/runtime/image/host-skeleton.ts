@@ -93,6 +93,17 @@ export async function collectSkeleton(root: string): Promise<SkeletonPart[]> {
 	return parts;
 }
 
+/**
+ * Whose change tells that the skeleton may be another: every directory that was read (what is installed or removed changes it, and so
+ * does a file that is replaced), and files that stand in /etc itself. Not told: a file below that is written in place.
+ */
+export function watchedOf(parts: readonly SkeletonPart[]): string[] {
+	const read = parts.filter(
+		({ kind, path }) => path.startsWith("etc/") && (kind === "directory" || !path.includes("/", 4)),
+	);
+	return ["etc", ...read.map(({ path }) => path)];
+}
+
 function textFile(path: string, text: string): SkeletonPart {
 	return { kind: "file", path, bytes: Buffer.from(text), mode: 0o644 };
 }

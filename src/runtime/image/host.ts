@@ -13,7 +13,7 @@ import { join } from "node:path";
 import type { Digest } from "../../model.js";
 import type { PreparedImage } from "../runtime.js";
 import { DEFAULT_PATH } from "./document.js";
-import { collectSkeleton, type SkeletonPart, writeSkeleton } from "./host-skeleton.js";
+import { collectSkeleton, type SkeletonPart, watchedOf, writeSkeleton } from "./host-skeleton.js";
 import { HOST_IMAGE } from "./name.js";
 import { machinePlatform } from "./platform.js";
 
@@ -41,10 +41,22 @@ export async function hostImageDigest(root: string): Promise<Digest> {
 	return digestFor(root, (await programsOf(root)).hostPaths);
 }
 
+export interface PreparedHost {
+	readonly image: PreparedImage;
+	/** Paths without a leading slash: a change of what the image is made from nearly always changes one of these. */
+	readonly watched: readonly string[];
+}
+
 /** Writes the skeleton below `directory` unless the same one is there. Old ones stay: containers stand on them. */
-export async function prepareHost(root: string, directory: string): Promise<PreparedImage> {
+export async function prepareHost(root: string, directory: string): Promise<PreparedHost> {
 	const programs = await programsOf(root);
-	const skeleton = await writeSkeleton([...(await collectSkeleton(root)), ...programs.parts], directory);
+	const collected = await collectSkeleton(root);
+	const skeleton = await writeSkeleton([...collected, ...programs.parts], directory);
+	const image = await preparedOf(root, programs, skeleton);
+	return { image, watched: [...watchedOf(collected), ...PROGRAM_DIRECTORIES, ...C_LIBRARIES, "usr/lib/os-release"] };
+}
+
+async function preparedOf(root: string, programs: Programs, skeleton: string): Promise<PreparedImage> {
 	return {
 		name: HOST_IMAGE,
 		digest: await digestFor(root, programs.hostPaths),

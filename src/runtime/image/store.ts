@@ -2,6 +2,7 @@
 // each layer, handed to the runtime as overlay directories. One store a directory, one process a store.
 // Never runs anything of an image, never follows a link of one.
 
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -14,9 +15,10 @@ import { readContents } from "./archive/contents.js";
 import { digestOf, findInDockerArchive, isDockerArchive } from "./archive/docker.js";
 import { type FoundImage, findInLayout, isOciLayout } from "./archive/oci.js";
 import { type CheckedImage, checkImage, digestsOf, layerPairs, putInPlace, unpackMissing } from "./commit.js";
-import { exists, hasBlob, layerPath, layOut, openBlob, shortHex } from "./disk.js";
+import { hasBlob, layerPath, layOut, openBlob, shortHex } from "./disk.js";
 import { parseManifest } from "./document.js";
-import { hostImageDigest, prepareHost } from "./host.js";
+import { hostImageDigest } from "./host.js";
+import { createHostImage, type HostImage } from "./host-image.js";
 import type {
 	BlobInfo,
 	ImageDescription,
@@ -51,6 +53,7 @@ class Store implements ImageStore {
 	/** Blobs and layers of imports on their way, with how many want them. */
 	readonly #pins = new Map<string, number>();
 	readonly #sweepAllowed: boolean;
+	readonly #host: HostImage;
 	#hostDigest: Digest;
 	#stagings = 0;
 	/** Changes of records and sweeps come one after the other. */
@@ -60,6 +63,8 @@ class Store implements ImageStore {
 		this.#directory = options.directory;
 		this.#logger = options.logger;
 		this.#clock = options.clock;
+		const { logger, clock } = options;
+		this.#host = createHostImage({ root: "/", directory: join(options.directory, "host"), clock, logger });
 		this.#hostDigest = hostDigest;
 		this.#sweepAllowed = sweepAllowed;
 		for (const image of images) this.#images.set(image.digest, image);
@@ -226,7 +231,7 @@ class Store implements ImageStore {
 
 	async prepare(reference: string): Promise<PreparedImage> {
 		if (parseReference(reference)?.kind === "host") {
-			const prepared = await prepareHost("/", join(this.#directory, "host"));
+			const prepared = await this.#host.prepare();
 			this.#hostDigest = prepared.digest;
 			return prepared;
 		}
@@ -235,7 +240,7 @@ class Store implements ImageStore {
 		// Uppermost first. Overlayfs takes no directory twice; of a layer that occurs twice the upper one decides.
 		for (const diffId of new Set([...image.config.diffIds].reverse())) {
 			const path = layerPath(this.#directory, diffId);
-			if (!(await exists(path))) {
+			if (!existsSync(path)) {
 				throw new SwarmError(
 					"corrupt",
 					`Cannot use the image ${reference}: its layer ${diffId} is gone, import it again`,

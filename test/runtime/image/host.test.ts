@@ -1,8 +1,15 @@
 import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { hostImageDigest, prepareHost } from "../../../src/runtime/image/host.js";
+import { systemClock } from "../../../src/clock.js";
+import { silentLogger } from "../../../src/log.js";
+import * as host from "../../../src/runtime/image/host.js";
+import { createHostImage, RECHECK_MS } from "../../../src/runtime/image/host-image.js";
 import { temporaryDirectory } from "../../support/temporary.js";
+import { until } from "../../support/until.js";
+
+const { hostImageDigest } = host;
+const prepareHost = async (root: string, directory: string) => (await host.prepareHost(root, directory)).image;
 
 /** A small Debian: merged /usr, or not. */
 async function machine(options: { merged: boolean; release?: string; libc?: string }): Promise<string> {
@@ -65,6 +72,37 @@ describe("the host image", () => {
 		expect(second.lowerDirectories).not.toEqual(first.lowerDirectories);
 		expect(second.digest).toBe(first.digest);
 		expect(await readdir(directory)).toHaveLength(2);
+	});
+
+	it("is read once, and again when something was installed, replaced or removed", async () => {
+		const root = await machine({ merged: true });
+		const image = createHostImage({
+			root,
+			directory: await temporaryDirectory(),
+			clock: systemClock,
+			logger: silentLogger,
+		});
+		const first = await image.prepare();
+		expect(await image.prepare()).toBe(first);
+		await writeFile(join(root, "etc/ssl/certs/new.pem"), "public");
+		const second = await image.prepare();
+		expect(second.lowerDirectories).not.toEqual(first.lowerDirectories);
+		await writeFile(join(root, "etc/services"), "https 443/tcp\n");
+		expect((await image.prepare()).lowerDirectories).not.toEqual(second.lowerDirectories);
+		await writeFile(join(root, "usr/lib/x86_64-linux-gnu/libc.so.6"), "libc 2");
+		expect((await image.prepare()).digest).not.toBe(first.digest);
+	});
+
+	it("shows a file that was written in place after a while", async () => {
+		const root = await machine({ merged: true });
+		let nowMs = 0;
+		const clock = { ...systemClock, monotonicMs: () => nowMs };
+		const image = createHostImage({ root, directory: await temporaryDirectory(), clock, logger: silentLogger });
+		const first = await image.prepare();
+		await writeFile(join(root, "etc/ssl/certs/ca.pem"), "another");
+		nowMs = RECHECK_MS + 1;
+		await image.prepare();
+		await until("the skeleton to be another", async () => (await image.prepare()) !== first);
 	});
 
 	it("has the same digest on alike machines, another with another release, layout or C library", async () => {
