@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerIdOf, type MoveProgress } from "../../src/model.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
@@ -19,6 +20,44 @@ const never = new AbortController().signal;
 const address = "10.99.77.7";
 const counter = "i=0; while :; do i=$((i+1)); echo line $i; echo $i > /tmp/n; sleep 0.01; done";
 const quiet = { onProgress: () => {}, signal: never };
+
+function connected(port: number): Promise<Socket | null> {
+	return new Promise((resolve) => {
+		const socket = connect(port, address);
+		socket.once("error", () => resolve(null));
+		socket.once("connect", () => resolve(socket.setNoDelay()));
+	});
+}
+
+/** Sends a number every 2 ms to something that sends it back. */
+function echoes(socket: Socket) {
+	let sent = 0;
+	let text = "";
+	let lastMs = Date.now();
+	let largestGapMs = 0;
+	socket.on("data", (chunk) => {
+		largestGapMs = Math.max(largestGapMs, Date.now() - lastMs);
+		lastMs = Date.now();
+		text += chunk.toString();
+	});
+	return {
+		async during<T>(work: () => Promise<T>): Promise<T> {
+			const timer = setInterval(() => socket.write(`${++sent}\n`), 2);
+			await until("echoes", () => text.length > 100);
+			const result = await work();
+			const before = sent;
+			await until("echoes after it", () => sent > before + 50 && text.includes(`\n${before + 50}\n`));
+			clearInterval(timer);
+			return result;
+		},
+		async missing(): Promise<readonly number[]> {
+			await until("the last echo", () => text.endsWith(`\n${sent}\n`));
+			const seen = text.trim().split("\n").map(Number);
+			return seen.filter((number, index) => number !== index + 1);
+		},
+		largestGapMs: () => largestGapMs,
+	};
+}
 
 describe.skipIf(missing !== null)(`moves of real containers${missing === null ? "" : ` (needs ${missing})`}`, () => {
 	let cluster: RealCluster;
@@ -95,6 +134,18 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 		const ended = await until("the end", () => (b.runtime.get(web)?.phase === "stopped" ? b.runtime.get(web) : null));
 		expect(ended.exitCode).toBe(7);
 		expect(await lines(b)).toEqual(["begun", "over"]);
+	});
+
+	it("keeps an open connection: every byte sent during the move is answered, in order", async () => {
+		await run("while :; do nc -l -p 5000 -e cat; done");
+		const socket = await until("the server to listen", () => connected(5000));
+		const answered = echoes(socket);
+		const result = await answered.during(() => a.migrations.migrate(web, b.id, quiet));
+		expect(await answered.missing()).toEqual([]);
+		// Twice the downtime and a retransmission: packets that were on their way at the freeze are sent again.
+		expect(answered.largestGapMs()).toBeLessThan(2 * result.downtimeMs + 1_500);
+		socket.destroy();
+		await until("nothing to be left", () => [a, b].every((node) => leftoversOf(node).length === 0));
 	});
 
 	it("says without moving what a move would meet", async () => {
