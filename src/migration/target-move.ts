@@ -139,7 +139,7 @@ export class TargetMove {
 		this.#linkLost = false;
 		former?.abort(new Error("the source opened another stream"));
 		await channel.send({ kind: "pending" });
-		this.#runner.post("go");
+		this.#goTold();
 		await this.#read(channel);
 	}
 
@@ -320,9 +320,10 @@ export class TargetMove {
 		return "done";
 	}
 
+	/** What is here goes first: once the source is told, it runs its own copy. */
 	async #giveBack(signal: AbortSignal): Promise<MoveEvent> {
-		const { state, clock, chance } = this.#ports;
-		if (this.#attempts > 1) await clock.sleep(backOffMs(this.#attempts, chance), signal);
+		const { state } = this.#ports;
+		await this.#removeCopy(signal);
 		const standing = this.#standing();
 		if (standing.kind === "source") return "done";
 		if (standing.kind === "other") return "superseded";
@@ -332,7 +333,16 @@ export class TargetMove {
 	}
 
 	async #remove(signal: AbortSignal): Promise<MoveEvent> {
-		const { runtime, files, state, clock, chance } = this.#ports;
+		const { runtime, files, state } = this.#ports;
+		const { container, move } = this.identity;
+		await this.#removeCopy(signal);
+		if (runtime.get(container) === null) state.put([], [`container/${container}`]);
+		await files.remove(move);
+		return "done";
+	}
+
+	async #removeCopy(signal: AbortSignal): Promise<void> {
+		const { runtime, clock, chance } = this.#ports;
 		const { container, epoch, move } = this.identity;
 		if (this.#attempts > 1) await clock.sleep(backOffMs(this.#attempts, chance), signal);
 		// A restore that was given up clears up by itself, but not at once.
@@ -340,9 +350,6 @@ export class TargetMove {
 		const held = runtime.get(container);
 		// Only what this move made: a container that was here before is not its own.
 		if (held !== null && held.move === move && held.epoch > epoch) await runtime.remove(container, held.epoch);
-		if (runtime.get(container) === null) state.put([], [`container/${container}`]);
-		await files.remove(move);
-		return "done";
 	}
 
 	async #dismiss(): Promise<void> {
@@ -378,8 +385,14 @@ export class TargetMove {
 	}
 
 	#take(message: Received): void {
-		if (message.kind === "go") this.#runner.post("go");
+		if (message.kind === "go") this.#goTold();
 		else if (message.kind === "dismiss") this.#runner.post("abort", new SwarmError("aborted", message.reason));
+	}
+
+	/** A word that is older than what the view shows changes nothing. */
+	#goTold(): void {
+		const { kind } = this.#standing();
+		if (kind === "before" || kind === "target") this.#runner.post("go");
 	}
 
 	#lost(channel: MoveChannel, cause: unknown): void {

@@ -79,7 +79,12 @@ describe.skipIf(missing !== null)(`moves that fail${missing === null ? "" : ` (n
 		node.kill();
 		await node.restart();
 	};
-	const failing = (ports: MigrationPorts, name: keyof Checkpoints): Partial<MigrationPorts> => {
+	const failing = (ports: MigrationPorts, name: keyof Checkpoints) =>
+		changed(ports, () => ({ [name]: () => Promise.reject(new SwarmError("failed", `no ${name}`)) }));
+	const changed = (
+		ports: MigrationPorts,
+		change: (real: Checkpoints) => Partial<Checkpoints>,
+	): Partial<MigrationPorts> => {
 		const real = ports.runtime.checkpoints as Checkpoints;
 		const checkpoints: Checkpoints = {
 			dump: (...given) => real.dump(...given),
@@ -87,7 +92,7 @@ describe.skipIf(missing !== null)(`moves that fail${missing === null ? "" : ` (n
 			files: (id) => real.files(id),
 			restore: (...given) => real.restore(...given),
 			release: (...given) => real.release(...given),
-			[name]: () => Promise.reject(new SwarmError("failed", `no ${name}`)),
+			...change(real),
 		};
 		const runtime = new Proxy(ports.runtime, {
 			get(target, property) {
@@ -144,6 +149,19 @@ describe.skipIf(missing !== null)(`moves that fail${missing === null ? "" : ` (n
 
 	it("give it back to the source when the target cannot release it", async () => {
 		await meddle(b, (ports) => failing(ports, "release"));
+		await run();
+		await expect(a.migrations.migrate(web, b.id, { onProgress: () => {}, signal: never })).rejects.toThrow();
+		expect(await settles()).toBe(a);
+		expect(a.runtime.get(web)?.epoch).toBe(3);
+	});
+
+	it("give it back to the source when the copy dies while it waits", async () => {
+		const killed = async (real: Checkpoints, ...given: Parameters<Checkpoints["restore"]>) => {
+			const state = await real.restore(...given);
+			if (state.pid !== null) process.kill(state.pid, "SIGKILL");
+			return state;
+		};
+		await meddle(b, (ports) => changed(ports, (real) => ({ restore: (...given) => killed(real, ...given) })));
 		await run();
 		await expect(a.migrations.migrate(web, b.id, { onProgress: () => {}, signal: never })).rejects.toThrow();
 		expect(await settles()).toBe(a);

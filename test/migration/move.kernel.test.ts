@@ -136,6 +136,19 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 		expect(await lines(b)).toEqual(["begun", "over"]);
 	});
 
+	it("keeps files that are open although their name, or every name, is gone", async () => {
+		await run(
+			"cd /tmp; exec 3>a 4>c 5<c; echo one >&3; echo ghost >&4; busybox ln a b; rm a c; echo ready; " +
+				"while [ ! -e go ]; do sleep 0.05; done; echo two >&3; cat b; cat <&5; ls; echo over",
+			{ address: null },
+		);
+		await until("the files to be open", async () => (await lines(a)).includes("ready"));
+		await a.migrations.migrate(web, b.id, quiet);
+		await exec(b, "/bin/touch", "/tmp/go");
+		await until("the end", async () => (await lines(b)).includes("over"));
+		expect(await lines(b)).toEqual(["ready", "one", "two", "ghost", "b", "go", "over"]);
+	});
+
 	it("keeps an open connection: every byte sent during the move is answered, in order", async () => {
 		await run("while :; do nc -l -p 5000 -e cat; done");
 		const socket = await until("the server to listen", () => connected(5000));

@@ -23,7 +23,8 @@ void criu_command_free(struct criu_command *command);
  * keeps its cache of kernel facts in /run only on a tmpfs (40 ms a call without it). */
 int criu_private_mounts(struct sw_error *error);
 
-/* Executes arguments[0]; comes back only when that fails. */
+/* Executes arguments[0], at the highest priority, because a frozen container waits for it; comes back only when that
+ * fails. CRIU gives the tasks that it restores the priorities that they had. */
 int criu_execute(char **arguments, struct sw_error *error);
 
 #endif

@@ -3,10 +3,13 @@
  * post-dump: the image is whole, the tasks still held by criu. First act: freeze the cgroup, so that they stay stopped through
  *   any crash of criu or daemon. Then the link goes down: criu opens its network lock when it ends, and packets that the
  *   frozen sockets acknowledged would be lost to the copy.
+ *   A file that is open under a name that is gone, but has another one, stands in the image as `link_remap.<n>` beside it. criu
+ *   deletes these links when it ends, and the copy needs them: each gets a second name, and the line `remaps` is said.
  * post-restore: the copy is whole and has not run one instruction. Waits for the monitor's word; without it criu kills the copy.
  * post-resume: it runs. */
 #include "hook.h"
 
+#include <ftw.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdint.h>
@@ -15,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "../common/cleanup.h"
@@ -68,17 +72,43 @@ static int before_dump(void)
 	return 0;
 }
 
+static int keep_remap(const char *path, const struct stat *about, int type, struct FTW *at)
+{
+	char kept[4096];
+	if (type != FTW_F || !S_ISREG(about->st_mode) || strncmp(path + at->base, "link_remap.", 11) != 0)
+		return 0;
+	snprintf(kept, sizeof kept, "%s" SW_CRIU_KEPT, path);
+	return link(path, kept);
+}
+
+/* The upper layer is only searched when the image speaks of remaps at all. */
+static int keep_remaps(const char *upper, struct sw_error *error)
+{
+	char path[4096];
+	struct stat about;
+	const char *images = getenv("CRTOOLS_IMAGE_DIR");
+	snprintf(path, sizeof path, "%s/remap-fpath.img", images ? images : "");
+	if (stat(path, &about) < 0)
+		return 0;
+	if (nftw(upper, keep_remap, 16, FTW_PHYS | FTW_MOUNT) != 0)
+		return sw_fail(error, errno, "keep the link remaps in", upper);
+	tell("remaps\n");
+	return 0;
+}
+
 static int after_dump(void)
 {
 	struct sw_error error = { 0 };
 	char path[4096];
-	const char *cgroup = getenv(SW_CRIU_CGROUP), *link = getenv(SW_CRIU_LINK);
-	if (!cgroup || !link)
+	const char *cgroup = getenv(SW_CRIU_CGROUP), *link = getenv(SW_CRIU_LINK), *upper = getenv(SW_CRIU_UPPER);
+	if (!cgroup || !link || !upper)
 		return 1;
 	snprintf(path, sizeof path, "%s/cgroup.freeze", cgroup);
 	if (sw_write_file(path, "1", &error) < 0)
 		return complain(&error);
 	if (*link && link_down(link, &error) < 0)
+		return complain(&error);
+	if (keep_remaps(upper, &error) < 0)
 		return complain(&error);
 	tell("frozen\n");
 	return 0;

@@ -1,5 +1,5 @@
 /* swarm-criu dump <file>: executes `criu dump` for one container, in its network namespace. <file> is made by
- * runtime/checkpoint/criu-command.ts: strings, each ended by NUL: pid, v2 cgroup, link, place for our pid, then criu's
+ * runtime/checkpoint/criu-command.ts: strings, each ended by NUL: pid, v2 cgroup, link, upper layer, place for our pid, then criu's
  * argument vector. Standard output is the report pipe (hook.h).
  * Called by criu itself (CRTOOLS_SCRIPT_ACTION is set) it is the action script. */
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "../common/syscalls.h"
 #include "hook.h"
 
-enum { PID, CGROUP, LINK, PID_FILE, FIRST_ARGUMENT };
+enum { PID, CGROUP, LINK, UPPER, PID_FILE, FIRST_ARGUMENT };
 
 /* "<pid> <start time in ticks>": the daemon kills it by this when it must roll back. */
 static int write_pid(const char *path, struct sw_error *error)
@@ -79,6 +79,7 @@ static int dump(const char *file, struct sw_error *error)
 		return result;
 	setenv(SW_CRIU_CGROUP, command.items[CGROUP], 1);
 	setenv(SW_CRIU_LINK, command.items[LINK], 1);
+	setenv(SW_CRIU_UPPER, command.items[UPPER], 1);
 	return criu_execute(command.items + FIRST_ARGUMENT, error);
 }
 

@@ -2,24 +2,27 @@
 // frozen stays frozen by its cgroup, what is restored waits in CRIU's post-restore hook for the monitor's word.
 // Must never run a container on its own: only `thaw` and `release` do.
 
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { ContainerId } from "../../model.js";
 import type { Container } from "../container.js";
+import { hasEnded } from "../life-cycle.js";
 import type { Checkpoints, ContainerState, DumpResult, RestoreRequest } from "../runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "../seams.js";
 import { dumpArguments, encodeCommand, restoreArguments } from "./criu-command.js";
 import type { CriuInstallation } from "./criu-installation.js";
 import { lastErrors, pidFileOf, runDump, settleLeftover } from "./dump-process.js";
+import { bringBackRemaps, dropRemaps } from "./link-remaps.js";
 import { type DumpManifest, decodeManifest } from "./manifest.js";
 import { externalMounts, parseMountinfo } from "./mounts.js";
 import { dropNetworkLocks } from "./network-lock.js";
 
-/** All tasks are stopped by criu already when the freezer is asked. */
-const FREEZE_MS_MAX = 5_000;
+/** In the work directory of a dump: the upper layer holds link remaps. */
+const REMAPS = "remaps";
 /** A released copy has its memory in place: what is left is unlocking the network and one sigreturn a thread. */
-const RELEASE_MS_MAX = 60_000;
+const RELEASE_MS_MAX = 15_000;
 
 /** The factory for a machine with this CRIU; null makes a runtime without checkpoints. */
 export function checkpointsWith(criu: CriuInstallation | null): CheckpointsFactory | null {
@@ -82,20 +85,34 @@ class CriuCheckpoints implements Checkpoints {
 			if (container.state.phase === "running") return container.state;
 			container.perform(container.step("release"));
 			this.#setLink(container, true);
-			const refusal = await container.monitor?.request("start", String(container.state.epoch)).then(
-				() => null,
-				(thrown: unknown) => asSwarmError(thrown, `release ${id}`),
-			);
-			const left = (state: ContainerState) => state.phase !== "starting";
-			const state = await container.until("release", left, RELEASE_MS_MAX, signal);
-			container.save(false);
-			if (state.phase !== "running" && state.startedAtMs === null) throw refusal ?? this.#notReleased(container);
+			try {
+				await this.#start(container, signal);
+			} catch (thrown) {
+				// It must not come to life after somebody else was told to run.
+				this.#seams.cgroups.kill(id);
+				if (!hasEnded(container.state.phase)) container.perform(container.step("start-failed", { pid: null }));
+				throw thrown;
+			} finally {
+				container.save(false);
+			}
 			return container.state;
 		});
 	}
 
+	/** Resolves when it runs, or has run and ended. The monitor's answer may never come: CRIU can hang on a task that died. */
+	async #start(container: Container, signal: AbortSignal): Promise<void> {
+		let refusal: SwarmError | null = null;
+		container.monitor?.request("start", String(container.state.epoch)).catch((thrown: unknown) => {
+			refusal = asSwarmError(thrown, `release ${container.id}`);
+		});
+		const left = (state: ContainerState) => state.phase !== "starting";
+		const state = await container.until("release", left, RELEASE_MS_MAX, signal);
+		// One that ran and ended at once is `stopped`; `failed` never came to its next instruction.
+		if (state.phase === "failed") throw this.#notReleased(container, refusal);
+	}
+
 	async #dump(container: Container, imageDirectory: string, signal: AbortSignal): Promise<DumpResult> {
-		const { native, clock, network } = this.#seams;
+		const { clock, network } = this.#seams;
 		const { pid } = container.state;
 		if (pid === null || container.monitor === null)
 			throw new SwarmError(
@@ -110,11 +127,15 @@ class CriuCheckpoints implements Checkpoints {
 		const hook = this.#seams.paths.criu;
 		const place = { pid, directory, imageDirectory, workDirectory, externals: manifest.externals, hook };
 		const link = network.attachmentOf(container.id)?.linkName ?? "";
-		const head = [String(pid), container.cgroup.unified, link, pidFileOf(directory)];
+		const head = [String(pid), container.cgroup.unified, link, directory.upper, pidFileOf(directory)];
 		await writeFile(commandFile, encodeCommand([...head, ...dumpArguments(this.#criu, place)]), { mode: 0o600 });
 		const program = { path: hook, commandFile, container: container.id, workDirectory, stderrPath: directory.stderr };
-		const { freezingAtNs } = await runDump(program, signal);
-		native.cgroupFreeze(container.cgroup.unified, true, FREEZE_MS_MAX);
+		const { freezingAtNs, hasRemaps, ended } = await runDump(program, signal);
+		if (hasRemaps) {
+			await writeFile(join(workDirectory, REMAPS), "");
+			await ended;
+			await bringBackRemaps(directory.upper);
+		}
 		await container.monitor.request("drain");
 		return {
 			imageBytes: await bytesIn(imageDirectory),
@@ -141,6 +162,8 @@ class CriuCheckpoints implements Checkpoints {
 			await dropNetworkLocks(pid).catch((thrown: unknown) =>
 				logger.warn("a network lock cannot be looked for", { container: container.id, error: String(thrown) }),
 			);
+		const { directory } = container;
+		if (existsSync(join(directory.path, "criu", REMAPS))) await dropRemaps(directory.upper);
 		this.#setLink(container, true);
 		container.perform(container.step(event, { move: null }));
 		container.save(true);
@@ -190,9 +213,9 @@ class CriuCheckpoints implements Checkpoints {
 		if (link !== undefined) this.#seams.native.linkSetUp(link, up);
 	}
 
-	#notReleased(container: Container): SwarmError {
+	#notReleased(container: Container, refusal: SwarmError | null): SwarmError {
 		const said = lastErrors(join(container.directory.path, "criu", "restore.log"));
-		const why = said || container.state.error || "it ended before its first instruction";
+		const why = said || container.state.error || refusal?.message || "it ended before its next instruction";
 		return new SwarmError("failed", `Cannot release ${container.id}: ${why}`);
 	}
 }

@@ -14,6 +14,10 @@ import type { ContainerDirectory } from "../container-directory.js";
 export interface DumpReport {
 	/** CLOCK_MONOTONIC, before the first task was stopped. */
 	readonly freezingAtNs: bigint;
+	/** The upper layer holds kept link remaps (link-remaps.ts). */
+	readonly hasRemaps: boolean;
+	/** CRIU is gone. */
+	readonly ended: Promise<void>;
 }
 
 const LINES_MAX = 16;
@@ -33,7 +37,10 @@ export interface DumpProgram {
 	readonly stderrPath: string;
 }
 
-/** Resolves when the container is frozen and the image whole. On an abort criu is killed, which lets the tasks go. */
+/**
+ * Resolves when the container is frozen and the image whole; CRIU then lets go of the tasks and the network lock while the
+ * transfer begins. On an abort before that CRIU is killed, which lets the tasks go.
+ */
 export async function runDump(program: DumpProgram, signal: AbortSignal): Promise<DumpReport> {
 	signal.throwIfAborted();
 	const complaints = openSync(program.stderrPath, "a", 0o600);
@@ -48,19 +55,26 @@ export async function runDump(program: DumpProgram, signal: AbortSignal): Promis
 	const onAbort = () => child.kill("SIGKILL");
 	signal.addEventListener("abort", onAbort, { once: true });
 	const lines: string[] = [];
-	createInterface(child.stdout).on("line", (line) => void (lines.length < LINES_MAX && lines.push(line)));
-	try {
-		const code = await new Promise<number | string>((resolve, reject) => {
-			child.on("error", reject);
-			child.on("close", (exit, killed) => resolve(exit ?? killed ?? "nothing"));
+	const ended = new Promise<number | string>((resolve, reject) => {
+		child.on("error", reject);
+		child.on("close", (exit, killed) => resolve(exit ?? killed ?? "nothing"));
+	});
+	const frozen = new Promise<true>((resolve) => {
+		createInterface(child.stdout).on("line", (line) => {
+			if (lines.length < LINES_MAX) lines.push(line);
+			if (line === "frozen") resolve(true);
 		});
+	});
+	try {
+		const outcome = await Promise.race([frozen, ended]);
 		signal.throwIfAborted();
 		const freezing = lines.find((line) => line.startsWith("freezing "));
-		if (code === 0 && freezing !== undefined && lines.includes("frozen"))
-			return { freezingAtNs: BigInt(freezing.slice("freezing ".length)) };
-		throw dumpFailure(program, code);
+		if (outcome !== true || freezing === undefined) throw dumpFailure(program, String(outcome));
+		const hasRemaps = lines.includes("remaps");
+		return { freezingAtNs: BigInt(freezing.slice("freezing ".length)), hasRemaps, ended: ended.then(() => {}) };
 	} finally {
 		signal.removeEventListener("abort", onAbort);
+		ended.catch(() => {});
 	}
 }
 

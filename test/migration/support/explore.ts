@@ -198,6 +198,7 @@ function perform(world: World, who: Who, effect: MoveEffect): boolean {
 			done();
 			return true;
 		case "give-back":
+			world.there = "none";
 			if (world.claim === "target") world.claim = "source again";
 			done();
 			return true;
