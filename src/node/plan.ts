@@ -150,9 +150,12 @@ function isOtherSpec(state: ContainerState, spec: SpecRecord): boolean {
 	return state.revision === spec.revision && canonicalJson(state.spec) !== canonicalJson(spec.spec);
 }
 
-/** It ran and has no exit code: the machine restarted, or its monitor was killed. Nobody wanted it to end. */
+/**
+ * It has no exit code: the machine restarted, its monitor was killed, or the daemon was before it could be started. Nobody
+ * wanted it to end. What cannot be started has an exit code, or stands in `backingOff`.
+ */
 function isLost(state: ContainerState, nowMs: number): boolean {
-	if (state.phase !== "failed" || state.startedAtMs === null || state.exitCode !== null) return false;
+	if (state.phase !== "failed" || state.exitCode !== null) return false;
 	return nowMs - (state.finishedAtMs ?? 0) >= LOST_PAUSE_MS;
 }
 

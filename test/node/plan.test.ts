@@ -158,7 +158,14 @@ describe("the owner", () => {
 		expect(plan(facts(scene))).toMatchObject([{ kind: "claim", epoch: 2, reason: "restarted" }]);
 		expect(plan(facts({ ...scene, change: { settled: false } }))).toEqual([]);
 		expect(plan(facts({ ...scene, states: [{ ...lost, exitCode: 1 }] }))).toEqual([]);
-		expect(plan(facts({ ...scene, states: [{ ...lost, startedAtMs: null }] }))).toEqual([]);
+	});
+
+	it("starts a container again that a crash kept from starting at all, not one that cannot be started", () => {
+		const lost = { ...held(1, "failed"), startedAtMs: null, error: "its monitor ended without an exit record" };
+		const scene = { claims: [claim(a, 1)], states: [lost] };
+		expect(plan(facts(scene))).toMatchObject([{ kind: "claim", epoch: 2, reason: "restarted" }]);
+		expect(plan(facts({ ...scene, states: [{ ...lost, exitCode: 127 }] }))).toEqual([]);
+		expect(plan(facts({ ...scene, change: { backingOff: new Set([web0]) } }))).toEqual([]);
 	});
 
 	it("runs what it owns and does not have", () => {
