@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { buildSync } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ContainerId, containerIdOf } from "../../src/model.js";
 import { linkNameOf } from "../../src/runtime/network/names.js";
+import { nft } from "../../src/runtime/network/nft.js";
 import type { ExecRequest } from "../../src/runtime/runtime.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { hasNftables, noTraces, pathOf, runProgram, tracesOf } from "../support/kernel.js";
@@ -282,6 +283,15 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 				).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("web.0 has it") });
 				await world.runtime.remove(web, 1);
 				await expect(get("127.0.0.1")).rejects.toThrow("ECONNREFUSED");
+			});
+
+			it("takes back the ports that a killed daemon had published before it wrote the container down", async () => {
+				const port = 20_000 + (process.pid % 10_000);
+				const ports = [{ host: port, container: 80, protocol: "tcp" as const }];
+				await run(["/bin/sleep", "1000"], { address, ports });
+				rmSync(join(world.stateDirectory, "containers/web.0/record.json"));
+				await world.reopen();
+				expect(await nft.list()).not.toContain(`${world.scope}/web.0`);
 			});
 
 			it("reaches its own published port through the host's address", async () => {

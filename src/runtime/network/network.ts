@@ -107,8 +107,10 @@ export class ContainerNetwork {
 	async detach(container: ContainerId): Promise<void> {
 		const known = this.#attached.get(container);
 		const attachment = known ?? this.#plan(container, GATEWAY, []);
-		if (known === undefined && !existsSync(attachment.netnsPath)) return;
-		if (attachment.ports.length > 0) {
+		if (known === undefined) {
+			if (!existsSync(attachment.netnsPath)) return;
+			await this.#unpublishUnknown(container);
+		} else if (attachment.ports.length > 0) {
 			await this.ready();
 			await this.#unpublish(container, attachment);
 		}
@@ -200,14 +202,29 @@ export class ContainerNetwork {
 
 	/** One spawn of nft when the rules stand as they should; otherwise the table is asked what stands. */
 	async #unpublish(container: ContainerId, attachment: Attachment): Promise<void> {
-		const { nft, scope } = this.#options;
+		const { nft } = this.#options;
 		try {
 			await nft.apply(deletePortRules(this.#rulesOf(container, attachment)));
 		} catch {
-			const standing = portRulesIn(await nft.list());
-			const own = standing.filter((rule) => rule.scope === scope && rule.container === container);
-			if (own.length > 0) await nft.apply(deletePortRules(own));
+			await this.#unpublishStanding(container);
 		}
+	}
+
+	/** A daemon that was killed between publishing and writing the record left ports that no record tells of. */
+	async #unpublishUnknown(container: ContainerId): Promise<void> {
+		try {
+			await this.#unpublishStanding(container);
+		} catch (thrown) {
+			// No table, or no nft: then nothing was published. What stands all the same goes when the network is set up.
+			this.#options.logger.warn("published ports cannot be looked for", { container, error: String(thrown) });
+		}
+	}
+
+	async #unpublishStanding(container: ContainerId): Promise<void> {
+		const { nft, scope } = this.#options;
+		const standing = portRulesIn(await nft.list());
+		const own = standing.filter((rule) => rule.scope === scope && rule.container === container);
+		if (own.length > 0) await nft.apply(deletePortRules(own));
 	}
 
 	#rulesOf(container: ContainerId, { address, ports }: Attachment): readonly PortRule[] {
