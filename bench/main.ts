@@ -1,13 +1,19 @@
 // `npm run bench -- NAME [--json]`: runs us and the peer in turn in one run and prints medians and ratios.
 
+import { idle } from "./idle.js";
+import { ps } from "./ps.js";
 import { type BenchReport, textOf } from "./report.js";
 import { start } from "./start.js";
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start };
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, idle, ps };
 
 async function main(): Promise<number> {
 	const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 	const bench = benches[names[0] ?? ""];
+	if (names.length === 0) {
+		console.log(`Benchmarks: ${Object.keys(benches).join(", ")}. Run one with: npm run bench -- NAME [--json]`);
+		return 0;
+	}
 	if (names.length !== 1 || bench === undefined) {
 		console.error(
 			`Cannot run a benchmark: name is "${names.join(" ")}", wanted one of ${Object.keys(benches).join(", ")}`,
