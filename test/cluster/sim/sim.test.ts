@@ -1,4 +1,4 @@
-// Seeds of the simulator (SWARM_SEEDS says how many), and tests that it would see a broken promise.
+// The simulator itself: runs that repeat, and checkers that would see a broken promise.
 
 import { expect, test } from "vitest";
 import { nothingLost } from "./checkers/nothing-lost.js";
@@ -6,22 +6,6 @@ import { oneLiveCopy } from "./checkers/one-live-copy.js";
 import { runScenario } from "./scenario.js";
 import { createUser, type User } from "./user.js";
 import { createWorld, type World } from "./world.js";
-
-const SEEDS = Number(process.env.SWARM_SEEDS ?? 20);
-/** Seeds of one test, so that a report shows how far it got. */
-const BLOCK = 10;
-
-const blocks = Array.from({ length: Math.ceil(SEEDS / BLOCK) }, (_, index) => ({
-	first: index * BLOCK + 1,
-	last: Math.min(SEEDS, (index + 1) * BLOCK),
-}));
-
-test.each(blocks)("no promise is broken in seeds $first to $last", async ({ first, last }) => {
-	for (let seed = first; seed <= last; seed++) {
-		const { failure } = await runScenario(`${seed}`, null);
-		if (failure !== null) throw new Error(`seed ${seed}: ${failure.message}; npm run sim -- --seed ${seed} --trace`);
-	}
-});
 
 test("a seed is the same run every time, line for line", async () => {
 	const traces = await Promise.all(
