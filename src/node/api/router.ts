@@ -109,7 +109,7 @@ const routes: readonly Route[] = [
 	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
 	route("GET", "/v1/images", ({ operations }) => jsonAnswer(imageRows(operations.view()))),
 	localRoute("POST", "/v1/images", importImage),
-	route("DELETE", "/v1/images/:", async ({ daemon, name }) => {
+	localRoute("DELETE", "/v1/images/:", async ({ daemon, name }) => {
 		await daemon.removeImage(name);
 		return jsonAnswer({});
 	}),

@@ -75,14 +75,18 @@ describe("a wrong call", () => {
 		expect(jsonOf(await answer(callOf("GET", "/v1/containers/%E0%A4%A")))).toMatchObject({ error: { code: "usage" } });
 	});
 
-	it.each(["POST /v1/node/stop", "POST /v1/node/leave", "POST /v1/tokens", "POST /v1/images", "POST /v1/runs"])(
-		"from another node: %s concerns this machine only",
-		async (route) => {
-			const [method = "", path = ""] = route.split(" ");
-			const { answer } = routerWithRemote("web");
-			expect(jsonOf(await answer(callOf(method, path, { body: "{}", local: false })))).toMatchObject({
-				error: { code: "refused" },
-			});
-		},
-	);
+	it.each([
+		"POST /v1/node/stop",
+		"POST /v1/node/leave",
+		"POST /v1/tokens",
+		"POST /v1/images",
+		"DELETE /v1/images/redis",
+		"POST /v1/runs",
+	])("from another node: %s concerns this machine only", async (route) => {
+		const [method = "", path = ""] = route.split(" ");
+		const { answer } = routerWithRemote("web");
+		expect(jsonOf(await answer(callOf(method, path, { body: "{}", local: false })))).toMatchObject({
+			error: { code: "refused" },
+		});
+	});
 });
