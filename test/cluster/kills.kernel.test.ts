@@ -6,16 +6,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { labCommand } from "../../src/node/lab/lab.js";
-import { until } from "../support/until.js";
 import { Cluster, missingForMoves } from "./cluster.js";
 import { type Counter, startCounter } from "./counter.js";
-import { expectAlike, liveCopies, type Traces, tracesOf } from "./traces.js";
+import { expectOneCopy } from "./one-copy.js";
+import { expectAlike, restingTracesOf, type Traces } from "./traces.js";
 
 const name = "ct-kills";
 const moments = Number(process.env.SWARM_MOMENTS ?? 3);
 const seed = Number(process.env.SWARM_SEED ?? 1);
-/** A killed daemon is not yet down for the others, and one that comes back hears of the others first. */
-const SETTLE_MS_MAX = 90_000;
 const PART_MS_MAX = 60_000;
 
 describe.skipIf(missingForMoves !== null)(
@@ -39,7 +37,7 @@ describe.skipIf(missingForMoves !== null)(
 				await cluster.done("n3", "migrate", "counter", "--to", other(from));
 				moveMs = performance.now() - startedMs;
 				expect(await counter.counts()).toBe(other(from));
-				quiet.set(other(from), await tracesOf(movers()));
+				quiet.set(other(from), await restingTracesOf(movers()));
 			}
 		}, 240_000);
 
@@ -55,24 +53,6 @@ describe.skipIf(missingForMoves !== null)(
 			return { ended: once(child, "close") };
 		}
 
-		/** All nodes agree, one runs it, and that one is whom the witness hears. */
-		async function expectOneCopy(): Promise<string> {
-			const holder = await until(
-				"the nodes to agree on who runs it",
-				async () => {
-					const rows = await Promise.all(cluster.nodes.map((node) => cluster.row(node.name, "counter.0")));
-					const [first] = rows;
-					if (first === null || first?.phase !== "running") return null;
-					return rows.every((row) => JSON.stringify(row) === JSON.stringify(first)) ? first.node : null;
-				},
-				SETTLE_MS_MAX,
-			);
-			expect(await counter.counts()).toBe(holder);
-			await until("the other copy to be gone", () => liveCopies(movers(), "counter.0").length === 1, SETTLE_MS_MAX);
-			expect(liveCopies(movers(), "counter.0")).toEqual([holder]);
-			return holder;
-		}
-
 		for (const side of ["source", "target"] as const) {
 			it(`of the ${side}, at ${moments} moments of seed ${seed}`, { timeout: moments * PART_MS_MAX * 3 }, async () => {
 				const chance = chanceOf(seed, side);
@@ -85,7 +65,7 @@ describe.skipIf(missingForMoves !== null)(
 					await cluster.killDaemon(victim);
 					await move.ended;
 					await cluster.startDaemon(victim);
-					const holder = await expectOneCopy();
+					const holder = await expectOneCopy(cluster, counter);
 					console.log(`  ${side} ${victim} killed ${afterMs} ms after the command: ${from} → ${holder}`);
 					await expectAlike(movers(), quiet.get(holder) ?? {});
 				}

@@ -5,7 +5,7 @@ import type { MoveResult } from "../../src/model.js";
 import { redisImage } from "../support/oci-image.js";
 import { Cluster, missingForMoves } from "./cluster.js";
 import { startCounter } from "./counter.js";
-import { expectAlike, tracesOf } from "./traces.js";
+import { expectAlike, restingTracesOf } from "./traces.js";
 
 const name = "ct-moves";
 const KEYS = 10_000;
@@ -65,7 +65,7 @@ describe.skipIf(missingForMoves !== null)(`moves between nodes (need ${missingFo
 			await move("counter", two);
 			expect(await counter.counts()).toBe(two);
 			await move("counter", one);
-			const before = await tracesOf(cluster.nodes);
+			const before = await restingTracesOf(cluster.nodes);
 			for (const to of [two, one]) {
 				const { downtimeMs, durationMs } = await move("counter", to);
 				expect(downtimeMs).toBeGreaterThan(0);

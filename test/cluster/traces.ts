@@ -40,6 +40,18 @@ export async function tracesOf(nodes: readonly TracedNode[]): Promise<Traces> {
 	return Object.fromEntries(await Promise.all(traces));
 }
 
+/** What stays when all is at rest: looks again until nothing that was removed waits for its deletion. */
+export async function restingTracesOf(nodes: readonly TracedNode[]): Promise<Traces> {
+	return until(
+		"removed directories to be deleted",
+		async () => {
+			const traces = await tracesOf(nodes);
+			return Object.values(traces).some((lines) => lines.some((line) => line.includes("/removed/"))) ? null : traces;
+		},
+		SETTLE_MS_MAX,
+	);
+}
+
 /** Looks again until everything is as before; fails with the difference. */
 export async function expectAlike(nodes: readonly TracedNode[], before: Traces): Promise<void> {
 	let now: Traces = {};
@@ -106,10 +118,13 @@ async function linksAndRulesOf(node: TracedNode): Promise<readonly string[]> {
 	];
 }
 
-/** Names, not contents. Layers of images and the daemon's own files are there or not as a whole. */
+/**
+ * Names, not contents. Layers of images and the daemon's own files are there or not as a whole. `spares` holds empty
+ * directories for the next containers, up to a fixed number.
+ */
 function filesOf(node: TracedNode): readonly string[] {
 	return globSync(`${node.stateDirectory}/{,.}*{,/*{,/*}}`)
-		.filter((path) => !path.endsWith("/swarm.sock") && !path.endsWith("/lock"))
+		.filter((path) => !/\/(swarm\.sock|lock|spares\/.*)$/.test(path))
 		.map((path) => `file ${path}`);
 }
 

@@ -9,7 +9,7 @@ import type { JoinLine } from "../../src/node/api/contract.js";
 import { ociTar, tarOf } from "../support/oci-image.js";
 import { Cluster, missingForCluster } from "./cluster.js";
 import { expectRefusal } from "./refusal.js";
-import { expectAlike, tracesOf } from "./traces.js";
+import { expectAlike, restingTracesOf } from "./traces.js";
 
 const sleeper = ["--stop-grace", "100ms", "--", "sleep", "1000"];
 const name = "ct-wrong";
@@ -37,7 +37,7 @@ describe.skipIf(missingForCluster !== null)(`wrong input (needs ${missingForClus
 
 	/** Runs `ask` between two looks at the machine. */
 	async function leavesNothing(ask: () => Promise<void>): Promise<void> {
-		const before = await tracesOf(cluster.nodes);
+		const before = await restingTracesOf(cluster.nodes);
 		const rows = await cluster.done("n1", "ps", "--json");
 		await ask();
 		await expectAlike(cluster.nodes, before);

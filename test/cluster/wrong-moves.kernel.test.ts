@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../support/until.js";
 import { Cluster, missingForMoves } from "./cluster.js";
 import { expectRefusal } from "./refusal.js";
-import { expectAlike, tracesOf } from "./traces.js";
+import { expectAlike, restingTracesOf } from "./traces.js";
 
 const sleeper = ["--stop-grace", "100ms", "--", "sleep", "1000"];
 const name = "ct-nomove";
@@ -27,7 +27,7 @@ describe.skipIf(missingForMoves !== null)(`moves that cannot be (need ${missingF
 	});
 
 	async function leavesNothing(ask: () => Promise<void>): Promise<void> {
-		const before = await tracesOf(cluster.nodes);
+		const before = await restingTracesOf(cluster.nodes);
 		const rows = await cluster.done("n1", "ps", "--json");
 		await ask();
 		await expectAlike(cluster.nodes, before);
