@@ -28,7 +28,7 @@ import { type ImageStore, openImageStore } from "../runtime/image/store.js";
 import { openRuntime } from "../runtime/native-runtime.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { readHardware } from "../scheduler/hardware.js";
-import { readSample } from "../scheduler/sample.js";
+import { createSampler } from "../scheduler/sample.js";
 import { SOCKET_NAME } from "./api/client.js";
 import { type ApiHandler, serveHttp } from "./api/http-server.js";
 import { serveMesh } from "./api/mesh-door.js";
@@ -209,7 +209,7 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 		clock: systemClock,
 		logger: logger.with({ part: "membership" }),
 		incarnation: (known?.kind === "node" ? known.incarnation : 0) + 1,
-		sample: () => readSample("/", directory, { nowMs: systemClock.nowMs() }),
+		sample: createSampler("/", directory, systemClock),
 	});
 	membership.start();
 	undo.add("membership", () => membership.stop({ leaving: false }));
