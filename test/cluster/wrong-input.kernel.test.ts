@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { JoinLine } from "../../src/node/api/contract.js";
+import { LAB_PORT } from "../../src/node/lab/plan.js";
 import { ociTar, tarOf } from "../support/oci-image.js";
 import { Cluster, missingForCluster } from "./cluster.js";
 import { expectRefusal } from "./refusal.js";
@@ -78,9 +79,9 @@ describe.skipIf(missingForCluster !== null)(`wrong input (needs ${missingForClus
 	it("a port on which something else listens already", () =>
 		leavesNothing(async () => {
 			const state = join(scratch, "second");
-			const listen = `${cluster.node("n1").address}:7946`;
+			const listen = `${cluster.node("n1").address}:${LAB_PORT}`;
 			const ran = await cluster.swarm("n1", "node", "start", "--state", state, "--name", "n9", "--listen", listen);
-			expectRefusal(ran, 5, /7946: the port is taken/);
+			expectRefusal(ran, 5, new RegExp(`${LAB_PORT}: the port is taken`));
 			const elsewhere = await cluster.swarm("n1", "node", "start", "--state", state, "--listen", "10.254.0.1");
 			expectRefusal(elsewhere, 2, /10\.254\.0\.1/);
 			expect(existsSync(state)).toBe(false);
