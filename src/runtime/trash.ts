@@ -42,11 +42,13 @@ export function openTrash(path: string, { remove, clock, logger }: TrashOptions)
 				logger.warn("a removed container's files cannot be deleted; tried again at the next start", why);
 			}
 		}
-		deleting = null;
 	};
 	const begin = () => {
 		cancel();
-		deleting ??= empty();
+		// Set back behind the assignment: with nothing waiting `empty` ends before it has given its promise.
+		deleting ??= empty().finally(() => {
+			deleting = null;
+		});
 		return deleting;
 	};
 	const beginWhenQuiet = () => {
@@ -69,7 +71,8 @@ export function openTrash(path: string, { remove, clock, logger }: TrashOptions)
 			beginWhenQuiet();
 		},
 		async emptied() {
-			if (waiting.length > 0 || deleting !== null) await begin();
+			// What comes while the last ones go.
+			while (waiting.length > 0 || deleting !== null) await begin();
 		},
 	};
 }

@@ -53,6 +53,35 @@ describe("trash", () => {
 		expect(readdirSync(path)).toEqual([]);
 	});
 
+	it("goes on after a quiet moment in which nothing was left to delete", async () => {
+		const timers = new Set<() => void>();
+		const after = (_ms: number, act: () => void) => {
+			timers.add(act);
+			return () => void timers.delete(act);
+		};
+		const rings = () => {
+			for (const act of timers) act();
+			timers.clear();
+		};
+		let release = () => {};
+		const held = (victim: string) => new Promise<void>((resolve) => (release = resolve)).then(() => remove(victim));
+		const trash = openTrash(path, { remove: held, clock: { ...systemClock, after }, logger: silentLogger });
+		trash.take(full("web.0"), "web.0");
+		rings();
+		// Comes while the first is being deleted, and is gone before its own quiet moment.
+		trash.take(full("web.0"), "web.0");
+		for (let left = 2; left > 0; left--) {
+			release();
+			await until("one less", () => readdirSync(path).length < left);
+		}
+		rings();
+		await new Promise(setImmediate);
+		trash.take(full("web.0"), "web.0");
+		rings();
+		release();
+		await until("the trash to be emptied", () => readdirSync(path).length === 0);
+	});
+
 	it("does not wait for quiet when too much has gathered", async () => {
 		const still = { ...systemClock, after: () => () => {} };
 		const trash = openTrash(path, { remove, clock: still, logger: silentLogger });
