@@ -1,20 +1,21 @@
-// SIGKILL of the daemon of the source or of the target at moments drawn by a seed while a container moves. Whatever the moment:
-// one copy goes on from where it was, `swarm ps` says on which node, and nothing else is left. SWARM_MOMENTS says how many
-// moments for each side (3 unless told), SWARM_SEED repeats a run (npm run test:kills -- --moments 10 --seed 7).
+// SIGKILL of the daemon of the source or of the target while a container moves, at moments drawn by a seed (some ms after some
+// step). Whatever the moment: one copy goes on from where it was, `swarm ps` says on which node, and nothing else is left.
+// SWARM_MOMENTS says how many moments for each side (3 unless told), SWARM_SEED repeats a run (npm run test:kills -- --moments
+// 10 --seed 7).
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { labCommand } from "../../src/node/lab/lab.js";
 import { Cluster, missingForMoves } from "./cluster.js";
 import { type Counter, startCounter } from "./counter.js";
+import { moveAndAct, moveSteps } from "./moving.js";
 import { expectOneCopy } from "./one-copy.js";
 import { expectAlike, restingTracesOf, type Traces } from "./traces.js";
 
 const name = "ct-kills";
 const moments = Number(process.env.SWARM_MOMENTS ?? 3);
 const seed = Number(process.env.SWARM_SEED ?? 1);
-const PART_MS_MAX = 60_000;
+const MOMENT_MS_MAX = 180_000;
+/** Steps take some ms to some hundred ms, on a slow machine more. */
+const AFTER_MS_MAX = 150;
 
 describe.skipIf(missingForMoves !== null)(
 	`daemons killed during moves (need ${missingForMoves ?? "what is here"})`,
@@ -23,7 +24,6 @@ describe.skipIf(missingForMoves !== null)(
 		let counter: Counter;
 		/** What is there while the container is on that node and nothing happens. */
 		const quiet = new Map<string, Traces>();
-		let moveMs = 0;
 
 		const movers = () => cluster.nodes.filter((node) => node.name !== "n3");
 
@@ -33,9 +33,7 @@ describe.skipIf(missingForMoves !== null)(
 			// The first round brings the image and the directories of moves, the second is what an undisturbed one leaves.
 			for (let round = 0; round < 4; round++) {
 				const from = await counter.counts();
-				const startedMs = performance.now();
 				await cluster.done("n3", "migrate", "counter", "--to", other(from));
-				moveMs = performance.now() - startedMs;
 				expect(await counter.counts()).toBe(other(from));
 				quiet.set(other(from), await restingTracesOf(movers()));
 			}
@@ -46,27 +44,22 @@ describe.skipIf(missingForMoves !== null)(
 			await cluster?.down();
 		}, 60_000);
 
-		/** A move that nobody waits for: its command may lose its daemon. */
-		async function beginMove(from: string, to: string): Promise<{ ended: Promise<unknown> }> {
-			const { file, args, env } = await labCommand(name, from, ["swarm", "migrate", "counter", "--to", to]);
-			const child = spawn(file, args, { env, stdio: "ignore" });
-			return { ended: once(child, "close") };
-		}
-
 		for (const side of ["source", "target"] as const) {
-			it(`of the ${side}, at ${moments} moments of seed ${seed}`, { timeout: moments * PART_MS_MAX * 3 }, async () => {
+			it(`of the ${side}, at ${moments} moments of seed ${seed}`, { timeout: moments * MOMENT_MS_MAX }, async () => {
 				const chance = chanceOf(seed, side);
 				for (let moment = 0; moment < moments; moment++) {
 					const from = await counter.counts();
 					const victim = side === "source" ? from : other(from);
-					const afterMs = Math.round(chance() * moveMs);
-					const move = await beginMove(from, other(from));
-					await new Promise((resolve) => setTimeout(resolve, afterMs));
-					await cluster.killDaemon(victim);
-					await move.ended;
+					const step = moveSteps[Math.floor(chance() * moveSteps.length)] ?? "dump";
+					const afterMs = Math.round(chance() * AFTER_MS_MAX);
+					const act = async () => {
+						await new Promise((resolve) => setTimeout(resolve, afterMs));
+						await cluster.killDaemon(victim);
+					};
+					await moveAndAct(cluster, { on: "n3", to: other(from), step, act });
 					await cluster.startDaemon(victim);
 					const holder = await expectOneCopy(cluster, counter);
-					console.log(`  ${side} ${victim} killed ${afterMs} ms after the command: ${from} → ${holder}`);
+					console.log(`  ${side} ${victim} killed ${afterMs} ms after ${step}: ${from} → ${holder}`);
 					await expectAlike(movers(), quiet.get(holder) ?? {});
 				}
 				await counter.expectWholeLog();

@@ -1,24 +1,22 @@
 // Moves that fail on the way: a target without room, a CRIU that fails or dies on either side, a link that is cut. Each leaves
 // one runnable copy, and `swarm ps` says who has it.
 
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { labCommand } from "../../src/node/lab/lab.js";
 import { findCriu } from "../../src/runtime/checkpoint/criu-installation.js";
 import { Cluster, missingForMoves, type Ran } from "./cluster.js";
 import { type Counter, startCounter } from "./counter.js";
+import { type MoveStep, moveAndAct } from "./moving.js";
 import { expectOneCopy, expectOneRuns } from "./one-copy.js";
 import { expectAlike, restingTracesOf, type Traces } from "./traces.js";
 
 const name = "ct-fails";
 
 /** Each takes half a minute, most of it until a silent link is given up. */
-const cutSteps =
+const cutSteps: readonly MoveStep[] =
 	process.env.SWARM_LONG === "1" ? ["dump", "transfer", "restore", "handover"] : ["transfer", "handover"];
 
 describe.skipIf(missingForMoves !== null)(`moves that fail (need ${missingForMoves ?? "what is here"})`, () => {
@@ -103,7 +101,7 @@ describe.skipIf(missingForMoves !== null)(`moves that fail (need ${missingForMov
 		async (step) => {
 			const from = await counter.counts();
 			const to = other(from);
-			const ran = await cutAt(step, from, to);
+			const ran = await moveAndAct(cluster, { on: from, to, step, act: () => cluster.partition([from], [to]) });
 			// The third node hears both sides: through it they agree before the link is back.
 			const holder = await expectOneRuns(cluster, counter);
 			expect(ran.exitCode === 0 ? to : from).toBe(holder);
@@ -118,22 +116,6 @@ describe.skipIf(missingForMoves !== null)(`moves that fail (need ${missingForMov
 	it("the log is whole after all of them", async () => {
 		await counter.expectWholeLog();
 	});
-
-	/** Types `swarm migrate` on the source and cuts the link as soon as it tells that step. */
-	async function cutAt(step: string, from: string, to: string): Promise<Ran> {
-		const { file, args, env } = await labCommand(name, from, ["swarm", "migrate", "counter", "--to", to]);
-		const child = spawn(file, args, { env, stdio: ["ignore", "ignore", "pipe"] });
-		const said: string[] = [];
-		let cut: Promise<void> | null = null;
-		createInterface({ input: child.stderr }).on("line", (line) => {
-			said.push(line);
-			if (line.startsWith(`${step}:`)) cut ??= cluster.partition([from], [to]);
-		});
-		const [code] = (await once(child, "close")) as [number | null];
-		expect(said.join("\n")).toContain(`${step}:`);
-		await cut;
-		return { stdout: "", stderr: said.join("\n"), exitCode: code ?? -1 };
-	}
 });
 
 function other(node: string): string {
