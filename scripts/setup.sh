@@ -91,7 +91,7 @@ build() {
 	local sources=(src scripts/build.mjs package.json package-lock.json) extra
 	for extra in bench scripts/demo.ts; do [ -e "$extra" ] && sources+=("$extra"); done
 	[ -f build/native/swarm-probe ] || rm -f build/.native
-	[ -f dist/swarm.js ] || rm -f build/.bundle
+	[ -f dist/swarm.cjs ] || rm -f build/.bundle
 	newer build/.native src/native || newer build/.bundle "${sources[@]}" || return 0
 	use_product_node
 	build_part build/.native native src/native

@@ -5,6 +5,15 @@ import { agoInWords, oneLine, table } from "./print.js";
 
 const columns = ["CONTAINER", "NODE", "PHASE", "EPOCH", "IMAGE", "ADDRESS", "PORTS", "STARTED"];
 
+/** The answer of `swarm ps`; `workload` null: all. */
+export function containersInWords(
+	all: readonly ContainerRow[],
+	{ workload, json }: { readonly workload: string | null; readonly json: boolean },
+): string {
+	const rows = workload === null ? all : all.filter((row) => row.workload === workload);
+	return json ? `${JSON.stringify(rows, null, 2)}\n` : containerTable(rows, Date.now());
+}
+
 /** With a last column of errors when there are any. */
 export function containerTable(rows: readonly ContainerRow[], nowMs: number): string {
 	const withErrors = rows.some((row) => row.error !== null);

@@ -5,7 +5,8 @@
 // Every value below replaces a default that breaks a small mesh (measured with libp2p 3.3.11).
 
 import type { KeyObject } from "node:crypto";
-import type { Connection, Stream } from "@libp2p/interface";
+import type { Socket } from "node:net";
+import type { Connection, ConnectionEncrypter, Stream } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
@@ -35,7 +36,7 @@ export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: s
 		nodeInfo: { userAgent: "swarm" },
 		addresses: { listen: [listenMultiaddr] },
 		transports: [tcp()],
-		connectionEncrypters: [noise()],
+		connectionEncrypters: [(components) => onWholeMessages(noise()(components))],
 		streamMuxers: [
 			yamux({
 				maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
@@ -59,6 +60,38 @@ export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: s
 		connectionMonitor: { enabled: false },
 		connectionGater: { denyDialMultiaddr: () => false },
 	});
+}
+
+/**
+ * noise gives each message in two pieces, its length and the rest, and @libp2p/tcp 11 sends every piece as a packet of its own: both
+ * ends did everything twice. Now the pieces that are there leave together.
+ */
+function onWholeMessages<Encrypter extends ConnectionEncrypter>(encrypter: Encrypter): Encrypter {
+	const outbound = encrypter.secureOutbound.bind(encrypter);
+	const inbound = encrypter.secureInbound.bind(encrypter);
+	encrypter.secureOutbound = (connection, options) => outbound(corked(connection), options);
+	encrypter.secureInbound = (connection, options) => inbound(corked(connection), options);
+	return encrypter;
+}
+
+interface TcpConnection {
+	readonly socket: Socket;
+	sendData(data: unknown): unknown;
+}
+
+function corked<C>(connection: C): C {
+	const tcpConnection = connection as Partial<TcpConnection>;
+	const { socket, sendData } = tcpConnection;
+	if (socket === undefined || sendData === undefined) return connection;
+	tcpConnection.sendData = function (data) {
+		socket.cork();
+		try {
+			return sendData.call(this, data);
+		} finally {
+			socket.uncork();
+		}
+	};
+	return connection;
 }
 
 /** Code `conflict` when the port is taken, `usage` when the address is not of this machine, `failed` otherwise. */

@@ -21,6 +21,7 @@ const READ_BYTES_HIGH = 1024 * 1024;
 const CLOSE_MS_MAX = 10_000;
 
 export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
+	tellRoomSeldom(stream);
 	const arrived: Uint8Array[] = [];
 	let arrivedBytes = 0;
 	let finished = stream.remoteWriteStatus === "closed" && stream.status === "open";
@@ -101,6 +102,29 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 			fail(reason);
 			stream.abort(reason);
 		},
+	};
+}
+
+/** What @libp2p/yamux 8 has besides the interface. `state`: 3 is established. */
+interface YamuxStream {
+	state: number;
+	recvWindow: number;
+	recvWindowCapacity: number;
+	sendWindowUpdate(): void;
+}
+
+const YAMUX_ESTABLISHED = 3;
+
+/**
+ * This yamux tells the sender of new room after every frame, however small, which costs both ends as much as the frame; yamux in
+ * other languages tells when half of the window is used up, and so do we. What opens or accepts a stream is told at once.
+ */
+function tellRoomSeldom(stream: Stream): void {
+	const yamux = stream as unknown as Partial<YamuxStream>;
+	const tell = yamux.sendWindowUpdate;
+	if (tell === undefined) return;
+	yamux.sendWindowUpdate = function (this: YamuxStream) {
+		if (this.state !== YAMUX_ESTABLISHED || this.recvWindowCapacity * 2 <= this.recvWindow) tell.call(this);
 	};
 }
 

@@ -1,6 +1,6 @@
 import * as Args from "@oclif/core/args";
 import { NodeCommand } from "../base-command.js";
-import { containerTable } from "../container-table.js";
+import { containersInWords } from "../container-table.js";
 
 export default class Ps extends NodeCommand {
 	static override summary = "List the containers of the cluster: who holds each, and in which phase.";
@@ -12,7 +12,6 @@ export default class Ps extends NodeCommand {
 	async run(): Promise<void> {
 		const { args, flags } = await this.parse(Ps);
 		const all = await this.client(flags).containers();
-		const rows = args.workload === undefined ? all : all.filter((row) => row.workload === args.workload);
-		this.answer(rows, () => containerTable(rows, Date.now()));
+		process.stdout.write(containersInWords(all, { workload: args.workload ?? null, json: this.json }));
 	}
 }
