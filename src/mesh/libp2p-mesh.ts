@@ -2,6 +2,7 @@
 // doorkeeper (who may speak), peer-channel (frames), redial (who should be connected), join and admission (the talks).
 // Must never: hand a frame or stream of an unproved peer to a listener or handler.
 
+import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { multiaddr } from "@multiformats/multiaddr";
 import { type Chance, type Clock, systemChance, systemClock } from "../clock.js";
@@ -39,6 +40,10 @@ const FRAME_STREAMS_MAX = 4;
 const TICK_MS = 1_000;
 const FLUSH_MS_MAX = 500;
 const CLOSE_MS_MAX = 1_000;
+/** A stream that could not be opened because its link was just closing is opened on the next one. */
+const OPEN_ATTEMPTS_MAX = 3;
+/** How long a link that refused a stream may take to turn out as closing. */
+const CLOSING_MS_MAX = 1_000;
 
 export interface MeshOptions {
 	/** Holds `node.key`, `cluster.json` and `tokens.json`, mode 0600 each. */
@@ -251,21 +256,21 @@ export class Libp2pMesh implements Mesh {
 	async open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream> {
 		signal.throwIfAborted();
 		if (to === this.self) throw new SwarmError("usage", `Cannot open ${protocol}: ${to} is this node itself`);
-		if (!this.#channels.has(to)) await orAborted(this.#redialer.now(to), signal);
-		const link = this.#channels.get(to)?.best();
-		if (link === undefined || link === null) throw unreachable(to, protocol, "there is no connection");
-		try {
-			const limits = { signal, maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX };
-			return meshStreamOf(await link.connection.newStream(protocol, limits), to);
-		} catch (thrown) {
-			signal.throwIfAborted();
-			const reason = errorsIn(thrown).join("; ");
-			if (thrown instanceof Error && thrown.name === "UnsupportedProtocolError") {
-				throw new SwarmError("unsupported", `Cannot open ${protocol} at ${to}: it does not speak it`, {
-					cause: thrown,
-				});
+		for (let attempt = 1; ; attempt++) {
+			const { connection } = await this.#linkTo(to, protocol, signal);
+			try {
+				const limits = { signal, maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX };
+				return meshStreamOf(await connection.newStream(protocol, limits), to);
+			} catch (thrown) {
+				signal.throwIfAborted();
+				if (thrown instanceof Error && thrown.name === "UnsupportedProtocolError") {
+					const message = `Cannot open ${protocol} at ${to}: it does not speak it`;
+					throw new SwarmError("unsupported", message, { cause: thrown });
+				}
+				// The peer may have closed this link just now, because it found a better one or started again.
+				const closes = attempt < OPEN_ATTEMPTS_MAX && (await closedWithin(connection, CLOSING_MS_MAX, signal));
+				if (!closes) throw unreachable(to, protocol, errorsIn(thrown).join("; "), thrown);
 			}
-			throw unreachable(to, protocol, reason, thrown);
 		}
 	}
 
@@ -317,6 +322,13 @@ export class Libp2pMesh implements Mesh {
 		} finally {
 			await connection.close({ signal: AbortSignal.timeout(CLOSE_MS_MAX) }).catch((thrown) => connection.abort(thrown));
 		}
+	}
+
+	async #linkTo(to: NodeId, protocol: string, signal: AbortSignal): Promise<Link> {
+		if (!this.#channels.has(to)) await orAborted(this.#redialer.now(to), signal);
+		const link = this.#channels.get(to)?.best() ?? null;
+		if (link === null) throw unreachable(to, protocol, "there is no connection");
+		return link;
 	}
 
 	#wantedMembers(): readonly Member[] {
@@ -452,6 +464,15 @@ async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<v
 	} finally {
 		signal.removeEventListener("abort", onAbort);
 	}
+}
+
+/** Whether the connection is closed, or will be in that time. */
+async function closedWithin(connection: Connection, ms: number, signal: AbortSignal): Promise<boolean> {
+	if (connection.status !== "open" && connection.status !== "closing") return true;
+	const limit = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+	await once(connection, "close", { signal: limit }).catch(() => {});
+	signal.throwIfAborted();
+	return !limit.aborted;
 }
 
 /** In the words of the one who wants to join. */
