@@ -1,6 +1,6 @@
 // Spreads envelopes: a push of every new one of ours to all connected peers, and anti-entropy (digests both ways, then what is
-// missing) on every connect and at a slow period, which also carries documents of third parties and repairs every
-// loss. Must never: believe a peer (the document set verifies), or run more than one exchange with a peer at a time.
+// missing) on every connect and whenever a peer turns out to hold something else, which also carries documents of third
+// parties and repairs every loss. Must never: believe a peer (the document set verifies), or run more than one exchange with a peer at a time.
 
 import type { Chance, Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
@@ -8,9 +8,9 @@ import type { Logger } from "../log.js";
 import { FRAME_BYTES_MAX, type Mesh, type MeshStream } from "../mesh/mesh.js";
 import type { NodeId } from "../model.js";
 import type { Acceptance, Digest } from "./documents.js";
-import { messagesOf, SYNC_PROTOCOL, writeMessage } from "./sync-codec.js";
+import { hashOfDigest, messagesOf, SYNC_PROTOCOL, writeMessage } from "./sync-codec.js";
 
-/** One peer, drawn by chance, every 2 to 5 s. */
+/** One peer, drawn by chance, hears every 2 to 5 s the hash of what we hold; when it holds something else, it syncs. */
 const SYNC_PERIOD_MS_MIN = 2000;
 const SYNC_PERIOD_MS_MAX = 5000;
 /** After a gap: time for the missing frame to arrive by itself. */
@@ -131,7 +131,11 @@ export function startReplication(options: ReplicationOptions): Replication {
 	});
 
 	const offFrame = mesh.onFrame("state", (from, frame) => receive(from, [frame]));
-	// One side opens; the other comes by itself when its period draws this peer.
+	const offDigest = mesh.onFrame("digest", (from, hash) => {
+		// What is under way may be on its way here.
+		if (!hashOfDigest(options.digest()).every((byte, at) => byte === hash[at])) syncSoon(from, GAP_DELAY_MS);
+	});
+	// One side opens; the other comes by itself when a digest tells it to.
 	const offPeer = mesh.onPeer(({ kind, node }) => {
 		if (kind === "connected" && mesh.self < node) syncSoon(node, 0);
 		if (kind === "disconnected") complainedAt.delete(node);
@@ -141,7 +145,7 @@ export function startReplication(options: ReplicationOptions): Replication {
 		cancelPeriod = clock.after(SYNC_PERIOD_MS_MIN + spread, () => {
 			const peers = mesh.peers();
 			const peer = peers[Math.floor(options.chance.fraction() * peers.length)];
-			if (peer !== undefined) syncSoon(peer, 0);
+			if (peer !== undefined) mesh.send(peer, "digest", hashOfDigest(options.digest()));
 			periodically();
 		});
 	};
@@ -156,6 +160,7 @@ export function startReplication(options: ReplicationOptions): Replication {
 		async stop() {
 			ending.abort(new SwarmError("aborted", "Cannot sync: the store stops"));
 			offFrame();
+			offDigest();
 			offPeer();
 			cancelPeriod();
 			for (const cancel of waiting.values()) cancel();

@@ -4,6 +4,7 @@
 // digest: 1 | count u32 × (writer u8 length + ASCII, generation u64, sequence u32)
 // chain: 2 | count u32 × (length u32 + envelope), consecutive envelopes of one document
 
+import { createHash } from "node:crypto";
 import { SwarmError } from "../errors.js";
 import type { MeshStream } from "../mesh/mesh.js";
 import type { NodeId } from "../model.js";
@@ -59,6 +60,12 @@ export function decodeSync(bytes: Uint8Array): SyncMessage {
 	const chain: Uint8Array[] = [];
 	for (let index = 0; index < count; index++) chain.push(reader.bytes(reader.u32()));
 	return { kind: "chain", chain };
+}
+
+/** 16 bytes, the same for equal digests in any order. Nobody gains by a collision: it only delays a repair. */
+export function hashOfDigest(digest: Digest): Uint8Array {
+	const lines = digest.map(({ writer, generation, sequence }) => `${writer} ${generation} ${sequence}\n`);
+	return createHash("sha256").update(lines.sort().join("")).digest().subarray(0, 16);
 }
 
 export async function writeMessage(stream: MeshStream, message: SyncMessage): Promise<void> {

@@ -15,8 +15,8 @@ export const MESH_PORT_DEFAULT = 7749;
 /** Largest frame of `broadcast` and `send`; a larger one from a peer costs it the connection. */
 export const FRAME_BYTES_MAX = 1024 * 1024;
 
-/** Planes of small frames. `state`: signed envelopes. `heartbeat`: NodeSample and incarnation. */
-export type FramePlane = "state" | "heartbeat";
+/** Planes of small frames. `state`: signed envelopes. `heartbeat`: NodeSample and incarnation. `digest`: hash of the state held. */
+export type FramePlane = "state" | "heartbeat" | "digest";
 
 export interface MeshStream {
 	readonly peer: NodeId;
