@@ -198,7 +198,7 @@ export class SourceMove {
 			case "send":
 				return this.#send();
 			case "commit":
-				return this.#commit();
+				return this.#commit(signal);
 			case "announce":
 				return this.#announce(signal, 0);
 			case "ask":
@@ -275,21 +275,27 @@ export class SourceMove {
 		return "done";
 	}
 
-	/** The point of no return. A commit that rejected is looked at: what the document holds counts. */
-	async #commit(): Promise<MoveEvent> {
-		const { state } = this.#ports;
+	/**
+	 * The point of no return. A commit that rejected is looked at: what the document holds counts. While nobody knows what the disk
+	 * holds it is tried again, with the container frozen: thawed it would run although a restart may find it handed over.
+	 */
+	async #commit(signal: AbortSignal): Promise<MoveEvent> {
+		const { state, clock, chance } = this.#ports;
 		const { container, target } = this.identity;
 		this.#progress("handover", "writing the claim");
-		const own = () => isHandedOver(this.identity, state.own(`claim/${container}`));
-		if (this.#standing().kind !== "before")
-			throw new SwarmError("fenced", `Cannot hand ${container} over: another node has claimed it meanwhile`);
-		try {
-			const wish = { owner: target, writer: state.self, reason: "handover", time: state.time() } as const;
-			await state.commit([nextClaim(this.identity, state.view(), wish)]);
-			return "go";
-		} catch (thrown) {
-			if (own()) return "go";
-			throw thrown;
+		for (let attempt = 1; ; attempt++) {
+			if (this.#standing().kind !== "before")
+				throw new SwarmError("fenced", `Cannot hand ${container} over: another node has claimed it meanwhile`);
+			try {
+				const wish = { owner: target, writer: state.self, reason: "handover", time: state.time() } as const;
+				await state.commit([nextClaim(this.identity, state.view(), wish)]);
+				return "go";
+			} catch (thrown) {
+				if (isHandedOver(this.identity, state.own(`claim/${container}`))) return "go";
+				const isUncertain = thrown instanceof SwarmError && thrown.details.uncertain === true;
+				if (!isUncertain) throw thrown;
+				await clock.sleep(backOffMs(attempt, chance), signal);
+			}
 		}
 	}
 

@@ -179,6 +179,24 @@ describe.skipIf(missing !== null)(`moves that fail${missing === null ? "" : ` (n
 		expect(await settles()).toBe(a);
 	});
 
+	it("keep it frozen while nobody knows whether the hand-over is on the disk, and go on when it is", async () => {
+		const phases: (string | undefined)[] = [];
+		await meddle(a, (ports) => ({
+			state: {
+				...ports.state,
+				commit(records, drop) {
+					phases.push(a.runtime.get(web)?.phase);
+					if (phases.length > 2) return ports.state.commit(records, drop);
+					return Promise.reject(new SwarmError("failed", "the disk is gone", { details: { uncertain: true } }));
+				},
+			},
+		}));
+		await run();
+		await a.migrations.migrate(web, b.id, { onProgress: () => {}, signal: never });
+		expect(phases).toEqual(["checkpointing", "checkpointing", "checkpointing"]);
+		expect(await settles()).toBe(b);
+	});
+
 	it("are given up on request until the hand-over", async () => {
 		await run();
 		const controller = new AbortController();
