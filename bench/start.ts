@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Spec } from "../src/model.js";
+import { wholeSpec } from "../src/model.js";
 import { type Client, connectLocal } from "../src/node/api/client.js";
 import { withBenchNode } from "./node.js";
 import { type BenchReport, comparedRow } from "./report.js";
@@ -54,7 +54,7 @@ async function measure(under: string, rootfs: BenchRootfs, client: Client): Prom
 }
 
 async function ourBatch(client: Client, image: string, signal: AbortSignal): Promise<number> {
-	const spec: Spec = {
+	const spec = wholeSpec({
 		name: "bench",
 		image,
 		command: ["/bin/true"],
@@ -68,7 +68,7 @@ async function ourBatch(client: Client, image: string, signal: AbortSignal): Pro
 		replicas: 1,
 		network: "none",
 		stopGraceMs: 1_000,
-	};
+	});
 	const begin = performance.now();
 	for (let count = 0; count < BATCH; count++) {
 		const { exitCode } = await client.run({ spec }, signal);

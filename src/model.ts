@@ -38,6 +38,28 @@ export interface Spec {
 	readonly network: "bridge" | "none";
 	/** Between SIGTERM and SIGKILL. */
 	readonly stopGraceMs: number;
+	readonly restart: RestartPolicy;
+}
+
+/**
+ * What follows when the workload ends by itself. What was lost without an exit code (the machine restarted, the monitor was killed)
+ * starts again under every policy: nobody's program ended. Back-off: node/restart.ts.
+ */
+export interface RestartPolicy {
+	/** `never`: what ended stays ended. `on-failure`: again after an exit code other than 0. `always`: again after any end. */
+	readonly when: "never" | "on-failure" | "always";
+	/** With `on-failure`: restarts in a row, without a run of RAN_WELL_MS in between, before it stays ended; null: no end. */
+	readonly attemptsMax: number | null;
+}
+
+/** What the fields mean that specs got later: records from before are completed with them where they are decoded. */
+const laterSpecFields = {
+	restart: { when: "never", attemptsMax: null },
+} satisfies Partial<Spec>;
+
+/** A spec with every field, from one that may have been written before the last ones existed. */
+export function wholeSpec(given: Omit<Spec, keyof typeof laterSpecFields> & Partial<Spec>): Spec {
+	return { ...laterSpecFields, ...given };
 }
 
 /** null: not asked for, not limited. */
@@ -79,6 +101,8 @@ export interface SpecRecord {
 	readonly revision: number;
 	readonly time: HybridTime;
 	readonly writer: NodeId;
+	/** The revision that asked last for a fresh start (deploy, start): containers of a claim for an earlier one start again. */
+	readonly startRevision: number;
 	readonly spec: Spec;
 	readonly desired: "running" | "stopped";
 	readonly removed: boolean;
@@ -98,6 +122,10 @@ export interface ClaimRecord {
 	readonly reason: "placed" | "adopted" | "handover" | "restarted";
 	/** For a hand-over: the move it belongs to. */
 	readonly move: string | null;
+	/** How often it was started again without being asked since the user's last start. Goes with it to other nodes. */
+	readonly restarts: number;
+	/** Of these, the last ones in a row without a run of RAN_WELL_MS in between: the back-off doubles with each. */
+	readonly restartsInRow: number;
 	readonly time: HybridTime;
 }
 

@@ -1,9 +1,9 @@
 // Containers as `swarm ps` shows them: used by every command whose answer is containers.
 
 import type { ContainerRow } from "../node/api/contract.js";
-import { agoInWords, oneLine, table } from "./print.js";
+import { agoInWords, durationInWords, oneLine, table } from "./print.js";
 
-const columns = ["CONTAINER", "NODE", "PHASE", "EPOCH", "IMAGE", "ADDRESS", "PORTS", "STARTED"];
+const columns = ["CONTAINER", "NODE", "PHASE", "RESTARTS", "EPOCH", "IMAGE", "ADDRESS", "PORTS", "STARTED"];
 
 /** The answer of `swarm ps`; `workload` null: all. */
 export function containersInWords(
@@ -23,6 +23,7 @@ export function containerTable(rows: readonly ContainerRow[], nowMs: number): st
 			row.container,
 			row.node,
 			phaseInWords(row),
+			restartsInWords(row, nowMs),
 			row.epoch === null ? null : String(row.epoch),
 			row.image,
 			row.address,
@@ -36,6 +37,12 @@ export function containerTable(rows: readonly ContainerRow[], nowMs: number): st
 function startedInWords(row: ContainerRow, nowMs: number): string | null {
 	const ago = agoInWords(row.startedAtMs, nowMs);
 	return ago === null ? null : `${ago} ago`;
+}
+
+/** `3`, `3, next in 4.0 s`: restarts without being asked. */
+export function restartsInWords({ restarts, nextRestartAtMs }: ContainerRow, nowMs: number): string {
+	if (nextRestartAtMs === null) return String(restarts);
+	return `${restarts}, next in ${durationInWords(Math.max(0, nextRestartAtMs - nowMs))}`;
 }
 
 /** `running`, `stopped (0)`: the exit code where there is one. */

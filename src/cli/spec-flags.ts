@@ -33,6 +33,11 @@ export const specFlags = {
 		summary: "Time between SIGTERM and SIGKILL, such as 10s or 500ms (default: 10s).",
 		helpValue: "TIME",
 	}),
+	restart: Flags.string({
+		summary:
+			"What follows when it ends by itself: never, on-failure, on-failure:COUNT (restarts in a row) or always (default: never). Waits 1 s, then twice as long each time, up to 30 s.",
+		helpValue: "POLICY",
+	}),
 };
 
 function many(summary: string, helpValue: string, char?: "e" | "l" | "p") {
@@ -55,6 +60,7 @@ export interface GivenSpecFlags {
 	readonly user?: string | undefined;
 	readonly workdir?: string | undefined;
 	readonly "stop-grace"?: string | undefined;
+	readonly restart?: string | undefined;
 }
 
 /** Only the fields that were given, in the shape that validateSpec reads. */
@@ -71,6 +77,7 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		user: flags.user,
 		workdir: flags.workdir,
 		stopGrace: flags["stop-grace"],
+		restart: flags.restart,
 		resources: Object.keys(resources).length === 0 ? undefined : resources,
 	});
 }

@@ -2,7 +2,7 @@
 // by it. Unknown fields survive. Must never: let a record stand under a key or a writer that is not its own.
 
 import { SwarmError } from "../errors.js";
-import type { NodeId, StateRecord } from "../model.js";
+import { type NodeId, type Spec, type StateRecord, wholeSpec } from "../model.js";
 import {
 	checkJson,
 	dictionary,
@@ -49,6 +49,7 @@ const spec = record({
 	replicas: integer(1, 1000),
 	network: oneOf("bridge", "none"),
 	stopGraceMs: integer(0),
+	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
 });
 
 const phase = oneOf(
@@ -112,6 +113,7 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		revision,
 		time,
 		writer: nodeId,
+		startRevision: revision,
 		spec,
 		desired: oneOf("running", "stopped"),
 		removed: flag,
@@ -125,6 +127,8 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		revision,
 		reason: oneOf("placed", "adopted", "handover", "restarted"),
 		move: nullable(text(128)),
+		restarts: integer(0),
+		restartsInRow: integer(0),
 		time,
 	}),
 	container: record({
@@ -156,8 +160,9 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 };
 
 /** A record that `writer`'s document holds under `key`, or SwarmError `corrupt` naming the field that is wrong. */
-export function decodeRecord(key: string, value: unknown, writer: NodeId): StateRecord {
-	checkJson(value, key);
+export function decodeRecord(key: string, given: unknown, writer: NodeId): StateRecord {
+	checkJson(given, key);
+	const value = withLaterFields(given);
 	const kind = (value as { kind?: unknown } | null)?.kind;
 	if (typeof kind !== "string" || !Object.hasOwn(shapes, kind)) {
 		throw new SwarmError("corrupt", `Cannot take a record: ${key}.kind is ${String(kind)}, a known kind is wanted`);
@@ -171,6 +176,14 @@ export function decodeRecord(key: string, value: unknown, writer: NodeId): State
 		throw new SwarmError("corrupt", `Cannot take a record: ${key} is of ${writerOfRecord(decoded)}, not of ${writer}`);
 	}
 	return decoded;
+}
+
+/** A record from before a field existed, with what the field means then. */
+function withLaterFields(given: unknown): unknown {
+	const { kind, spec: inner, revision: number } = (given ?? {}) as Readonly<Record<string, unknown>>;
+	if (kind === "claim") return { restarts: 0, restartsInRow: 0, ...(given as object) };
+	if (kind !== "spec" || typeof inner !== "object" || inner === null) return given;
+	return { startRevision: number, ...(given as object), spec: wholeSpec(inner as Spec) };
 }
 
 /** A plain copy of our own record, checked as peers will check it, with its size as JSON text. */

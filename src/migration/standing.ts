@@ -59,6 +59,8 @@ export function nextClaim(
 		workload: identity.container.slice(0, identity.container.lastIndexOf(".")),
 		revision: before?.revision ?? 1,
 		move: identity.move,
+		restarts: before?.restarts ?? 0,
+		restartsInRow: before?.restartsInRow ?? 0,
 		...wish,
 	};
 }

@@ -2,8 +2,9 @@
 // ring that followers read. Pure differences; the ring keeps the last EVENTS_KEPT_MAX.
 
 import type { ClusterView } from "../crdt/state.js";
-import type { ContainerId, Liveness, NodeId, SwarmEvent } from "../model.js";
+import type { ContainerId, ContainerRecord, Liveness, NodeId, SwarmEvent } from "../model.js";
 import { workloadOf } from "./plan.js";
+import { type Restart, restartAfter } from "./restart.js";
 
 export const EVENTS_KEPT_MAX = 4_096;
 const FOLLOWER_QUEUE_MAX = 1_024;
@@ -71,12 +72,13 @@ function claimEvents(before: ClusterView, after: ClusterView): readonly Draft[] 
 		const to = after.nodes.get(claim.owner)?.name ?? claim.owner;
 		const from = known === undefined ? null : (after.nodes.get(known.owner)?.name ?? known.owner);
 		const verb = { placed: "placed on", adopted: "adopted by", handover: "handed over to", restarted: "started on" };
+		const unasked = claim.restarts > (known?.restarts ?? 0) ? `, restart ${claim.restarts} without being asked` : "";
 		drafts.push({
 			node: claim.writer,
 			subject: claim.container,
 			kind: `container.${claim.reason}`,
-			message: `${claim.container} ${verb[claim.reason]} ${to}`,
-			details: { epoch: claim.epoch, from, to, move: claim.move },
+			message: `${claim.container} ${verb[claim.reason]} ${to}${unasked}`,
+			details: { epoch: claim.epoch, from, to, move: claim.move, restarts: claim.restarts },
 		});
 	}
 	return drafts;
@@ -92,15 +94,25 @@ function containerEvents(before: ClusterView, after: ClusterView): readonly Draf
 			if (after.specs.get(workloadOf(container)) === undefined) continue;
 			const exit = record.exitCode === null ? "" : `, exit code ${record.exitCode}`;
 			const error = record.error === null ? "" : `: ${record.error}`;
+			const restart = restartOf(after, record);
+			const then = restart === null ? "" : `; starts again ${restart.delayMs / 1_000} s after its end`;
 			drafts.push({
 				node: record.node,
 				subject: container,
 				kind: `container.${record.phase}`,
-				message: `${container} is ${record.phase} on ${after.nodes.get(record.node)?.name ?? record.node}${exit}${error}`,
-				details: { epoch: record.epoch, exitCode: record.exitCode },
+				message: `${container} is ${record.phase} on ${after.nodes.get(record.node)?.name ?? record.node}${exit}${error}${then}`,
+				details: { epoch: record.epoch, exitCode: record.exitCode, nextRestartAtMs: restart?.atMs ?? null },
 			});
 		}
 	return drafts;
+}
+
+/** The restart that its policy has in mind for it, as far as this node knows. */
+function restartOf(view: ClusterView, record: ContainerRecord): Restart | null {
+	const spec = view.specs.get(workloadOf(record.container));
+	const claim = view.claims.get(record.container);
+	if (spec === undefined || claim?.epoch !== record.epoch || spec.desired !== "running" || spec.removed) return null;
+	return record.imageDigest === null ? null : restartAfter(record, spec.spec.restart, claim);
 }
 
 function phaseOn(view: ClusterView, container: ContainerId, node: NodeId): string | null {

@@ -56,12 +56,15 @@ export function createOperations(ports: NodePorts): Operations {
 		return spec;
 	}
 
-	async function revise(workload: string, change: Partial<Pick<SpecRecord, "desired" | "removed">>) {
+	/** `anew`: what runs or ran is started again for it. */
+	async function revise(workload: string, change: Partial<Pick<SpecRecord, "desired" | "removed">>, anew: boolean) {
 		const known = specOf(workload);
+		const revision = known.revision + 1;
 		const record: SpecRecord = {
 			...known,
 			...change,
-			revision: known.revision + 1,
+			revision,
+			startRevision: anew ? revision : known.startRevision,
 			time: ports.state.time(),
 			writer: ports.state.self,
 		};
@@ -131,22 +134,22 @@ export function createOperations(ports: NodePorts): Operations {
 			};
 		},
 		async stop(workload, signal) {
-			if (specOf(workload).desired !== "stopped") await revise(workload, { desired: "stopped" });
+			if (specOf(workload).desired !== "stopped") await revise(workload, { desired: "stopped" }, false);
 			await settled(() => rowsOf(workload).every((row) => row.phase !== "running" && row.phase !== "stopping"), signal);
 			return rowsOf(workload);
 		},
 		async start(workload, signal) {
 			const spec = specOf(workload);
 			const idle = rowsOf(workload).some((row) => row.phase === "stopped" || row.phase === "failed");
-			if (spec.desired === "stopped" || idle) await revise(workload, { desired: "running" });
-			const revision = specOf(workload).revision;
-			const renewed = (row: ContainerRow) => (view().claims.get(row.container)?.revision ?? 0) >= revision;
+			if (spec.desired === "stopped" || idle) await revise(workload, { desired: "running" }, true);
+			const { startRevision } = specOf(workload);
+			const renewed = (row: ContainerRow) => (view().claims.get(row.container)?.revision ?? 0) >= startRevision;
 			await settled(() => rowsOf(workload).every((row) => renewed(row) && isSettledRow(row)), signal);
 			return rowsOf(workload);
 		},
 		async remove(workload, signal) {
 			const { replicas } = specOf(workload).spec;
-			await revise(workload, { removed: true, desired: "stopped" });
+			await revise(workload, { removed: true, desired: "stopped" }, false);
 			const containers = Array.from({ length: replicas }, (_, index) => containerIdOf(workload, index));
 			const isGone = (container: ContainerId) =>
 				(view().containers.get(container) ?? []).every((record) => liveness(record.node) !== "alive");
@@ -197,6 +200,8 @@ function placeNew(
 			revision,
 			reason: "placed",
 			move: null,
+			restarts: 0,
+			restartsInRow: 0,
 			time: state.time(),
 		});
 	}
@@ -204,6 +209,7 @@ function placeNew(
 		kind: "spec",
 		name: spec.name,
 		revision,
+		startRevision: revision,
 		time: state.time(),
 		writer: state.self,
 		spec,

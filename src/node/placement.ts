@@ -5,6 +5,7 @@ import type { ContainerId, NodeId, Spec } from "../model.js";
 import { schedule } from "../scheduler/decide.js";
 import type { Decision, NodeSnapshot } from "../scheduler/schedule.js";
 import type { MembershipPort } from "./ports.js";
+import { restartAfter } from "./restart.js";
 
 export interface PlacementFacts {
 	readonly view: ClusterView;
@@ -60,7 +61,7 @@ interface Promised {
 	readonly spec: Spec;
 }
 
-/** What runs or will run: claims of wanted containers that have not ended, and the pending ones. */
+/** What runs or will run: claims of wanted containers that have not ended or start again, and the pending ones. */
 function promisedOf(facts: PlacementFacts, without: ContainerId | null): readonly Promised[] {
 	const promised: Promised[] = [];
 	for (const claim of facts.view.claims.values()) {
@@ -68,7 +69,10 @@ function promisedOf(facts: PlacementFacts, without: ContainerId | null): readonl
 		const spec = facts.view.specs.get(claim.workload);
 		if (spec === undefined || spec.removed || spec.desired === "stopped") continue;
 		const ended = (facts.view.containers.get(claim.container) ?? []).some(
-			(record) => record.epoch === claim.epoch && (record.phase === "stopped" || record.phase === "failed"),
+			(record) =>
+				record.epoch === claim.epoch &&
+				(record.phase === "stopped" || record.phase === "failed") &&
+				restartAfter(record, spec.spec.restart, claim) === null,
 		);
 		if (!ended) promised.push({ owner: claim.owner, spec: spec.spec });
 	}

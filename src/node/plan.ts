@@ -17,13 +17,12 @@ import {
 	type SpecRecord,
 } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
+import { isDue, restartAfter } from "./restart.js";
 
 /** A node must have been down this long before its containers are placed again: longer than a daemon's restart. */
 export const ADOPT_AFTER_MS = 6_000;
 /** Between an adopting claim and the start, so that a claim of the other side of a healing split is seen first. */
 export const SETTLE_MS = 1_000;
-/** A container that was lost with its monitor starts again at most this often. */
-export const LOST_PAUSE_MS = 1_000;
 /** After its own boot a node starts and adopts nothing before it heard peers, or this long when none answers. */
 export const BOOT_SETTLE_MS = 4_000;
 
@@ -46,14 +45,15 @@ export type Effect =
 			readonly reason: "placed" | "adopted";
 			readonly exclude: readonly NodeId[];
 	  }
-	/** Claim it for this node: a new run after `start`, or a frozen copy taken back from a target that is gone. */
+	/** Claim it for this node: a new run after `start` or by its restart policy, or a frozen copy taken back from a target that is gone. */
 	| {
 			readonly kind: "claim";
 			readonly container: ContainerId;
 			readonly epoch: number;
 			readonly spec: SpecRecord;
-			readonly index: number;
 			readonly reason: "restarted" | "adopted";
+			readonly restarts: number;
+			readonly restartsInRow: number;
 	  };
 
 export interface PlanFacts {
@@ -81,7 +81,7 @@ export function plan(facts: PlanFacts): readonly Effect[] {
 			const container = containerIdOf(spec.name, index);
 			wanted.add(container);
 			if (facts.moving.has(container) || facts.backingOff.has(container)) continue;
-			const effect = effectFor(facts, spec, container, index);
+			const effect = effectFor(facts, spec, container);
 			if (effect !== null) effects.push(effect);
 		}
 	}
@@ -103,12 +103,12 @@ export function workloadOf(container: ContainerId): string {
 	return container.slice(0, container.lastIndexOf("."));
 }
 
-function effectFor(facts: PlanFacts, spec: SpecRecord, container: ContainerId, index: number): Effect | null {
+function effectFor(facts: PlanFacts, spec: SpecRecord, container: ContainerId): Effect | null {
 	const claim = facts.view.claims.get(container) ?? null;
 	const state = facts.states.get(container) ?? null;
 	if (claim === null) return placeUnclaimed(facts, spec, container);
-	if (claim.owner === facts.self) return ownEffect(facts, spec, claim, state, index);
-	if (state !== null) return foreignEffect(facts, spec, claim, state, index);
+	if (claim.owner === facts.self) return ownEffect(facts, spec, claim, state);
+	if (state !== null) return foreignEffect(facts, spec, claim, state);
 	return adoptEffect(facts, spec, claim);
 }
 
@@ -126,14 +126,12 @@ function ownEffect(
 	spec: SpecRecord,
 	claim: ClaimRecord,
 	state: ContainerState | null,
-	index: number,
 ): Effect | null {
 	const container = claim.container;
 	if (spec.desired === "stopped") return stopEffect(spec, state);
-	if (claim.revision < spec.revision)
-		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
-	if (state !== null && state.epoch === claim.epoch && isLost(state, facts.nowMs) && facts.settled)
-		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "restarted" };
+	if (claim.revision < spec.startRevision) return startAgain(spec, claim, { restarts: 0, restartsInRow: 0 });
+	const restart = state !== null && state.epoch === claim.epoch ? restartAfter(state, spec.spec.restart, claim) : null;
+	if (restart !== null && isDue(restart, facts.nowMs) && facts.settled) return startAgain(spec, claim, restart);
 	if (state !== null && state.epoch === claim.epoch && isOtherSpec(state, spec))
 		return facts.settled
 			? { kind: "place", container, epoch: claim.epoch + 1, spec, reason: "placed", exclude: [] }
@@ -145,18 +143,18 @@ function ownEffect(
 	return { kind: "run", container, claim, spec };
 }
 
-/** Two sides of a split deployed one name: the claim of one won here, and the spec of the other. */
-function isOtherSpec(state: ContainerState, spec: SpecRecord): boolean {
-	return state.revision === spec.revision && canonicalJson(state.spec) !== canonicalJson(spec.spec);
+function startAgain(
+	spec: SpecRecord,
+	claim: ClaimRecord,
+	{ restarts, restartsInRow }: Pick<ClaimRecord, "restarts" | "restartsInRow">,
+): Effect {
+	const { container, epoch } = claim;
+	return { kind: "claim", container, epoch: epoch + 1, spec, reason: "restarted", restarts, restartsInRow };
 }
 
-/**
- * It has no exit code: the machine restarted, its monitor was killed, or the daemon was before it could be started. Nobody
- * wanted it to end. What cannot be started has an exit code, or stands in `backingOff`.
- */
-function isLost(state: ContainerState, nowMs: number): boolean {
-	if (state.phase !== "failed" || state.exitCode !== null) return false;
-	return nowMs - (state.finishedAtMs ?? 0) >= LOST_PAUSE_MS;
+/** Two sides of a split deployed one name: the claim of one won here, and the spec of the other. */
+function isOtherSpec(state: ContainerState, spec: SpecRecord): boolean {
+	return state.revision >= spec.startRevision && canonicalJson(state.spec) !== canonicalJson(spec.spec);
 }
 
 function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | null {
@@ -166,20 +164,15 @@ function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | nu
 }
 
 /** Another node owns it and something of it is here. */
-function foreignEffect(
-	facts: PlanFacts,
-	spec: SpecRecord,
-	claim: ClaimRecord,
-	state: ContainerState,
-	index: number,
-): Effect | null {
+function foreignEffect(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord, state: ContainerState): Effect | null {
 	const container = claim.container;
 	const holdsSource = claim.reason === "handover" && claim.writer === facts.self && state.move === claim.move;
 	if (holdsSource && state.phase === "checkpointing") {
 		// The frozen source of a hand-over: thrown away by the migration once the target runs; taken back when it is gone.
 		if (handoverArrived(facts, claim)) return { kind: "remove", container, epoch: state.epoch };
 		if (facts.downForMs(claim.owner) < ADOPT_AFTER_MS || !facts.settled) return null;
-		return { kind: "claim", container, epoch: claim.epoch + 1, spec, index, reason: "adopted" };
+		const { restarts, restartsInRow } = claim;
+		return { kind: "claim", container, epoch: claim.epoch + 1, spec, reason: "adopted", restarts, restartsInRow };
 	}
 	if (state.epoch > claim.epoch) return null;
 	return { kind: "supersede", container, winner: claim };
@@ -215,15 +208,16 @@ function adoptEffect(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord): Ef
 	};
 }
 
-/** A command that ran to its end has done its work: its node going down is no reason to run it again. */
+/** A command that ran to its end, and whose policy leaves it there, has done its work: its node going down changes nothing. */
 function hasEndedByItself(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord): boolean {
 	const records = facts.view.containers.get(claim.container) ?? [];
 	return records.some(
 		(record) =>
 			record.node === claim.owner &&
 			record.epoch === claim.epoch &&
-			claim.revision === spec.revision &&
-			record.phase === "stopped",
+			claim.revision >= spec.startRevision &&
+			record.phase === "stopped" &&
+			restartAfter(record, spec.spec.restart, claim) === null,
 	);
 }
 

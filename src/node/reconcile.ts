@@ -5,6 +5,7 @@
 import type { ClusterView } from "../crdt/state.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { ClaimRecord, ContainerId, ContainerRecord, NodeId, SpecRecord } from "../model.js";
+import { hasEnded } from "../runtime/life-cycle.js";
 import type { ContainerState } from "../runtime/runtime.js";
 import { decide, freeAddress, refusalsOf } from "./placement.js";
 import { type Effect, LOCAL_RUN_PREFIX, plan, workloadOf } from "./plan.js";
@@ -150,6 +151,13 @@ export class Reconciler {
 		if (this.#stopped.signal.aborted) return;
 		const view = this.#ports.state.view();
 		const epoch = view.claims.get(effect.container)?.epoch ?? 0;
+		const held = this.#ports.runtime.get(effect.container);
+		if (effect.kind === "run" && held?.epoch === epoch && hasEnded(held.phase)) {
+			// Its end is on record: from here on its restart policy decides.
+			this.#failures.delete(effect.container);
+			this.#ports.logger.warn("a container cannot be started", { container: effect.container, epoch, error });
+			return;
+		}
 		const removed = isRemoved(view, effect.container);
 		const attempts = (this.#failures.get(effect.container)?.attempts ?? 0) + 1;
 		const delayMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempts - 1));
@@ -157,7 +165,7 @@ export class Reconciler {
 		const untilMs = final ? Number.POSITIVE_INFINITY : this.#ports.clock.monotonicMs() + delayMs;
 		this.#failures.set(effect.container, { epoch, removed, attempts, untilMs });
 		this.#ports.logger.warn("effect failed", { effect: effect.kind, container: effect.container, attempts, error });
-		if (effect.kind === "run" && this.#ports.runtime.get(effect.container) === null)
+		if (effect.kind === "run" && held === null)
 			this.#ports.state.put([failedRecord(effect.claim, this.#ports.state.self, error, this.#ports.clock.nowMs())]);
 	}
 
@@ -190,8 +198,9 @@ export class Reconciler {
 		} catch (thrown) {
 			const seen = thrown instanceof SwarmError && thrown.code === "fenced" ? thrown.details.seen : null;
 			if (typeof seen !== "number" || seen < claim.epoch) throw thrown;
-			const index = Number(container.slice(container.lastIndexOf(".") + 1));
-			await this.#claim({ kind: "claim", container, epoch: seen + 1, spec, index, reason: "restarted" });
+			const { restarts, restartsInRow } = claim;
+			const epoch = seen + 1;
+			await this.#claim({ kind: "claim", container, epoch, spec, reason: "restarted", restarts, restartsInRow });
 		}
 	}
 
@@ -235,6 +244,8 @@ export class Reconciler {
 	async #place(effect: Extract<Effect, { kind: "place" }>, view: ClusterView): Promise<void> {
 		const { membership, state } = this.#ports;
 		const facts = { view, membership, pending: [] };
+		const before = view.claims.get(effect.container);
+		const carried = effect.reason === "adopted" ? before : undefined;
 		const decision = decide(facts, effect.spec.spec, effect.container, effect.exclude);
 		if (decision.node === null) {
 			const message = `Cannot place ${effect.container}: no node fits: ${refusalsOf(decision)}`;
@@ -251,6 +262,8 @@ export class Reconciler {
 				revision: effect.spec.revision,
 				reason: effect.reason,
 				move: null,
+				restarts: carried?.restarts ?? 0,
+				restartsInRow: carried?.restartsInRow ?? 0,
 				time: state.time(),
 			},
 		]);
@@ -258,7 +271,7 @@ export class Reconciler {
 
 	async #claim(effect: Extract<Effect, { kind: "claim" }>): Promise<void> {
 		const { state, runtime } = this.#ports;
-		const { container, epoch, spec, reason } = effect;
+		const { container, epoch, spec, reason, restarts, restartsInRow } = effect;
 		const claim: ClaimRecord = {
 			kind: "claim",
 			container,
@@ -269,6 +282,8 @@ export class Reconciler {
 			revision: spec.revision,
 			reason,
 			move: null,
+			restarts,
+			restartsInRow,
 			time: state.time(),
 		};
 		await state.commit([claim]);

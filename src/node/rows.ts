@@ -14,6 +14,7 @@ import {
 } from "../model.js";
 import type { ContainerRow, ImageRow, NodeRow } from "./api/contract.js";
 import type { MembershipPort } from "./ports.js";
+import { restartAfter } from "./restart.js";
 
 export function containerRows(view: ClusterView, liveness: (node: NodeId) => Liveness): readonly ContainerRow[] {
 	const rows: ContainerRow[] = [];
@@ -46,7 +47,15 @@ export function containerRow(
 		startedAtMs: record?.startedAtMs ?? null,
 		ports: spec.spec.ports.map(portText),
 		error: record?.error ?? null,
+		restarts: claim?.restarts ?? 0,
+		nextRestartAtMs: nextRestartAtMs(spec, claim, record),
 	};
+}
+
+/** What could not even be created has no image: its next attempt is the reconcile loop's own. */
+function nextRestartAtMs(spec: SpecRecord, claim: ClaimRecord | null, record: ContainerRecord | null): number | null {
+	if (claim === null || record === null || record.imageDigest === null || spec.desired !== "running") return null;
+	return restartAfter(record, spec.spec.restart, claim)?.atMs ?? null;
 }
 
 /** What the owner says of the epoch that it owns. */

@@ -4,7 +4,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { SwarmError } from "../errors.js";
-import type { ContainerId, Phase } from "../model.js";
+import { type ContainerId, type Phase, wholeSpec } from "../model.js";
 import type { CreateRequest } from "./runtime.js";
 
 export interface ContainerFile {
@@ -62,7 +62,7 @@ export function decodeRecord(text: string, container: ContainerId): ContainerFil
 	if (record.request?.container !== container) throw corrupt(container, "it is another container's");
 	if (!Number.isSafeInteger(record.epoch) || typeof record.phase !== "string" || record.request.spec === undefined)
 		throw corrupt(container, "fields are missing");
-	return record;
+	return { ...record, request: { ...record.request, spec: wholeSpec(record.request.spec) } };
 }
 
 export function readBootId(): string {

@@ -69,6 +69,8 @@ export function containerRow(change: Partial<ContainerRow> = {}): ContainerRow {
 		startedAtMs: 0,
 		ports: ["tcp/8080→80"],
 		error: null,
+		restarts: 0,
+		nextRestartAtMs: null,
 		...change,
 	};
 }
@@ -82,6 +84,7 @@ export function containerDetail(): ContainerDetail {
 			kind: "spec",
 			name: "web",
 			revision: 1,
+			startRevision: 1,
 			time,
 			writer: n1,
 			spec,

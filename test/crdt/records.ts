@@ -1,18 +1,19 @@
 // Records for tests, complete and valid; `overrides` change what a test is about.
 
-import type {
-	ClaimRecord,
-	ContainerId,
-	ContainerRecord,
-	ImageRecord,
-	NodeId,
-	NodeRecord,
-	Spec,
-	SpecRecord,
+import {
+	type ClaimRecord,
+	type ContainerId,
+	type ContainerRecord,
+	type ImageRecord,
+	type NodeId,
+	type NodeRecord,
+	type Spec,
+	type SpecRecord,
+	wholeSpec,
 } from "../../src/model.js";
 
 export function aSpec(name: string): Spec {
-	return {
+	return wholeSpec({
 		name,
 		image: "host",
 		command: ["/bin/sleep", "1000"],
@@ -26,13 +27,15 @@ export function aSpec(name: string): Spec {
 		replicas: 1,
 		network: "none",
 		stopGraceMs: 1000,
-	};
+	});
 }
 
 export function aSpecRecord(writer: NodeId, name: string, overrides: Partial<SpecRecord> = {}): SpecRecord {
 	const time = { ms: 1000, logical: 0 };
 	const spec = aSpec(name);
-	return { kind: "spec", name, revision: 1, time, writer, spec, desired: "running", removed: false, ...overrides };
+	const revision = overrides.revision ?? 1;
+	const wish = { desired: "running", removed: false } as const;
+	return { kind: "spec", name, revision, startRevision: revision, time, writer, spec, ...wish, ...overrides };
 }
 
 export function aClaim(writer: NodeId, container: string, overrides: Partial<ClaimRecord> = {}): ClaimRecord {
@@ -46,6 +49,8 @@ export function aClaim(writer: NodeId, container: string, overrides: Partial<Cla
 		revision: 1,
 		reason: "placed",
 		move: null,
+		restarts: 0,
+		restartsInRow: 0,
 		time: { ms: 1000, logical: 0 },
 		...overrides,
 	};

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Liveness, NodeId, SwarmEvent } from "../../src/model.js";
+import type { Digest, Liveness, NodeId, SwarmEvent } from "../../src/model.js";
 import { EVENTS_KEPT_MAX, EventLog, eventsBetween } from "../../src/node/events.js";
 import {
 	claimRecord,
@@ -7,11 +7,13 @@ import {
 	nodeA,
 	nodeB,
 	nodeRecord,
+	specOf,
 	specRecord,
 	type ViewParts,
 	viewOfParts,
 } from "../support/records.js";
 
+const DIGEST = `sha256:${"1".repeat(64)}` as Digest;
 const seen = (parts: ViewParts, liveness: readonly (readonly [NodeId, Liveness])[] = []) => ({
 	view: viewOfParts(parts),
 	liveness: new Map(liveness),
@@ -48,6 +50,29 @@ describe("what happened between two views", () => {
 		const ended = seen({ specs, containers: [containerRecord("web.0", nodeA, 1, { phase: "stopped", exitCode: 7 })] });
 		expect(eventsBetween(running, ended)).toMatchObject([{ kind: "container.stopped", details: { exitCode: 7 } }]);
 		expect(eventsBetween(ended, ended)).toEqual([]);
+	});
+
+	it("is a restart by the policy, told with its number, and before it when it comes", () => {
+		const spec = specOf("web", { restart: { when: "always", attemptsMax: null } });
+		const specs = [specRecord("web", { spec })];
+		const before = seen({ specs, claims: [claimRecord("web.0", nodeA, 1)], containers: [] });
+		const end = { phase: "stopped", exitCode: 1, finishedAtMs: 50, imageDigest: DIGEST } as const;
+		const containers = [containerRecord("web.0", nodeA, 1, end)];
+		const ended = seen({ specs, claims: [claimRecord("web.0", nodeA, 1)], containers });
+		const again = claimRecord("web.0", nodeA, 2, { reason: "restarted", restarts: 1, restartsInRow: 1 });
+		expect(eventsBetween(before, ended)).toMatchObject([
+			{
+				message: "web.0 is stopped on node-a, exit code 1; starts again 1 s after its end",
+				details: { nextRestartAtMs: 1_050 },
+			},
+		]);
+		expect(eventsBetween(ended, seen({ specs, claims: [again], containers }))).toMatchObject([
+			{
+				kind: "container.restarted",
+				message: "web.0 started on node-a, restart 1 without being asked",
+				details: { restarts: 1 },
+			},
+		]);
 	});
 
 	it("is a lost concurrent revision", () => {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { ClusterView } from "../../src/crdt/state.js";
-import type {
-	ClaimRecord,
-	ContainerId,
-	ContainerRecord,
-	Liveness,
-	NodeId,
-	NodeRecord,
-	Spec,
-	SpecRecord,
+import {
+	type ClaimRecord,
+	type ContainerId,
+	type ContainerRecord,
+	type Liveness,
+	type NodeId,
+	type NodeRecord,
+	type SpecRecord,
+	wholeSpec,
 } from "../../src/model.js";
 import { ADOPT_AFTER_MS, type PlanFacts, plan, responsibleNode, SETTLE_MS } from "../../src/node/plan.js";
 import type { ContainerState } from "../../src/runtime/runtime.js";
@@ -18,7 +18,7 @@ const b = "node-b" as NodeId;
 const c = "node-c" as NodeId;
 const web0 = "web.0" as ContainerId;
 
-const spec: Spec = {
+const spec = wholeSpec({
 	name: "web",
 	image: "host",
 	command: ["sleep", "1"],
@@ -32,14 +32,15 @@ const spec: Spec = {
 	replicas: 1,
 	network: "bridge",
 	stopGraceMs: 5_000,
-};
+});
 
 function specRecord(change: Partial<SpecRecord> = {}): SpecRecord {
 	const time = { ms: 1_000, logical: 0 };
 	return {
 		kind: "spec",
 		name: "web",
-		revision: 1,
+		revision: change.revision ?? 1,
+		startRevision: change.revision ?? 1,
 		time,
 		writer: a,
 		spec,
@@ -61,6 +62,8 @@ function claim(owner: NodeId, epoch: number, change: Partial<ClaimRecord> = {}):
 		revision: 1,
 		reason: "placed",
 		move: null,
+		restarts: 0,
+		restartsInRow: 0,
 		time,
 		...change,
 	};
@@ -152,6 +155,30 @@ describe("the owner", () => {
 		expect(plan(facts({ ...scene, specs: [later] }))).toMatchObject([{ kind: "claim", reason: "restarted" }]);
 	});
 
+	it("lets what runs go on when a later revision asks for no fresh start", () => {
+		const specs = [specRecord({ revision: 5, startRevision: 1 })];
+		expect(kinds({ specs, claims: [claim(a, 1)], states: [held(1, "running")] })).toEqual([]);
+	});
+
+	it("starts again by the restart policy what ended, when the back-off is over, and counts", () => {
+		const specs = [specRecord({ spec: { ...spec, restart: { when: "always", attemptsMax: null } } })];
+		const ended = { ...held(1, "stopped"), spec: specs[0]?.spec ?? spec, exitCode: 0, startedAtMs: 90_000 };
+		const at = (finishedAtMs: number) => ({
+			...{ specs, claims: [claim(a, 1, { restarts: 4, restartsInRow: 1 })] },
+			states: [{ ...ended, finishedAtMs }],
+		});
+		expect(kinds(at(98_001))).toEqual([]);
+		const again = { kind: "claim", epoch: 2, reason: "restarted", restarts: 5, restartsInRow: 2 };
+		expect(plan(facts(at(98_000)))).toMatchObject([again]);
+		expect(kinds({ ...at(98_000), change: { settled: false } })).toEqual([]);
+	});
+
+	it("keeps to a stop whatever the restart policy says", () => {
+		const wish = { desired: "stopped", revision: 2, startRevision: 1 } as const;
+		const specs = [specRecord({ ...wish, spec: { ...spec, restart: { when: "always", attemptsMax: null } } })];
+		expect(kinds({ specs, claims: [claim(a, 1)], states: [{ ...held(1, "stopped"), exitCode: 143 }] })).toEqual([]);
+	});
+
 	it("starts a container again that ended with its machine, not one that ended by itself", () => {
 		const lost = { ...held(1, "failed"), error: "the machine restarted while it ran" };
 		const scene = { claims: [claim(a, 1)], states: [lost] };
@@ -233,6 +260,11 @@ describe("a node that is down", () => {
 	});
 	it("keeps what had ended by itself", () => {
 		expect(adopters({ claims: [claim(a, 1)], records: [fact(a, 1, "stopped")], down: [a] })).toEqual([]);
+	});
+	it("has what waits for its next restart placed elsewhere", () => {
+		const specs = [specRecord({ spec: { ...spec, restart: { when: "always", attemptsMax: null } } })];
+		const records = [{ ...fact(a, 1, "stopped"), exitCode: 1 }];
+		expect(adopters({ specs, claims: [claim(a, 1)], records, down: [a] }).filter((node) => node !== a)).toHaveLength(1);
 	});
 	it("leaves what is to be stopped for a later start", () => {
 		const specs = [specRecord({ desired: "stopped", revision: 1 })];

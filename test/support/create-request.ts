@@ -1,6 +1,6 @@
 // A request for a container as a test wants it: everything that is not given is the plainest thing.
 
-import type { ContainerId, Digest, Spec } from "../../src/model.js";
+import { type ContainerId, type Digest, type Spec, wholeSpec } from "../../src/model.js";
 import type { CreateRequest, ImageConfig, PreparedImage } from "../../src/runtime/runtime.js";
 
 export interface RequestWish extends Partial<Omit<Spec, "name" | "image">> {
@@ -27,7 +27,7 @@ export function createRequest(container: ContainerId, wish: RequestWish): Create
 			...image,
 			config: { ...plainConfig, ...imageConfig, ...image?.config },
 		},
-		spec: {
+		spec: wholeSpec({
 			name: container.split(".")[0] ?? container,
 			image: "test",
 			command: ["/bin/true"],
@@ -42,6 +42,6 @@ export function createRequest(container: ContainerId, wish: RequestWish): Create
 			network: address === null ? "none" : "bridge",
 			stopGraceMs: 10_000,
 			...spec,
-		},
+		}),
 	};
 }

@@ -1,16 +1,17 @@
 // Records with every field filled in, for tests that look at a few of them.
 
 import type { ClusterView } from "../../src/crdt/state.js";
-import type {
-	ClaimRecord,
-	ContainerId,
-	ContainerRecord,
-	HardwareProfile,
-	ImageRecord,
-	NodeId,
-	NodeRecord,
-	Spec,
-	SpecRecord,
+import {
+	type ClaimRecord,
+	type ContainerId,
+	type ContainerRecord,
+	type HardwareProfile,
+	type ImageRecord,
+	type NodeId,
+	type NodeRecord,
+	type Spec,
+	type SpecRecord,
+	wholeSpec,
 } from "../../src/model.js";
 
 export const nodeA = "node-a" as NodeId;
@@ -34,7 +35,7 @@ export const hardware: HardwareProfile = {
 };
 
 export function specOf(name: string, change: Partial<Spec> = {}): Spec {
-	return {
+	return wholeSpec({
 		name,
 		image: "host",
 		command: ["sleep", "1"],
@@ -49,12 +50,14 @@ export function specOf(name: string, change: Partial<Spec> = {}): Spec {
 		network: "bridge",
 		stopGraceMs: 5_000,
 		...change,
-	};
+	});
 }
 
 export function specRecord(name: string, change: Partial<SpecRecord> = {}): SpecRecord {
 	const spec = specOf(name);
-	return { kind: "spec", name, revision: 1, time, writer: nodeA, spec, desired: "running", removed: false, ...change };
+	const revision = change.revision ?? 1;
+	const wish = { desired: "running", removed: false } as const;
+	return { kind: "spec", name, revision, startRevision: revision, time, writer: nodeA, spec, ...wish, ...change };
 }
 
 export function claimRecord(
@@ -73,6 +76,8 @@ export function claimRecord(
 		revision: 1,
 		reason: "placed",
 		move: null,
+		restarts: 0,
+		restartsInRow: 0,
 		time,
 		...change,
 	};

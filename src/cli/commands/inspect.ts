@@ -1,7 +1,8 @@
 import type { ContainerDetail } from "../../node/api/contract.js";
+import { restartInWords } from "../../node/spec/restart-field.js";
 import { containerArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
-import { phaseInWords } from "../container-table.js";
+import { phaseInWords, restartsInWords } from "../container-table.js";
 import { bytesInWords, fields, pairsInWords, timeInWords } from "../print.js";
 
 export default class Inspect extends NodeCommand {
@@ -45,6 +46,8 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["created", timeInWords(state?.createdAtMs ?? null)],
 		["started", timeInWords(detail.startedAtMs)],
 		["finished", timeInWords(state?.finishedAtMs ?? null)],
+		["restart", restartInWords(spec.restart)],
+		["restarts", restartsInWords(detail, Date.now())],
 		["exit code", detail.exitCode === null ? null : String(detail.exitCode)],
 		["move", state?.move ?? null],
 		["error", detail.error],

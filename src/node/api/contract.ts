@@ -116,6 +116,10 @@ export interface ContainerRow {
 	readonly startedAtMs: number | null;
 	readonly ports: readonly string[];
 	readonly error: string | null;
+	/** Without being asked, since the user's last start. */
+	readonly restarts: number;
+	/** When its restart policy starts it again; null while it runs, or when it stays ended. */
+	readonly nextRestartAtMs: number | null;
 }
 
 export interface ContainerDetail extends ContainerRow {

@@ -15,3 +15,4 @@ export const MEMORY_BYTES_MIN = 1024 * 1024;
 export const PIDS_MAX = 4_194_304;
 export const STOP_GRACE_MS_DEFAULT = 10_000;
 export const STOP_GRACE_MS_MAX = 3_600_000;
+export const RESTART_ATTEMPTS_MAX = 1_000_000;

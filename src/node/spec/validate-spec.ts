@@ -31,6 +31,7 @@ import {
 	parseSize,
 } from "./quantities.js";
 import { type Fields, fieldsOf, listOf, optionalText, textField, textsOf, wholeNumber } from "./readers.js";
+import { restartOf } from "./restart-field.js";
 
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const IMAGE_PATTERN = /^[a-z0-9][a-z0-9._/:-]{0,254}$/;
@@ -52,6 +53,7 @@ const specFields = [
 	"network",
 	"stopGraceMs",
 	"stopGrace",
+	"restart",
 ];
 
 /** The spec, or a `usage` error that names every wrong field in one line. */
@@ -82,6 +84,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		replicas: wholeNumber(fields.replicas ?? 1, ["replicas"], 1, REPLICAS_MAX, report) ?? 1,
 		network: networkOf(fields.network, report),
 		stopGraceMs: stopGraceOf(fields, report),
+		restart: restartOf(fields.restart, report),
 	};
 	if (problems.length > 0) return { spec: null, problems };
 	const bytes = Buffer.byteLength(JSON.stringify(spec));

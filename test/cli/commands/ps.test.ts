@@ -12,8 +12,10 @@ describe("swarm ps", () => {
 		const daemon = await fakeDaemon(routes);
 		const { stdout, exitCode } = await runCommand(Ps, "ps", ["--state", daemon.stateDirectory]);
 		expect(exitCode).toBe(0);
-		expect(stdout.split("\n")[0]).toMatch(/^CONTAINER +NODE +PHASE +EPOCH +IMAGE +ADDRESS +PORTS +STARTED +ERROR$/);
-		expect(stdout).toMatch(/web\.0 +n1 +running +1 +host +10\.99\.0\.2 +tcp\/8080→80 +\d+ d ago +-/);
+		expect(stdout.split("\n")[0]).toMatch(
+			/^CONTAINER +NODE +PHASE +RESTARTS +EPOCH +IMAGE +ADDRESS +PORTS +STARTED +ERROR$/,
+		);
+		expect(stdout).toMatch(/web\.0 +n1 +running +0 +1 +host +10\.99\.0\.2 +tcp\/8080→80 +\d+ d ago +-/);
 		expect(stdout).toMatch(/failed \(127\).*no such file/);
 	});
 

@@ -21,6 +21,8 @@ export interface SimContainer {
 	runsSinceMs: number | null;
 	/** Which run of the workload this is: rises with every fresh start, moves with a checkpoint. */
 	life: number;
+	/** How often the workload was started over these files. */
+	starts: number;
 	/** A copy that was restored or dumped has no processes after a power cut, but its files are there. */
 	hasProcesses: boolean;
 }
@@ -46,6 +48,8 @@ export interface SimMachine {
 	isPowered: boolean;
 	/** Probability that an operation of the runtime fails. */
 	faultRate: number;
+	/** Tells the runtime of the daemon that runs now of a change that nobody asked for. */
+	announce: (state: ContainerState) => void;
 	counterOf(container: ContainerId): number | null;
 	/** Containers that execute instructions at this moment. */
 	running(): readonly SimContainer[];
@@ -72,6 +76,7 @@ export function createSimMachine(
 		moves: new Map(),
 		isPowered: true,
 		faultRate: 0,
+		announce: () => {},
 		nextLife,
 		counterOf(container) {
 			const found = containers.get(container);

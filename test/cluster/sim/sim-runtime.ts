@@ -29,6 +29,10 @@ const TAKES = {
 	release: [1, 20],
 } as const;
 
+const PROGRAMS: readonly string[] = ["count", "stubborn", "exit", "flaky"];
+/** How long `flaky` runs before it fails. */
+const FLAKY_MS = 300;
+
 /** 128 + SIGTERM. */
 export const STOPPED_EXIT_CODE = 143;
 
@@ -51,10 +55,6 @@ export function openSimRuntime(
 			const [least, most] = TAKES[action];
 			timeline.after(chance.between(least, most) * part, () => process.isAlive() && resolve());
 		});
-
-	const announce = (state: ContainerState) => {
-		for (const listener of [...listeners]) listener(state);
-	};
 
 	/** Half of the time before it happens, half after: a kill falls on either side. */
 	const act = <T>(action: Action, id: ContainerId, happen: () => T | Promise<T>, signal?: AbortSignal): Promise<T> => {
@@ -81,9 +81,13 @@ export function openSimRuntime(
 		return container;
 	};
 
+	machine.announce = (state) => {
+		for (const listener of [...listeners]) listener(state);
+	};
+
 	const change = (container: SimContainer, changes: Partial<ContainerState>) => {
 		container.state = { ...container.state, ...changes };
-		announce(container.state);
+		machine.announce(container.state);
 	};
 
 	const step = (container: SimContainer, event: LifeEvent, changes: Partial<ContainerState> = {}) => {
@@ -130,25 +134,42 @@ export function openSimRuntime(
 			move: null,
 			...state,
 		};
-		const container: SimContainer = { request, state: fresh, ...memory, runsSinceMs: null, hasProcesses: true };
+		const container: SimContainer = {
+			request,
+			state: fresh,
+			...memory,
+			starts: 0,
+			runsSinceMs: null,
+			hasProcesses: true,
+		};
 		containers.set(id, container);
-		announce(fresh);
+		machine.announce(fresh);
 		return container;
 	};
 
-	/** Lets the program run that the command names: `count` and `stubborn` go on, `exit N` ends, others are not there. */
+	/**
+	 * Lets the program run that the command names: `count` and `stubborn` go on, `exit N` ends, `flaky N` fails at its first N starts and goes
+	 * on at the next, others are not there.
+	 */
 	const begin = (container: SimContainer): ContainerState => {
 		const id = container.state.container;
 		step(container, "start");
 		const program = programOf(container);
-		if (program !== "count" && program !== "stubborn" && program !== "exit") {
+		if (!PROGRAMS.includes(program)) {
 			container.hasProcesses = false;
 			step(container, "start-failed", { exitCode: 127, error: `${program} is not in the image` });
 			throw new SwarmError("usage", `Cannot start ${id}: ${program} is not in the image`);
 		}
 		run(container);
 		step(container, "running", { startedAtMs: process.clock.nowMs(), pid: 4000 });
-		if (program === "exit") timeline.after(1, () => end(container, Number(container.request.spec.command?.[1])));
+		const number = Number(container.request.spec.command?.[1]);
+		if (program === "exit") timeline.after(1, () => end(container, number));
+		container.starts += 1;
+		const { life } = container;
+		const fail = () => {
+			if (container.life === life && container.runsSinceMs !== null) end(container, 1);
+		};
+		if (program === "flaky" && container.starts <= number) timeline.after(FLAKY_MS, fail);
 		return container.state;
 	};
 

@@ -1,7 +1,7 @@
 // The user of a simulated cluster: asks random daemons for random things, and remembers what was promised to it.
 
-import type { ContainerId, Spec } from "../../../src/model.js";
-import { containerIdOf } from "../../../src/model.js";
+import type { ContainerId, RestartPolicy, Spec } from "../../../src/model.js";
+import { containerIdOf, wholeSpec } from "../../../src/model.js";
 import { HEAL_MS_MAX } from "./checkers/checker.js";
 import type { SimDaemon } from "./sim-node.js";
 import type { World, WorldNode } from "./world.js";
@@ -55,7 +55,8 @@ export function createUser(world: World): User {
 		if (now - (deploysAskedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < HEAL_MS_MAX) disputedAtMs.set(name, now);
 		deploysAskedAtMs.set(name, now);
 		const removals = removalsAsked.get(name);
-		const spec = specOf(name, chance.happens(0.3) ? 2 : 1);
+		const replicas = chance.happens(0.3) ? 2 : 1;
+		const spec = chance.happens(0.3) ? flakySpecOf(name, replicas, chance.pick(RESTARTING)) : specOf(name, replicas);
 		answer(`deploy ${name} through ${daemon.state.self}`, daemon.core.operations.deploy(spec, patience), () => {
 			counts.deployed += 1;
 			noteSplit(name);
@@ -107,8 +108,18 @@ export function createUser(world: World): User {
 	};
 }
 
+const RESTARTING: readonly RestartPolicy[] = [
+	{ when: "always", attemptsMax: null },
+	{ when: "on-failure", attemptsMax: null },
+];
+
+/** Fails a few times before it stays: what runs in the end was started again by its policy. */
+function flakySpecOf(name: string, replicas: number, restart: RestartPolicy): Spec {
+	return { ...specOf(name, replicas), command: ["flaky", "2"], restart };
+}
+
 function specOf(name: string, replicas: number): Spec {
-	return {
+	return wholeSpec({
 		name,
 		image: "host",
 		command: ["count"],
@@ -122,5 +133,5 @@ function specOf(name: string, replicas: number): Spec {
 		replicas,
 		network: "none",
 		stopGraceMs: 100,
-	};
+	});
 }

@@ -235,6 +235,13 @@ function openTestRuntime(stateDirectory: string, scope: string): Promise<Runtime
 function claimOf(owner: NodeId, container: ContainerId): ClaimRecord {
 	return {
 		...{ kind: "claim", container, epoch: 1, owner, writer: owner, workload: container.split(".")[0] ?? "" },
-		...{ revision: 1, reason: "placed", move: null, time: { ms: Date.now(), logical: 0 } },
+		...{
+			revision: 1,
+			reason: "placed",
+			move: null,
+			restarts: 0,
+			restartsInRow: 0,
+			time: { ms: Date.now(), logical: 0 },
+		},
 	};
 }

@@ -31,6 +31,7 @@ describe("validateSpec", () => {
 			replicas: 1,
 			network: "bridge",
 			stopGraceMs: 10_000,
+			restart: { when: "never", attemptsMax: null },
 		} satisfies Spec);
 	});
 
@@ -54,6 +55,23 @@ describe("validateSpec", () => {
 			{ label: "gpu", operator: "exists", value: null },
 		]);
 		expect(spec.stopGraceMs).toBe(60_000);
+	});
+
+	it("reads a restart policy as text and as fields", () => {
+		const restart = (given: unknown) => validateSpec({ ...least, restart: given }).restart;
+		expect(restart("always")).toEqual({ when: "always", attemptsMax: null });
+		expect(restart("on-failure:5")).toEqual({ when: "on-failure", attemptsMax: 5 });
+		expect(restart({ when: "on-failure" })).toEqual({ when: "on-failure", attemptsMax: null });
+		for (const wrong of [
+			"sometimes",
+			"on-failure:",
+			"on-failure:0",
+			"always:3",
+			"never:",
+			{ when: "always", most: 3 },
+			3,
+		])
+			expect(refusalOf({ ...least, restart: wrong }).message).toContain("wanted never, on-failure, on-failure:COUNT");
 	});
 
 	it("accepts its own answer unchanged, so that a spec can be sent again", () => {
