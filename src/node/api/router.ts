@@ -1,7 +1,7 @@
 // From a call to an operation: parses at the door, forwards what lives on another node, decides nothing else.
 
 import { asSwarmError, SwarmError } from "../../errors.js";
-import type { ContainerId, NodeId, Verdict, VerdictCheck } from "../../model.js";
+import type { ContainerId, MoveProgress, NodeId, Verdict, VerdictCheck } from "../../model.js";
 import type { LogOptions } from "../../runtime/runtime.js";
 import type { EventLog } from "../events.js";
 import { placementCheck, refuseUnfitTarget } from "../move-target.js";
@@ -32,6 +32,7 @@ import {
 	progressLines,
 	textOf,
 } from "./message.js";
+import { withNodeNames } from "./node-names.js";
 
 /** What only the daemon can do; the rest is in Operations. */
 export interface DaemonActions {
@@ -146,7 +147,7 @@ export function createRouter(context: Context): ApiHandler {
 			const error = asSwarmError(thrown, `${call.method} ${call.path}`);
 			if (error.code === "failed")
 				context.ports.logger.error("call failed", { path: call.path, error, stack: error.stack });
-			return errorAnswer(error);
+			return errorAnswer(withNodeNames(error, context.operations.view().nodes));
 		}
 	};
 }
@@ -276,9 +277,11 @@ async function migrate({ operations, ports, call }: Match, container: ContainerI
 		return linesAnswer(progressLines(verdict));
 	}
 	refuseUnfitTarget(facts, wish);
-	return linesAnswer(
-		progressLines((report) => ports.migrations.migrate(container, to, { onProgress: report, signal })),
-	);
+	const move = (onProgress: (progress: MoveProgress) => void) =>
+		ports.migrations.migrate(container, to, { onProgress, signal }).catch((thrown) => {
+			throw withNodeNames(asSwarmError(thrown, `move ${container}`), operations.view().nodes);
+		});
+	return linesAnswer(progressLines(move));
 }
 
 function withCheck(check: VerdictCheck, verdict: Verdict): Verdict {

@@ -20,7 +20,7 @@ function routerWithRemote(workload: string) {
 	});
 	const operations = {
 		resolve: () => ({ container, spec: { spec: {} } }),
-		view: () => ({ claims: new Map([[container, { owner: there }]]), containers: new Map() }),
+		view: () => ({ claims: new Map([[container, { owner: there }]]), containers: new Map(), nodes: new Map() }),
 		row: () => ({ container }),
 	};
 	const ports = { mesh, state: { self: here }, logger: silentLogger };
