@@ -94,6 +94,9 @@ export interface HybridTime {
 	readonly logical: number;
 }
 
+/** `paused`: frozen where it is, memory kept; when its node is lost it begins anew where it is resumed. */
+export type Desired = "running" | "paused" | "stopped";
+
 /** The wish. Highest (revision, time, writer) of all documents wins; `removed` is the tombstone. */
 export interface SpecRecord {
 	readonly kind: "spec";
@@ -104,7 +107,7 @@ export interface SpecRecord {
 	/** The revision that asked last for a fresh start (deploy, start): containers of a claim for an earlier one start again. */
 	readonly startRevision: number;
 	readonly spec: Spec;
-	readonly desired: "running" | "stopped";
+	readonly desired: Desired;
 	readonly removed: boolean;
 }
 

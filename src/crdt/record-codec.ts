@@ -115,7 +115,7 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		writer: nodeId,
 		startRevision: revision,
 		spec,
-		desired: oneOf("running", "stopped"),
+		desired: oneOf("running", "paused", "stopped"),
 		removed: flag,
 	}),
 	claim: record({

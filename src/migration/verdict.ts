@@ -67,7 +67,7 @@ export function ownChecks(
 	return [
 		check("self", from !== to, from, to, `${container} is already there, wanted another node`),
 		check("owner", source.owner === from, from, source.owner ?? "nobody", `${container} is not this node's to give`),
-		check("phase", source.phase === "running", source.phase, "", `${container} is ${source.phase}, wanted running`),
+		check("phase", source.phase === "running", source.phase, "", phaseRefusal(container, source.phase)),
 		check(
 			"criu",
 			source.criuVersion !== null,
@@ -76,6 +76,11 @@ export function ownChecks(
 			"this node has no CRIU that works here: see swarm doctor",
 		),
 	];
+}
+
+function phaseRefusal(container: ContainerId, phase: Phase): string {
+	const hint = phase === "paused" ? ": resume it first with `swarm resume`" : "";
+	return `${container} is ${phase}, wanted running${hint}`;
 }
 
 export function unreachableCheck(to: NodeId, why: string): VerdictCheck {

@@ -3,6 +3,7 @@
 
 import type { ClusterView } from "../crdt/state.js";
 import type { ContainerId, ContainerRecord, Liveness, NodeId, SwarmEvent } from "../model.js";
+import { hasEnded } from "../runtime/life-cycle.js";
 import { workloadOf } from "./plan.js";
 import { type Restart, restartAfter } from "./restart.js";
 
@@ -89,7 +90,7 @@ function containerEvents(before: ClusterView, after: ClusterView): readonly Draf
 	for (const [container, records] of after.containers)
 		for (const record of records) {
 			const known = phaseOn(before, container, record.node);
-			const told = record.phase === "running" || record.phase === "stopped" || record.phase === "failed";
+			const told = record.phase === "running" || record.phase === "paused" || hasEnded(record.phase);
 			if (!told || known === `${record.phase} ${record.epoch}`) continue;
 			if (after.specs.get(workloadOf(container)) === undefined) continue;
 			const exit = record.exitCode === null ? "" : `, exit code ${record.exitCode}`;

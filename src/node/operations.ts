@@ -33,6 +33,9 @@ export interface Operations {
 	explain(workload: string): Explanation;
 	stop(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
 	start(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	/** Freezes what runs; `conflict` for a workload that is stopped. */
+	pause(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	resume(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
 	remove(workload: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -135,16 +138,32 @@ export function createOperations(ports: NodePorts): Operations {
 		},
 		async stop(workload, signal) {
 			if (specOf(workload).desired !== "stopped") await revise(workload, { desired: "stopped" }, false);
-			await settled(() => rowsOf(workload).every((row) => row.phase !== "running" && row.phase !== "stopping"), signal);
+			const live: readonly ContainerRow["phase"][] = ["running", "stopping", "pausing", "paused", "resuming"];
+			await settled(() => rowsOf(workload).every((row) => !live.includes(row.phase)), signal);
 			return rowsOf(workload);
 		},
 		async start(workload, signal) {
 			const spec = specOf(workload);
 			const idle = rowsOf(workload).some((row) => row.phase === "stopped" || row.phase === "failed");
 			if (spec.desired === "stopped" || idle) await revise(workload, { desired: "running" }, true);
+			else if (spec.desired === "paused") await revise(workload, { desired: "running" }, false);
 			const { startRevision } = specOf(workload);
 			const renewed = (row: ContainerRow) => (view().claims.get(row.container)?.revision ?? 0) >= startRevision;
-			await settled(() => rowsOf(workload).every((row) => renewed(row) && isSettledRow(row)), signal);
+			await settled(() => rowsOf(workload).every((row) => renewed(row) && isAsDesired(row)), signal);
+			return rowsOf(workload);
+		},
+		async pause(workload, signal) {
+			const { desired } = specOf(workload);
+			if (desired === "stopped") throw notLive("pause", workload);
+			if (desired === "running") await revise(workload, { desired: "paused" }, false);
+			await settled(() => rowsOf(workload).every(isAsDesired), signal);
+			return rowsOf(workload);
+		},
+		async resume(workload, signal) {
+			const { desired } = specOf(workload);
+			if (desired === "stopped") throw notLive("resume", workload);
+			if (desired === "paused") await revise(workload, { desired: "running" }, false);
+			await settled(() => rowsOf(workload).every(isAsDesired), signal);
 			return rowsOf(workload);
 		},
 		async remove(workload, signal) {
@@ -169,6 +188,19 @@ function refuseUnknownImage(view: ClusterView, spec: Spec): void {
 
 function isSettledRow(row: ContainerRow): boolean {
 	return row.phase === "running" || row.phase === "stopped" || row.phase === "failed" || row.phase === "paused";
+}
+
+/** It is in the phase that is wished for, or has ended by itself, or nobody can say before its node is back. */
+function isAsDesired(row: ContainerRow): boolean {
+	if (row.phase === "stopped" || row.phase === "failed" || row.phase === "lost") return true;
+	return row.phase === row.desired || (row.desired === "paused" && row.phase === "pending");
+}
+
+function notLive(action: "pause" | "resume", workload: string): SwarmError {
+	return new SwarmError(
+		"conflict",
+		`Cannot ${action} ${workload}: it is stopped, start it with \`swarm start ${workload}\``,
+	);
 }
 
 /** The spec and one claim per replica, each placed with the ones before it in mind; nothing when one does not fit. */

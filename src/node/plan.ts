@@ -33,6 +33,8 @@ export type Effect =
 	/** Bring the container of this claim to running: create, or reset what is there, then start. */
 	| { readonly kind: "run"; readonly container: ContainerId; readonly claim: ClaimRecord; readonly spec: SpecRecord }
 	| { readonly kind: "stop"; readonly container: ContainerId; readonly epoch: number; readonly graceMs: number }
+	| { readonly kind: "pause"; readonly container: ContainerId; readonly epoch: number }
+	| { readonly kind: "resume"; readonly container: ContainerId; readonly epoch: number }
 	| { readonly kind: "remove"; readonly container: ContainerId; readonly epoch: number }
 	/** Another copy won: freeze, checkpoint, keep the files aside, remove. */
 	| { readonly kind: "supersede"; readonly container: ContainerId; readonly winner: ClaimRecord }
@@ -129,6 +131,7 @@ function ownEffect(
 ): Effect | null {
 	const container = claim.container;
 	if (spec.desired === "stopped") return stopEffect(spec, state);
+	if (spec.desired === "paused") return freezerEffect("pause", "running", claim, state);
 	if (claim.revision < spec.startRevision) return startAgain(spec, claim, { restarts: 0, restartsInRow: 0 });
 	const restart = state !== null && state.epoch === claim.epoch ? restartAfter(state, spec.spec.restart, claim) : null;
 	if (restart !== null && isDue(restart, facts.nowMs) && facts.settled) return startAgain(spec, claim, restart);
@@ -136,7 +139,8 @@ function ownEffect(
 		return facts.settled
 			? { kind: "place", container, epoch: claim.epoch + 1, spec, reason: "placed", exclude: [] }
 			: null;
-	if (state !== null && state.epoch === claim.epoch && state.phase !== "created") return null;
+	if (state !== null && state.epoch === claim.epoch && state.phase !== "created")
+		return freezerEffect("resume", "paused", claim, state);
 	if (state !== null && state.epoch > claim.epoch) return null;
 	if (!facts.settled) return null;
 	if (claim.reason === "adopted" && facts.nowMs - claim.time.ms < SETTLE_MS) return null;
@@ -161,6 +165,15 @@ function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | nu
 	if (state === null) return null;
 	if (state.phase !== "running" && state.phase !== "paused" && state.phase !== "created") return null;
 	return { kind: "stop", container: state.container, epoch: state.epoch, graceMs: spec.spec.stopGraceMs };
+}
+
+function freezerEffect(
+	kind: "pause" | "resume",
+	from: "running" | "paused",
+	{ container, epoch }: ClaimRecord,
+	state: ContainerState | null,
+): Effect | null {
+	return state?.epoch === epoch && state.phase === from ? { kind, container, epoch } : null;
 }
 
 /** Another node owns it and something of it is here. */

@@ -177,6 +177,12 @@ export class Reconciler {
 			case "stop":
 				await runtime.stop(effect.container, effect.epoch, effect.graceMs, this.#stopped.signal);
 				return;
+			case "pause":
+				await runtime.pause(effect.container, effect.epoch);
+				return;
+			case "resume":
+				await runtime.resume(effect.container, effect.epoch);
+				return;
 			case "remove":
 				await runtime.remove(effect.container, effect.epoch);
 				this.#ports.state.put([], [`container/${effect.container}`]);

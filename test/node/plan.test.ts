@@ -173,6 +173,26 @@ describe("the owner", () => {
 		expect(kinds({ ...at(98_000), change: { settled: false } })).toEqual([]);
 	});
 
+	it("freezes what is to be paused, once, and lets it go on when it is resumed", () => {
+		const paused = [specRecord({ desired: "paused", revision: 2, startRevision: 1 })];
+		const owned = { claims: [claim(a, 1)] };
+		expect(plan(facts({ ...owned, specs: paused, states: [held(1, "running")] }))).toEqual([
+			{ kind: "pause", container: web0, epoch: 1 },
+		]);
+		expect(kinds({ ...owned, specs: paused, states: [held(1, "paused")] })).toEqual([]);
+		expect(plan(facts({ ...owned, states: [held(1, "paused")] }))).toEqual([
+			{ kind: "resume", container: web0, epoch: 1 },
+		]);
+	});
+
+	it("starts nothing that is to be paused: neither what ended nor what another node lost", () => {
+		const specs = [specRecord({ desired: "paused", revision: 2, startRevision: 1 })];
+		expect(kinds({ specs })).toEqual([]);
+		expect(kinds({ specs, claims: [claim(a, 1)] })).toEqual([]);
+		expect(kinds({ specs, claims: [claim(a, 1)], states: [{ ...held(1, "failed"), error: "lost" }] })).toEqual([]);
+		for (const self of [b, c]) expect(kinds({ self, specs, claims: [claim(a, 1)], down: [a] })).toEqual([]);
+	});
+
 	it("keeps to a stop whatever the restart policy says", () => {
 		const wish = { desired: "stopped", revision: 2, startRevision: 1 } as const;
 		const specs = [specRecord({ ...wish, spec: { ...spec, restart: { when: "always", attemptsMax: null } } })];

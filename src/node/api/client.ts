@@ -54,6 +54,8 @@ export interface Client {
 	explain(workload: string): Promise<Explanation>;
 	stop(workload: string): Promise<readonly ContainerRow[]>;
 	start(workload: string): Promise<readonly ContainerRow[]>;
+	pause(workload: string): Promise<readonly ContainerRow[]>;
+	resume(workload: string): Promise<readonly ContainerRow[]>;
 	remove(workload: string): Promise<void>;
 	logs(ref: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
 	/** Resolves with the exit code. */
@@ -103,6 +105,8 @@ export function connectLocal(stateDirectory: string): Client {
 		explain: (name) => json({ method: "GET", path: `${workload(name)}/explain` }),
 		stop: (name) => json({ method: "POST", path: `${workload(name)}/stop` }),
 		start: (name) => json({ method: "POST", path: `${workload(name)}/start` }),
+		pause: (name) => json({ method: "POST", path: `${workload(name)}/pause` }),
+		resume: (name) => json({ method: "POST", path: `${workload(name)}/resume` }),
 		remove: (name) => json({ method: "DELETE", path: workload(name) }),
 		logs: (name, options, signal) =>
 			linesOf<LogLine>(stateDirectory, {

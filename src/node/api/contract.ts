@@ -11,7 +11,7 @@
 // POST   /v1/tokens            TokenRequest → JoinLine
 // POST   /v1/workloads         Spec        → DeployResult
 // GET    /v1/workloads/:name/explain       → Explanation
-// POST   /v1/workloads/:name/stop|start    → ContainerRow[]
+// POST   /v1/workloads/:name/stop|start|pause|resume → ContainerRow[]
 // DELETE /v1/workloads/:name               → {}
 // GET    /v1/containers                    → ContainerRow[]
 // GET    /v1/containers/:ref               → ContainerDetail
@@ -31,6 +31,7 @@ import type {
 	ClaimRecord,
 	ContainerId,
 	ContainerRecord,
+	Desired,
 	Digest,
 	Liveness,
 	MoveProgress,
@@ -108,7 +109,7 @@ export interface ContainerRow {
 	readonly owner: NodeId | null;
 	readonly node: string | null;
 	readonly epoch: number | null;
-	readonly desired: "running" | "stopped";
+	readonly desired: Desired;
 	/** `pending` until the owner reports; `lost` while the owner is down. */
 	readonly phase: Phase | "pending" | "lost";
 	readonly exitCode: number | null;

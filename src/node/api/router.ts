@@ -98,6 +98,12 @@ const routes: readonly Route[] = [
 	route("POST", "/v1/workloads/:/start", async ({ operations, name, call }) =>
 		jsonAnswer(await operations.start(name, call.signal)),
 	),
+	route("POST", "/v1/workloads/:/pause", async ({ operations, name, call }) =>
+		jsonAnswer(await operations.pause(name, call.signal)),
+	),
+	route("POST", "/v1/workloads/:/resume", async ({ operations, name, call }) =>
+		jsonAnswer(await operations.resume(name, call.signal)),
+	),
 	route("DELETE", "/v1/workloads/:", async ({ operations, name, call }) => {
 		await operations.remove(name, call.signal);
 		return jsonAnswer({});

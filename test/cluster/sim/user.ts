@@ -1,6 +1,6 @@
 // The user of a simulated cluster: asks random daemons for random things, and remembers what was promised to it.
 
-import type { ContainerId, RestartPolicy, Spec } from "../../../src/model.js";
+import type { ContainerId, RestartPolicy, Spec, SpecRecord } from "../../../src/model.js";
 import { containerIdOf, wholeSpec } from "../../../src/model.js";
 import { HEAL_MS_MAX } from "./checkers/checker.js";
 import type { SimDaemon } from "./sim-node.js";
@@ -73,6 +73,13 @@ export function createUser(world: World): User {
 		});
 	};
 
+	const pauseOrResume = (daemon: SimDaemon, { name, desired }: SpecRecord) => {
+		noteSplit(name);
+		const { operations } = daemon.core;
+		const call = desired === "paused" ? "resume" : "pause";
+		answer(`${call} ${name} through ${daemon.state.self}`, operations[call](name, patience), () => {});
+	};
+
 	/** As the API does: the owner's node is asked to give it away. */
 	const move = (container: ContainerId) => {
 		const owner = world.nodes.find((one) => one.daemon?.state.view().claims.get(container)?.owner === one.node);
@@ -102,6 +109,7 @@ export function createUser(world: World): User {
 			const draw = chance.fraction();
 			if (specs.length === 0 || draw < 0.25) deploy(daemon, name);
 			else if (draw < 0.35) remove(daemon, chance.pick(specs).name);
+			else if (draw < 0.5) pauseOrResume(daemon, chance.pick(specs));
 			else return move(containerIdOf(chance.pick(specs).name, 0));
 			return null;
 		},
