@@ -62,14 +62,44 @@ export function wholeSpec(given: Omit<Spec, keyof typeof laterSpecFields> & Part
 	return { ...laterSpecFields, ...given };
 }
 
-/** null: not asked for, not limited. */
+/** null: not asked for, not limited. What stands after `pids` is absent from records of older versions: absent is null. */
 export interface ResourceRequest {
 	/** CPUs, fractions allowed (0.5 is half a core). Reserved by the scheduler, enforced as a quota. */
 	readonly cpus: number | null;
 	readonly memoryBytes: number | null;
 	/** Processes and threads. */
 	readonly pids: number | null;
+	/** Share of the CPU when more is wanted than there is, 1 to 10,000 (cpu.weight of cgroup v2); null: 100 for each of `cpus`. */
+	readonly cpuWeight?: number | null;
+	/** CPUs and memory nodes that it may use, as the kernel writes lists: `0-3,8`. */
+	readonly cpusetCpus?: string | null;
+	readonly cpusetMems?: string | null;
+	/** From here on the kernel slows it down and reclaims, before `memoryBytes` kills. */
+	readonly memoryHighBytes?: number | null;
+	/** Swap besides `memoryBytes`, which it needs; null: none. */
+	readonly swapBytes?: number | null;
+	readonly io?: readonly IoLimit[] | null;
+	readonly hugepages?: readonly HugepageLimit[] | null;
 }
+
+/** At least one of the four is a number. */
+export interface IoLimit {
+	/** `/dev/vda`, `8:0`, or a path: the device that holds it. Looked up on the node. */
+	readonly device: string;
+	readonly readBytesPerSecond: number | null;
+	readonly writeBytesPerSecond: number | null;
+	readonly readOperationsPerSecond: number | null;
+	readonly writeOperationsPerSecond: number | null;
+}
+
+export interface HugepageLimit {
+	/** As the kernel names it: `2MB`, `1GB`. */
+	readonly pageSize: string;
+	readonly bytes: number;
+}
+
+/** What a node may or may not be able to limit. */
+export type LimitName = "cpu" | "cpuset" | "memory" | "memory.high" | "swap" | "pids" | "io" | "hugepages";
 
 /** `label=value`, `label!=value`, or `label` (present). */
 export interface Constraint {
@@ -165,6 +195,8 @@ export interface NodeRecord {
 	readonly incarnation: number;
 	readonly joinedAtMs: number;
 	readonly left: boolean;
+	/** What it can limit; absent from records of older versions: not known. */
+	readonly limits?: readonly LimitName[];
 }
 
 /** An image that the writer's node holds whole. */

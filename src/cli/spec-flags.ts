@@ -4,17 +4,39 @@
 import * as Flags from "@oclif/core/flags";
 import { SwarmError } from "../errors.js";
 
-export const specFlags = {
-	image: Flags.string({
-		summary: "Image: NAME[:TAG] as `swarm image ls` prints it (default: host, this machine's own programs).",
-		helpValue: "IMAGE",
-	}),
+/** What can be changed while it runs (`swarm update`). */
+export const resourceFlags = {
 	cpus: Flags.string({ summary: "CPUs to reserve and limit to, such as 0.5 (default: none).", helpValue: "CPUS" }),
 	memory: Flags.string({
 		summary: "Memory to reserve and limit to, such as 256M or 1.5G (powers of 1024; default: none).",
 		helpValue: "SIZE",
 	}),
 	pids: Flags.string({ summary: "Most processes and threads (default: no limit).", helpValue: "COUNT" }),
+	"cpu-weight": Flags.string({
+		summary: "Share of the CPU when more is wanted than there is, 1 to 10000 (default: 100 for each CPU asked for).",
+		helpValue: "WEIGHT",
+	}),
+	"cpuset-cpus": Flags.string({ summary: "CPUs that it may use, such as 0-3,8 (default: all).", helpValue: "LIST" }),
+	"cpuset-mems": Flags.string({ summary: "NUMA nodes whose memory it may use (default: all).", helpValue: "LIST" }),
+	"memory-high": Flags.string({
+		summary:
+			"Memory from which on it is slowed down and reclaimed from, before --memory kills (cgroup v2; default: none).",
+		helpValue: "SIZE",
+	}),
+	swap: Flags.string({ summary: "Swap besides --memory (default: none).", helpValue: "SIZE" }),
+	io: many(
+		"Rates of a disk: DEVICE,read=10M,write=5M,read-ops=100,write-ops=50 (bytes and operations a second); DEVICE is /dev/…, 8:0 or a path on it.",
+		"LIMIT",
+	),
+	hugepages: many("Huge pages of one size, such as 2MB=64M.", "LIMIT"),
+};
+
+export const specFlags = {
+	image: Flags.string({
+		summary: "Image: NAME[:TAG] as `swarm image ls` prints it (default: host, this machine's own programs).",
+		helpValue: "IMAGE",
+	}),
+	...resourceFlags,
 	env: many("Variable of the container's environment.", "KEY=VALUE", "e"),
 	label: many("Label of the workload.", "KEY=VALUE", "l"),
 	constraint: many(
@@ -46,11 +68,21 @@ function many(summary: string, helpValue: string, char?: "e" | "l" | "p") {
 	return char === undefined ? Flags.string(options) : Flags.string({ ...options, char });
 }
 
-export interface GivenSpecFlags {
-	readonly image?: string | undefined;
+export interface GivenResourceFlags {
 	readonly cpus?: string | undefined;
 	readonly memory?: string | undefined;
 	readonly pids?: string | undefined;
+	readonly "cpu-weight"?: string | undefined;
+	readonly "cpuset-cpus"?: string | undefined;
+	readonly "cpuset-mems"?: string | undefined;
+	readonly "memory-high"?: string | undefined;
+	readonly swap?: string | undefined;
+	readonly io?: readonly string[] | undefined;
+	readonly hugepages?: readonly string[] | undefined;
+}
+
+export interface GivenSpecFlags extends GivenResourceFlags {
+	readonly image?: string | undefined;
 	readonly env?: readonly string[] | undefined;
 	readonly label?: readonly string[] | undefined;
 	readonly constraint?: readonly string[] | undefined;
@@ -65,7 +97,7 @@ export interface GivenSpecFlags {
 
 /** Only the fields that were given, in the shape that validateSpec reads. */
 export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, unknown>> {
-	const resources = given({ cpus: numberOrText(flags.cpus), memory: flags.memory, pids: numberOrText(flags.pids) });
+	const resources = resourcesFromFlags(flags);
 	return given({
 		image: flags.image,
 		env: flags.env && pairsOf("--env", flags.env),
@@ -79,6 +111,22 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		stopGrace: flags["stop-grace"],
 		restart: flags.restart,
 		resources: Object.keys(resources).length === 0 ? undefined : resources,
+	});
+}
+
+/** Only what was given, in the shape that a spec's `resources` has. */
+export function resourcesFromFlags(flags: GivenResourceFlags): Readonly<Record<string, unknown>> {
+	return given({
+		cpus: numberOrText(flags.cpus),
+		memory: flags.memory,
+		pids: numberOrText(flags.pids),
+		cpuWeight: numberOrText(flags["cpu-weight"]),
+		cpusetCpus: flags["cpuset-cpus"],
+		cpusetMems: flags["cpuset-mems"],
+		memoryHigh: flags["memory-high"],
+		swap: flags.swap,
+		io: flags.io,
+		hugepages: flags.hugepages,
 	});
 }
 

@@ -12,6 +12,7 @@ import {
 	nullable,
 	number,
 	oneOf,
+	optional,
 	record,
 	type Shape,
 	text,
@@ -32,6 +33,15 @@ const revision = integer(1);
 const labels = dictionary(text(4096), LABELS_MAX);
 const port = integer(1, 65_535);
 
+const rate = nullable(integer(0));
+const ioLimit = record({
+	device: text(4096),
+	readBytesPerSecond: rate,
+	writeBytesPerSecond: rate,
+	readOperationsPerSecond: rate,
+	writeOperationsPerSecond: rate,
+});
+
 const spec = record({
 	name: workloadName,
 	image: text(512),
@@ -39,7 +49,18 @@ const spec = record({
 	env: dictionary(text(32 * 1024), 1024),
 	workdir: nullable(text(4096)),
 	user: nullable(text(256)),
-	resources: record({ cpus: nullable(number(0)), memoryBytes: nullable(integer(0)), pids: nullable(integer(0)) }),
+	resources: record({
+		cpus: nullable(number(0)),
+		memoryBytes: nullable(integer(0)),
+		pids: nullable(integer(0)),
+		cpuWeight: optional(integer(0)),
+		cpusetCpus: optional(text(4096)),
+		cpusetMems: optional(text(4096)),
+		memoryHighBytes: optional(integer(0)),
+		swapBytes: optional(integer(0)),
+		io: optional(list(ioLimit, 256)),
+		hugepages: optional(list(record({ pageSize: text(32), bytes: integer(0) }), 64)),
+	}),
 	labels,
 	constraints: list(
 		record({ label: text(256), operator: oneOf("=", "!=", "exists"), value: nullable(text(4096)) }),
@@ -155,6 +176,7 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		incarnation: integer(0),
 		joinedAtMs: number(0),
 		left: flag,
+		limits: optional(list(text(64), 64)),
 	}),
 	image: record({ name: text(512), digest, node: nodeId, sizeBytes: integer(0) }),
 };

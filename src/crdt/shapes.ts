@@ -48,6 +48,13 @@ export function nullable(shape: Shape): Shape {
 	};
 }
 
+/** A field that records of older versions do not have; null is the same. */
+export function optional(shape: Shape): Shape {
+	return (value, path) => {
+		if (value !== undefined && value !== null) shape(value, path);
+	};
+}
+
 export function list(item: Shape, lengthMax: number): Shape {
 	return (value, path) => {
 		if (!Array.isArray(value)) refuse(path, value, "a list");

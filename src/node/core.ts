@@ -94,7 +94,7 @@ export class NodeCore {
 	}
 
 	#record(left: boolean): NodeRecord {
-		const { state, mesh, clock, name, labels, hardware, version } = this.#ports;
+		const { state, mesh, clock, name, labels, hardware, version, runtime } = this.#ports;
 		const known = state.own("node");
 		const before = known?.kind === "node" ? known : null;
 		return {
@@ -108,6 +108,7 @@ export class NodeCore {
 			incarnation: left ? (before?.incarnation ?? 1) : (before?.incarnation ?? 0) + 1,
 			joinedAtMs: before?.joinedAtMs ?? clock.nowMs(),
 			left,
+			limits: runtime.limits,
 		};
 	}
 

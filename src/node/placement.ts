@@ -41,6 +41,7 @@ export function snapshotsOf(
 				labels: record.labels,
 				liveness: facts.membership.liveness(record.node),
 				hardware: record.hardware,
+				limits: record.limits ?? null,
 				sample: facts.membership.sample(record.node),
 				requested: {
 					cpus: here.reduce((sum, promise) => sum + (promise.spec.resources.cpus ?? 0), 0),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { ContainerId, LogLine } from "../model.js";
+import type { ContainerId, LimitName, LogLine } from "../model.js";
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
 import { findContainers } from "./adoption.js";
@@ -98,6 +98,10 @@ class NativeRuntime implements Runtime {
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
 		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
 		this.#part = options.checkpoints?.(this.#seams()) ?? null;
+	}
+
+	get limits(): readonly LimitName[] {
+		return this.#parts.cgroups.limits;
 	}
 
 	get checkpoints(): Checkpoints | null {

@@ -9,7 +9,7 @@
 // Not guaranteed: that a container still runs when `get` says so; subscribe for its end.
 
 import type { Readable, Writable } from "node:stream";
-import type { ContainerId, Digest, LogLine, Phase, Spec } from "../model.js";
+import type { ContainerId, Digest, LimitName, LogLine, Phase, Spec } from "../model.js";
 
 export interface CreateRequest {
 	readonly container: ContainerId;
@@ -124,6 +124,8 @@ export interface Runtime {
 	list(): readonly ContainerState[];
 	/** Called after every change of any container's state, in order. Returns the unsubscribe function. */
 	subscribe(listener: (state: ContainerState) => void): () => void;
+	/** What this machine can limit; a request for another limit fails with `unsupported`. */
+	readonly limits: readonly LimitName[];
 	/** The halves of a move; null where this machine cannot checkpoint (doctor says why). */
 	readonly checkpoints: Checkpoints | null;
 	/** Lets go of all containers without touching them. */

@@ -2,6 +2,7 @@
 // Reservations count: what was promised to containers is gone, whether they use it or not.
 
 import type { Constraint } from "../model.js";
+import { limitsNeeded } from "../runtime/cgroup/limits.js";
 import type { NodeSnapshot, ScheduleRequest } from "./schedule.js";
 import { bytesInWords, cpusInWords } from "./words.js";
 
@@ -31,6 +32,10 @@ const filters: Readonly<Record<string, Filter>> = {
 		const labels = labelsOf(node);
 		const broken = request.spec.constraints.filter((constraint) => !holds(constraint, labels));
 		return broken.length === 0 ? null : broken.map((constraint) => brokenInWords(constraint, labels)).join("; ");
+	},
+	limits: (node, request) => {
+		const missing = limitsNeeded(request.resources).filter((name) => node.limits?.includes(name) === false);
+		return missing.length === 0 ? null : `its kernel cannot limit ${missing.join(", ")}, see \`swarm doctor\` there`;
 	},
 	cpus: (node, request) => {
 		const wanted = request.resources.cpus ?? 0;

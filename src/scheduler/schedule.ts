@@ -1,7 +1,7 @@
 // Where work should run: pure functions over a snapshot of the nodes. No I/O, no clock, no chance. Every answer
 // carries the whole matrix, so that `swarm explain` can show why each node won, lost or was refused.
 
-import type { HardwareProfile, Liveness, NodeId, NodeSample, ResourceRequest, Spec } from "../model.js";
+import type { HardwareProfile, LimitName, Liveness, NodeId, NodeSample, ResourceRequest, Spec } from "../model.js";
 
 export interface NodeSnapshot {
 	readonly node: NodeId;
@@ -9,6 +9,8 @@ export interface NodeSnapshot {
 	readonly labels: Readonly<Record<string, string>>;
 	readonly liveness: Liveness;
 	readonly hardware: HardwareProfile;
+	/** What it can limit; null: not known. */
+	readonly limits: readonly LimitName[] | null;
 	/** Last heartbeat; null when none came yet. */
 	readonly sample: NodeSample | null;
 	/** Sum of what its containers requested, without the one to be placed. */

@@ -25,6 +25,13 @@ describe("schedule, filters", () => {
 			"it has 1 CPU of 4 not promised, 2 CPUs wanted",
 		],
 		[
+			"a kernel without the limit",
+			{ limits: ["cpu", "memory", "pids"] },
+			{ resources: { cpusetCpus: "0", memoryHigh: "16M" } },
+			"limits",
+			"its kernel cannot limit memory.high, cpuset, see `swarm doctor` there",
+		],
+		[
 			"too little memory",
 			{ requested: { cpus: 0, memoryBytes: 7 * GIB } },
 			{ resources: { memory: "1G" } },

@@ -40,6 +40,7 @@ export function node(name: string, change: Partial<NodeSnapshot> = {}): NodeSnap
 		labels: {},
 		liveness: "alive",
 		hardware,
+		limits: null,
 		sample,
 		requested: { cpus: 0, memoryBytes: 0 },
 		siblings: 0,

@@ -3,6 +3,7 @@ import { restartInWords } from "../../node/spec/restart-field.js";
 import { containerArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
 import { phaseInWords, restartsInWords } from "../container-table.js";
+import { limitsInWords } from "../limits-in-words.js";
 import { bytesInWords, fields, pairsInWords, timeInWords } from "../print.js";
 
 export default class Inspect extends NodeCommand {
@@ -39,6 +40,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["cpus", spec.resources.cpus === null ? "no limit" : String(spec.resources.cpus)],
 		["memory", memoryInWords(detail)],
 		["pids", `${stats === null ? "?" : stats.pids} of ${spec.resources.pids ?? "no limit"}`],
+		...limitsInWords(spec.resources),
 		["cpu time", stats === null ? null : `${(stats.cpuUsageUs / 1_000_000).toFixed(2)} s`],
 		["address", detail.address],
 		["ports", detail.ports.join(" ") || null],

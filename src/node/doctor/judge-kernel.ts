@@ -6,8 +6,7 @@ import type { DoctorFinding } from "./report.js";
 
 /** cgroup.kill came with 5.14; clone3 into a cgroup (5.7) and volatile overlays (5.10) are older. */
 const kernelLeast = [5, 14] as const;
-const neededControllers = ["cpu", "memory", "pids"];
-const usefulControllers = ["cpuset", "io"];
+const limitControllers = ["cpu", "memory", "pids", "cpuset", "io", "hugetlb"];
 const newerKernel = "install a newer kernel of the distribution, then reboot";
 
 interface Feature {
@@ -72,7 +71,8 @@ export function judgeKernel(facts: MachineFacts): readonly DoctorFinding[] {
 	return [
 		judgeVersion(facts.kernel),
 		judgeCgroupMode(facts.cgroup),
-		...[...neededControllers, ...usefulControllers].map((name) => judgeController(facts.cgroup, name)),
+		...limitControllers.map((name) => judgeController(facts.cgroup, name)),
+		judgeMemoryHigh(facts.cgroup),
 		judgeFreeze(facts),
 		judgeNamespaces(facts),
 		...features.map((feature) => judgeFeature(feature, facts.probes[feature.probe])),
@@ -115,9 +115,20 @@ function judgeController({ controllers }: CgroupFacts, controller: string): Doct
 	const wanted = `the ${controller} controller, in v2 or v1`;
 	if (home !== undefined)
 		return { name, status: "ok", found: home === "v2" ? "v2" : `v1 at ${home}`, wanted, fix: null };
-	const needed = neededControllers.includes(controller);
 	const fix = `boot with cgroup_enable=${controller}`;
-	return { name, status: "limited", found: needed ? "absent: such limits are refused" : "absent", wanted, fix };
+	return { name, status: "limited", found: "absent: such limits are refused", wanted, fix };
+}
+
+/** memory.high is of v2 alone: soft limits of v1 slow nobody down. */
+function judgeMemoryHigh({ controllers }: CgroupFacts): DoctorFinding {
+	const there = controllers.memory === "v2";
+	return {
+		name: "cgroup.memory.high",
+		status: there ? "ok" : "limited",
+		found: there ? "v2" : "the memory controller is not in v2: --memory-high is refused",
+		wanted: "the memory controller in v2",
+		fix: there ? null : "boot with systemd.unified_cgroup_hierarchy=1",
+	};
 }
 
 function judgeFreeze({ cgroup, kernel }: MachineFacts): DoctorFinding {

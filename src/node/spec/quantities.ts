@@ -1,7 +1,7 @@
 // Sizes, durations, ports and constraints as people type them. Each function returns null for what it cannot read:
 // the caller knows the field and says what is wanted. Must never guess.
 
-import type { Constraint, PublishedPort } from "../../model.js";
+import type { Constraint, HugepageLimit, IoLimit, PublishedPort } from "../../model.js";
 
 const KIB = 1024;
 const sizeUnits: Readonly<Record<string, number>> = {
@@ -65,4 +65,33 @@ export function parseConstraint(text: string): Constraint | null {
 	if (!match || label === undefined || !LABEL_PATTERN.test(label)) return null;
 	if (match[2] === undefined) return { label, operator: "exists", value: null };
 	return { label, operator: match[2] === "=" ? "=" : "!=", value: (match[3] ?? "").trim() };
+}
+
+/** `/dev/vda,read=10M,write=5M,read-ops=100,write-ops=50`: bytes and operations a second, one rate at least. */
+export function parseIoLimit(text: string): IoLimit | null {
+	const [device = "", ...parts] = text.trim().split(",");
+	const rates = new Map<string, number>();
+	for (const part of parts) {
+		const [key = "", value = ""] = part.split("=");
+		const rate = parseSize(value);
+		if (!ioRates.includes(key) || rates.has(key) || rate === null || rate < 1) return null;
+		rates.set(key, rate);
+	}
+	if (rates.size === 0 || !/^(\/[^\0]*|\d+:\d+)$/.test(device)) return null;
+	return {
+		device,
+		readBytesPerSecond: rates.get("read") ?? null,
+		writeBytesPerSecond: rates.get("write") ?? null,
+		readOperationsPerSecond: rates.get("read-ops") ?? null,
+		writeOperationsPerSecond: rates.get("write-ops") ?? null,
+	};
+}
+
+const ioRates = ["read", "write", "read-ops", "write-ops"];
+
+/** `2MB=64M`: the kernel's name of the page size, and how much of it. */
+export function parseHugepages(text: string): HugepageLimit | null {
+	const [pageSize = "", size = ""] = text.trim().split("=");
+	const bytes = parseSize(size);
+	return bytes === null ? null : { pageSize, bytes };
 }

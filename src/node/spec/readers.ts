@@ -64,19 +64,19 @@ export function wholeNumber(
 
 export function listOf<T>(
 	given: unknown,
-	name: string,
+	path: FieldPath,
 	most: number,
 	read: (item: unknown, path: FieldPath, report: Report) => T | null,
 	report: Report,
 ): readonly T[] {
 	if (given === undefined || given === null) return [];
 	if (!Array.isArray(given)) {
-		report.value([name], given, "a list");
+		report.value(path, given, "a list");
 		return [];
 	}
-	if (given.length > most) report.phrase([name], `a list of ${given.length}`, `at most ${most}`);
+	if (given.length > most) report.phrase(path, `a list of ${given.length}`, `at most ${most}`);
 	return given.slice(0, most).flatMap((item: unknown, index) => {
-		const value = read(item, [name, index], report);
+		const value = read(item, [...path, index], report);
 		return value === null ? [] : [value];
 	});
 }

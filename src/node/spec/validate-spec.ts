@@ -3,17 +3,13 @@
 // ports and constraints may be written as text ("8080:80", "disk=ssd").
 // Must never accept a field that it does not know: a typing error would silently change what runs.
 
-import type { Constraint, PublishedPort, ResourceRequest, Spec } from "../../model.js";
+import type { Constraint, PublishedPort, Spec } from "../../model.js";
 import {
 	COMMAND_ARGUMENTS_MAX,
 	CONSTRAINTS_MAX,
-	CPUS_MAX,
-	CPUS_MIN,
 	ENV_ENTRIES_MAX,
 	LABEL_VALUE_CHARACTERS_MAX,
 	LABELS_MAX,
-	MEMORY_BYTES_MIN,
-	PIDS_MAX,
 	PORTS_MAX,
 	REPLICAS_MAX,
 	SPEC_BYTES_MAX,
@@ -21,16 +17,9 @@ import {
 	STOP_GRACE_MS_MAX,
 } from "./limits.js";
 import { type FieldPath, type Problem, problemsError, type Report, reportInto } from "./problems.js";
-import {
-	isPort,
-	LABEL_PATTERN,
-	LABEL_WANTED,
-	parseConstraint,
-	parseDuration,
-	parsePort,
-	parseSize,
-} from "./quantities.js";
+import { isPort, LABEL_PATTERN, LABEL_WANTED, parseConstraint, parseDuration, parsePort } from "./quantities.js";
 import { type Fields, fieldsOf, listOf, optionalText, textField, textsOf, wholeNumber } from "./readers.js";
+import { resourcesOf } from "./resources.js";
 import { restartOf } from "./restart-field.js";
 
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -79,7 +68,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		user: optionalText(fields.user, ["user"], USER_PATTERN, "name, uid, name:group or uid:gid", report),
 		resources: resourcesOf(fields.resources, report),
 		labels: textsOf(fields.labels, ["labels"], labelRule, report),
-		constraints: listOf(fields.constraints, "constraints", CONSTRAINTS_MAX, constraintOf, report),
+		constraints: listOf(fields.constraints, ["constraints"], CONSTRAINTS_MAX, constraintOf, report),
 		ports: portsOf(fields, report),
 		replicas: wholeNumber(fields.replicas ?? 1, ["replicas"], 1, REPLICAS_MAX, report) ?? 1,
 		network: networkOf(fields.network, report),
@@ -120,35 +109,6 @@ function commandOf(given: unknown, report: Report): readonly string[] | null {
 	return given as readonly string[];
 }
 
-function resourcesOf(given: unknown, report: Report): ResourceRequest {
-	const none = { cpus: null, memoryBytes: null, pids: null };
-	if (given === undefined || given === null) return none;
-	const fields = fieldsOf(given, ["resources"], ["cpus", "memory", "memoryBytes", "pids"], report);
-	if (fields === null) return none;
-	return {
-		cpus: cpusOf(fields.cpus, report),
-		memoryBytes: memoryOf(fields, report),
-		pids: fields.pids == null ? null : wholeNumber(fields.pids, ["resources", "pids"], 1, PIDS_MAX, report),
-	};
-}
-
-function cpusOf(given: unknown, report: Report): number | null {
-	if (given === undefined || given === null) return null;
-	if (typeof given === "number" && given >= CPUS_MIN && given <= CPUS_MAX) return given;
-	report.value(["resources", "cpus"], given, `CPUs from ${CPUS_MIN} to ${CPUS_MAX}, such as 0.5`);
-	return null;
-}
-
-function memoryOf(fields: Fields, report: Report): number | null {
-	const field = fields.memory == null ? "memoryBytes" : "memory";
-	const given = fields[field];
-	if (given === undefined || given === null) return null;
-	const bytes = typeof given === "string" && field === "memory" ? parseSize(given) : given;
-	if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= MEMORY_BYTES_MIN) return bytes;
-	report.value(["resources", field], given, "at least 1M, as a size such as 256M or 1.5G");
-	return null;
-}
-
 function constraintOf(given: unknown, path: FieldPath, report: Report): Constraint | null {
 	const read = typeof given === "string" ? parseConstraint(given) : constraintFrom(given);
 	if (read === null) report.value(path, given, "label=value, label!=value or label");
@@ -165,7 +125,7 @@ function constraintFrom(given: unknown): Constraint | null {
 }
 
 function portsOf(fields: Fields, report: Report): readonly PublishedPort[] {
-	const ports = listOf(fields.ports, "ports", PORTS_MAX, portOf, report);
+	const ports = listOf(fields.ports, ["ports"], PORTS_MAX, portOf, report);
 	const seen = new Set<string>();
 	for (const [index, port] of ports.entries()) {
 		const key = `${port.protocol}/${port.host}`;

@@ -7,10 +7,20 @@ import { join } from "node:path";
 import type { Clock } from "../../clock.js";
 import { SwarmError } from "../../errors.js";
 import type { Logger } from "../../log.js";
-import type { ContainerId, ResourceRequest } from "../../model.js";
+import type { ContainerId, LimitName, ResourceRequest } from "../../model.js";
 import type { ContainerStats } from "../runtime.js";
+import { blockDeviceOf } from "./block-device.js";
 import { type CgroupLayout, type Controller, type ControllerHome, controllers } from "./layout.js";
-import { controllersNeeded, limitWrites } from "./limits.js";
+import {
+	controllerOf,
+	controllersNeeded,
+	limitNames,
+	limitsNeeded,
+	type SettingsPlace,
+	settingsOf,
+	witnessOf,
+} from "./limits.js";
+import { writeSetting } from "./write-setting.js";
 
 /** Where one container's processes belong. */
 export interface ContainerCgroup {
@@ -23,6 +33,8 @@ export interface ContainerCgroup {
 }
 
 export interface Cgroups {
+	/** What can be limited here. */
+	readonly limits: readonly LimitName[];
 	/** Pure: the names, whether or not they exist. */
 	of(container: ContainerId, request: ResourceRequest): ContainerCgroup;
 	/** Makes them and writes the limits; undone when it throws. `unsupported` when a limit has no controller here. */
@@ -57,11 +69,18 @@ export interface CgroupsOptions {
 export const REMOVE_MS_MAX = 10_000;
 const REMOVE_PAUSE_MS_MAX = 20;
 const SIGKILL = 9;
+/** Every cgroup of v2 has them. The others make each cgroup dearer and are enabled with the first container that asks for them. */
+const alwaysUsed: readonly Controller[] = ["cpu", "memory", "pids", "io"];
 
 export function openCgroups(options: CgroupsOptions): Cgroups {
 	const { scope, clock, signal } = options;
 	const homes = prepareTrees(options);
 	const scopePath = (mount: string) => join(mount, "swarm", scope);
+	const limits = limitNames.filter((name) => offers(name, homes[controllerOf(name)], scopePath));
+	const place: SettingsPlace = {
+		versionOf: (name) => (homes[name] as ControllerHome).version,
+		deviceOf: blockDeviceOf,
+	};
 	const pathIn = (mount: string, container: ContainerId) => join(scopePath(mount), container);
 	const legacyMounts = [
 		...new Set(controllers.flatMap((name) => (homes[name]?.version === 1 ? [homes[name].mount] : []))),
@@ -72,9 +91,16 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 		const home = homes[name];
 		return home === null ? null : pathIn(home.mount, container);
 	};
+	const enableFor = (request: ResourceRequest) => {
+		for (const name of controllersNeeded(request)) {
+			const home = homes[name];
+			if (home?.version === 2 && !alwaysUsed.includes(name)) enableController(scopePath(home.mount), name);
+		}
+	};
 	const of = (container: ContainerId, request: ResourceRequest): ContainerCgroup => {
-		// Memory and pids are always accounted; entering a v1 cpu cgroup costs, so only for a limit.
-		const used = controllers.filter((name) => homes[name]?.version === 1 && (name !== "cpu" || request.cpus !== null));
+		// Memory and pids are always accounted; entering another v1 cgroup costs, so only for a limit.
+		const wanted = new Set<Controller>(["memory", "pids", ...controllersNeeded(request)]);
+		const used = controllers.filter((name) => homes[name]?.version === 1 && wanted.has(name));
 		const legacy = [...new Set(used.map((name) => pathIn((homes[name] as ControllerHome).mount, container)))];
 		return { unified: unifiedOf(container), legacy, memory: homePathOf("memory", container) };
 	};
@@ -87,29 +113,23 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 		for (const mount of allMounts) for (const pid of processesIn(pathIn(mount, container))) signal(pid, SIGKILL);
 	};
 	return {
+		limits,
 		of,
 		create(container, request) {
-			const missing = controllersNeeded(request).filter((name) => homes[name] === null);
-			if (missing.length > 0)
-				throw new SwarmError(
-					"unsupported",
-					`Cannot limit ${container}: this machine has no cgroup controller ${missing.join(", ")}, wanted it enabled in the kernel`,
-					{ details: { container, feature: `cgroup ${missing.join(" ")}` } },
-				);
+			refuseMissing(container, request, limits);
 			const cgroup = of(container, request);
 			const made: string[] = [];
 			try {
+				enableFor(request);
 				for (const path of [cgroup.unified, ...cgroup.legacy]) {
 					mkdirSync(path);
 					made.push(path);
 				}
-				for (const write of limitWrites(request, (name) => (homes[name] as ControllerHome).version)) {
-					const path = join(homePathOf(write.controller, container) as string, write.file);
-					if (write.optional && !existsSync(path)) continue;
-					writeFileSync(path, write.value);
-				}
+				for (const setting of settingsOf(request, place))
+					writeSetting(container, homePathOf(setting.controller, container) as string, setting);
 			} catch (thrown) {
 				for (const path of made) rmdirSync(path);
+				if (thrown instanceof SwarmError) throw thrown;
 				throw new SwarmError("failed", `Cannot make the cgroups of ${container}: ${String(thrown)}`, { cause: thrown });
 			}
 			return cgroup;
@@ -172,10 +192,12 @@ function prepareTrees({ layout, scope, logger }: CgroupsOptions): Readonly<Recor
 		if (home === null) continue;
 		if (home.version === 1) {
 			mkdirSync(join(home.mount, "swarm", scope), { recursive: true });
+			if (name === "cpuset") fillCpuset(home.mount, ["swarm", scope]);
 			continue;
 		}
 		try {
-			for (const path of ["", "swarm", join("swarm", scope)]) enableController(join(home.mount, path), name);
+			for (const path of ["", "swarm"]) enableController(join(home.mount, path), name);
+			if (alwaysUsed.includes(name)) enableController(join(home.mount, "swarm", scope), name);
 		} catch (thrown) {
 			// EBUSY: the top of our view is not the machine's root cgroup and has processes of its own in it.
 			logger.warn("a cgroup controller cannot be enabled; limits that need it are refused", {
@@ -186,6 +208,35 @@ function prepareTrees({ layout, scope, logger }: CgroupsOptions): Readonly<Recor
 		}
 	}
 	return homes;
+}
+
+/** A cpuset of v1 has no CPUs and takes no task until it is given some; below `clone_children` it starts with its parent's. */
+function fillCpuset(mount: string, names: readonly string[]): void {
+	let path = mount;
+	for (const name of names) {
+		const parent = path;
+		path = join(path, name);
+		for (const file of ["cpuset.cpus", "cpuset.mems"])
+			if (readFileSync(join(path, file), "utf8").trim() === "")
+				writeFileSync(join(path, file), readFileSync(join(parent, file)));
+		writeFileSync(join(path, "cgroup.clone_children"), "1");
+	}
+}
+
+function offers(limit: LimitName, home: ControllerHome | null, scopePath: (mount: string) => string): boolean {
+	if (home === null) return false;
+	const witness = witnessOf(limit, home.version);
+	return witness === null || existsSync(join(scopePath(home.mount), witness));
+}
+
+function refuseMissing(container: ContainerId, request: ResourceRequest, limits: readonly LimitName[]): void {
+	const missing = limitsNeeded(request).filter((name) => !limits.includes(name));
+	if (missing.length === 0) return;
+	throw new SwarmError(
+		"unsupported",
+		`Cannot limit ${container}: this machine cannot limit ${missing.join(", ")}, see \`swarm doctor\``,
+		{ details: { container, missing } },
+	);
 }
 
 function enableController(path: string, name: Controller): void {

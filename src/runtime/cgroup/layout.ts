@@ -5,8 +5,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
 
-export type Controller = "cpu" | "memory" | "pids";
-export const controllers: readonly Controller[] = ["cpu", "memory", "pids"];
+/** By their names in v2: `io` is `blkio` in v1. */
+export type Controller = "cpu" | "cpuset" | "memory" | "pids" | "io" | "hugetlb";
+export const controllers: readonly Controller[] = ["cpu", "cpuset", "memory", "pids", "io", "hugetlb"];
 
 export interface ControllerHome {
 	readonly version: 1 | 2;
@@ -36,13 +37,12 @@ export function detectCgroups(root = "/"): CgroupLayout {
 		.split(/\s+/);
 	const homeOf = (controller: Controller): ControllerHome | null => {
 		if (inUnified.includes(controller)) return { version: 2, mount: join(root, unified.path) };
-		const v1 = mounts.find((mount) => mount.type === "cgroup" && mount.options.includes(controller));
+		const name = controller === "io" ? "blkio" : controller;
+		const v1 = mounts.find((mount) => mount.type === "cgroup" && mount.options.includes(name));
 		return v1 === undefined ? null : { version: 1, mount: join(root, v1.path) };
 	};
-	return {
-		unified: join(root, unified.path),
-		homes: { cpu: homeOf("cpu"), memory: homeOf("memory"), pids: homeOf("pids") },
-	};
+	const homes = Object.fromEntries(controllers.map((name) => [name, homeOf(name)]));
+	return { unified: join(root, unified.path), homes: homes as CgroupLayout["homes"] };
 }
 
 interface CgroupMount {

@@ -266,6 +266,7 @@ export function openSimRuntime(
 			listeners.add(listener);
 			return () => void listeners.delete(listener);
 		},
+		limits: ["cpu", "memory", "pids"],
 		checkpoints: {
 			// As the real one: the phase says so from the start, the freeze comes later, and giving up wakes it again.
 			dump: (id, epoch, directory, move, signal) =>

@@ -9,7 +9,7 @@ export const healthy: MachineFacts = {
 	cgroup: {
 		mode: "v2",
 		unified: "/sys/fs/cgroup",
-		controllers: { cpu: "v2", memory: "v2", pids: "v2", cpuset: "v2", io: "v2" },
+		controllers: { cpu: "v2", memory: "v2", pids: "v2", hugetlb: "v2", cpuset: "v2", io: "v2" },
 		freeze: true,
 	},
 	probes: Object.fromEntries(probeNames.map((name) => [name, 0])) as Record<ProbeName, number>,

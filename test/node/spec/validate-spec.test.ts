@@ -112,6 +112,51 @@ describe("validateSpec", () => {
 		expect(refusal.message).not.toContain("\n");
 	});
 
+	it("takes every limit, by its short name or by the model's, and leaves out what is not asked for", () => {
+		const io = { device: "/dev/vda", readBytesPerSecond: 10 * 2 ** 20, writeBytesPerSecond: null };
+		const wanted = {
+			cpus: null,
+			memoryBytes: 2 ** 30,
+			pids: null,
+			cpuWeight: 300,
+			cpusetCpus: "0-3,8",
+			cpusetMems: "0",
+			memoryHighBytes: 2 ** 29,
+			swapBytes: 0,
+			io: [{ ...io, readOperationsPerSecond: null, writeOperationsPerSecond: 50 }],
+			hugepages: [{ pageSize: "2MB", bytes: 2 ** 26 }],
+		};
+		const short = {
+			memory: "1G",
+			cpuWeight: 300,
+			cpusetCpus: "0-3,8",
+			cpusetMems: 0,
+			memoryHigh: "512M",
+			swap: 0,
+			io: ["/dev/vda,read=10M,write-ops=50"],
+			hugepages: ["2MB=64M"],
+		};
+		expect(validateSpec({ ...least, resources: short }).resources).toEqual(wanted);
+		expect(validateSpec({ ...least, resources: wanted }).resources).toEqual(wanted);
+		expect(Object.keys(validateSpec({ ...least, resources: { cpus: 1 } }).resources)).toEqual([
+			"cpus",
+			"memoryBytes",
+			"pids",
+		]);
+	});
+
+	it.each([
+		["a weight of nothing", { cpuWeight: 0 }, "resources.cpuWeight is the number 0, wanted a whole number from 1"],
+		["a CPU list with a gap", { cpusetCpus: "0-" }, 'resources.cpusetCpus is "0-", wanted a list such as 0-3,8'],
+		["swap without memory", { swap: "1M" }, "resources.swap is given without memory"],
+		["high above the limit", { memory: "1M", memoryHigh: "2M" }, "resources.memoryHigh is above the memory limit"],
+		["a rate without a unit of its own", { io: ["/dev/vda,speed=1M"] }, 'resources.io[0] is "/dev/vda,speed=1M"'],
+		["a disk without a rate", { io: [{ device: "/dev/vda" }] }, "resources.io[0] is a group of fields, wanted DEVICE"],
+		["huge pages of no size", { hugepages: ["64M"] }, 'resources.hugepages[0] is "64M", wanted a page size'],
+	])("refuses %s", (_, resources, sentence) => {
+		expect(refusalOf({ ...least, resources }).message).toContain(sentence);
+	});
+
 	it("names every wrong field at once", () => {
 		const refusal = refusalOf({ name: "_", image: "host", replicas: 1.5 });
 		expect(refusal.details.problems).toMatchObject([{ field: "name" }, { field: "replicas" }]);

@@ -30,15 +30,19 @@ describe("cgroup layout", () => {
 		const root = machine(lines, "sys/fs/cgroup", "cpuset cpu io memory hugetlb pids");
 		const mount = join(root, "sys/fs/cgroup");
 		const home = { version: 2, mount };
-		expect(detectCgroups(root)).toEqual({ unified: mount, homes: { cpu: home, memory: home, pids: home } });
+		const homes = { cpu: home, cpuset: home, memory: home, pids: home, io: home, hugetlb: home };
+		expect(detectCgroups(root)).toEqual({ unified: mount, homes });
 	});
 
 	it("looks at each controller by itself on a hybrid machine", () => {
 		const unified = "42 31 0:39 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw";
 		const together = "34 31 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct";
-		const root = machine([v1("pids"), together, unified], "sys/fs/cgroup/unified", "memory hugetlb");
+		const root = machine([v1("pids"), v1("blkio"), together, unified], "sys/fs/cgroup/unified", "memory hugetlb");
 		expect(detectCgroups(root).homes).toEqual({
 			cpu: { version: 1, mount: join(root, "sys/fs/cgroup/cpu,cpuacct") },
+			cpuset: null,
+			io: { version: 1, mount: join(root, "sys/fs/cgroup/blkio") },
+			hugetlb: { version: 2, mount: join(root, "sys/fs/cgroup/unified") },
 			memory: { version: 2, mount: join(root, "sys/fs/cgroup/unified") },
 			pids: { version: 1, mount: join(root, "sys/fs/cgroup/pids") },
 		});
@@ -46,7 +50,14 @@ describe("cgroup layout", () => {
 
 	it("says null for a controller that the machine lacks", () => {
 		const root = machine(["29 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"], "sys/fs/cgroup", "");
-		expect(detectCgroups(root).homes).toEqual({ cpu: null, memory: null, pids: null });
+		expect(detectCgroups(root).homes).toEqual({
+			cpu: null,
+			cpuset: null,
+			memory: null,
+			pids: null,
+			io: null,
+			hugetlb: null,
+		});
 	});
 
 	it("reads mount points with spaces in them", () => {

@@ -1,0 +1,205 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, type TestContext } from "vitest";
+import { type ContainerId, containerIdOf, type LimitName, type ResourceRequest } from "../../src/model.js";
+import { blockDeviceOf } from "../../src/runtime/cgroup/block-device.js";
+import { type Controller, detectCgroups } from "../../src/runtime/cgroup/layout.js";
+import { createRequest } from "../support/create-request.js";
+import { noTraces, pathOf, tracesOf } from "../support/kernel.js";
+import { missingForContainers, type NativeWorld, openNativeWorld, untilEnded } from "../support/native-world.js";
+import { until } from "../support/until.js";
+
+const missing = missingForContainers();
+const MIB = 2 ** 20;
+const web = containerIdOf("web", 0);
+const never = new AbortController().signal;
+const shell = (script: string) => ["/bin/sh", "-c", script];
+const spin = shell("while :; do :; done");
+const noRates = {
+	readBytesPerSecond: null,
+	writeBytesPerSecond: null,
+	readOperationsPerSecond: null,
+	writeOperationsPerSecond: null,
+};
+
+describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs ${missing})`}`, () => {
+	let world: NativeWorld;
+	beforeEach(async () => {
+		world = await openNativeWorld();
+	});
+	afterEach(async () => {
+		const { scope } = world;
+		await world.dispose();
+		expect(tracesOf(scope)).toEqual(noTraces);
+	});
+
+	const run = async (command: readonly string[], limits: Partial<ResourceRequest>, id: ContainerId = web) => {
+		const resources = { cpus: null, memoryBytes: null, pids: null, ...limits };
+		await world.runtime.create(createRequest(id, { command, resources, image: world.image }), never);
+		return world.runtime.start(id, 1, never);
+	};
+	const output = async () => {
+		await untilEnded(world.runtime, web);
+		const texts: string[] = [];
+		const options = { tail: null, follow: true, stream: null };
+		for await (const line of world.runtime.logs(web, options, never)) texts.push(line.text);
+		return texts;
+	};
+	/** A number of a file of the container's cgroup, by its key where the file has keys. */
+	const cgroupNumber = (controller: Controller, file: string, key: string | null = null) => {
+		const mount = detectCgroups().homes[controller]?.mount ?? "";
+		const text = readFileSync(join(mount, "swarm", world.scope, web, file), "utf8");
+		return key === null ? Number(text) : Number(new RegExp(`^${key} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+	};
+	const needs = (test: TestContext, ...limits: readonly LimitName[]) => {
+		const lacking = limits.filter((name) => !world.runtime.limits.includes(name));
+		if (lacking.length > 0) test.skip(`this machine cannot limit ${lacking.join(", ")}`);
+	};
+
+	it("a CPU quota throttles", async (test) => {
+		needs(test, "cpu");
+		await run(spin, { cpus: 0.1 });
+		await until("the kernel to throttle it", () => cgroupNumber("cpu", "cpu.stat", "nr_throttled") >= 2, 60_000);
+	});
+
+	it("of two on one CPU the heavier gets more", async (test) => {
+		needs(test, "cpu", "cpuset");
+		const other = containerIdOf("other", 0);
+		const spinThrice = shell("(while :; do :; done) & (while :; do :; done) & while :; do :; done");
+		await run(spinThrice, { cpuWeight: 50, cpusetCpus: "0" });
+		await run(spinThrice, { cpuWeight: 1_000, cpusetCpus: "0" }, other);
+		const used = async (id: ContainerId) => (await world.runtime.stats(id)).cpuUsageUs;
+		const before = [await used(web), await used(other)] as const;
+		const gained = await until(
+			"the heavier to have run for half a second",
+			async () => {
+				const gains = [(await used(web)) - before[0], (await used(other)) - before[1]] as const;
+				return gains[1] > 500_000 ? gains : null;
+			},
+			60_000,
+		);
+		expect(gained[1]).toBeGreaterThan(4 * gained[0]);
+	});
+
+	it("a CPU set holds the process on its CPUs and memory nodes", async (test) => {
+		needs(test, "cpuset");
+		await run(shell("while read name value; do echo $name $value; done < /proc/self/status"), {
+			cpusetCpus: "0",
+			cpusetMems: "0",
+		});
+		expect(await output()).toEqual(expect.arrayContaining(["Cpus_allowed_list: 0", "Mems_allowed_list: 0"]));
+	});
+
+	it("more memory than the limit is a kill that the state tells of", async (test) => {
+		needs(test, "memory");
+		await run(["/bin/tail", "/dev/zero"], { memoryBytes: 16 * MIB });
+		expect(await untilEnded(world.runtime, web)).toMatchObject({ exitCode: 137, oomKilled: true });
+	});
+
+	it("more than memory.high slows down and is counted, without a kill", async (test) => {
+		needs(test, "memory.high");
+		await run(shell("dd if=/dev/zero of=/dev/null bs=24M count=1; sleep 1000"), { memoryHighBytes: 16 * MIB });
+		await until("the kernel to count it", () => cgroupNumber("memory", "memory.events", "high") > 0, 60_000);
+		expect(world.runtime.get(web)?.phase).toBe("running");
+	});
+
+	it("swap has the limit that was asked for", async (test) => {
+		needs(test, "memory", "swap");
+		await run(spin, { memoryBytes: 16 * MIB, swapBytes: 4 * MIB });
+		const { version } = detectCgroups().homes.memory ?? {};
+		if (version === 2) expect(cgroupNumber("memory", "memory.swap.max")).toBe(4 * MIB);
+		else expect(cgroupNumber("memory", "memory.memsw.limit_in_bytes")).toBe(20 * MIB);
+	});
+
+	it("no more processes than allowed can be made", async (test) => {
+		needs(test, "pids");
+		await run(shell("for n in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo made all"), { pids: 5 });
+		const lines = await output();
+		expect(lines).toContainEqual(expect.stringMatching(/fork/));
+		expect(lines).not.toContain("made all");
+	});
+
+	it("a disk is written to no faster than allowed", async (test) => {
+		needs(test, "io");
+		const device = diskOf(world.stateDirectory);
+		if (device === null) return test.skip("the state directory is on no block device");
+		await run(shell("dd if=/dev/zero of=/file bs=1M count=3 oflag=direct 2>&1; echo ended"), {
+			io: [{ ...noRates, device: world.stateDirectory, writeBytesPerSecond: 2 * MIB }],
+		});
+		const startedAtMs = world.runtime.get(web)?.startedAtMs ?? 0;
+		expect(await output()).toContain("ended");
+		const state = await untilEnded(world.runtime, web);
+		if (!existsSync(join(world.stateDirectory, "containers", web, "upper/file")))
+			return test.skip("dd without direct I/O");
+		expect((state.finishedAtMs ?? 0) - startedAtMs).toBeGreaterThan(1_000);
+	});
+
+	it("huge pages above the limit are refused to the process", async (test) => {
+		needs(test, "hugepages");
+		if (pathOf("cc") === null) return test.skip("no C compiler");
+		if (!reserveHugepages(8)) return test.skip("8 free huge pages of 2 MB");
+		const program = join(world.image.lowerDirectories[0] ?? "", "bin/hugepages");
+		execFileSync("cc", ["-static", "-x", "c", "-o", program, "-"], { input: takesHugepages });
+		await run(["/bin/hugepages"], { hugepages: [{ pageSize: "2MB", bytes: 4 * MIB }] });
+		expect(await output()).toEqual(["2 pages", "refused: Cannot allocate memory"]);
+	});
+
+	it.each([
+		["a CPU that is not there", { cpusetCpus: "4000" }, "cpuset", /cpuset\.cpus does not take 4000: it is not valid/],
+		[
+			"a disk that is not there",
+			{ io: [{ ...noRates, device: "/dev/nothing", readBytesPerSecond: 1 }] },
+			"io",
+			/I\/O of \/dev\/nothing: there is no such path/,
+		],
+		["a page size that is not there", { hugepages: [{ pageSize: "3MB", bytes: 0 }] }, "hugepages", /3MB/],
+	] as const)("%s is refused in words, and nothing stays", async (_, limits, needed, sentence) => {
+		if (!world.runtime.limits.includes(needed)) return;
+		await expect(run(spin, limits)).rejects.toThrow(sentence);
+		expect(world.runtime.list()).toEqual([]);
+	});
+});
+
+function diskOf(path: string): string | null {
+	try {
+		return blockDeviceOf(path);
+	} catch {
+		return null;
+	}
+}
+
+/** As many free huge pages of the default size (2 MB) for the rest of the test; false when there are none to be had. */
+function reserveHugepages(pages: number): boolean {
+	const path = "/proc/sys/vm/nr_hugepages";
+	if (!existsSync(path)) return false;
+	const before = readFileSync(path, "utf8");
+	onTestFinished(() => writeFileSync(path, before));
+	writeFileSync(path, String(Number(before) + pages));
+	const info = readFileSync("/proc/meminfo", "utf8");
+	const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(info)?.[1] ?? 0);
+	return field("HugePages_Free") >= pages && field("Hugepagesize") === 2048;
+}
+
+const takesHugepages = `
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+static void *take(size_t pages)
+{
+	return mmap(NULL, pages << 21, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+}
+int main(void)
+{
+	char *two = take(2);
+	if (two == MAP_FAILED)
+		return printf("none: %s\\n", strerror(errno)), 1;
+	memset(two, 1, 2 << 21);
+	printf("2 pages\\n");
+	if (take(2) == MAP_FAILED)
+		printf("refused: %s\\n", strerror(errno));
+	return 0;
+}
+`;
