@@ -6,13 +6,14 @@ import type { ContainerId, MoveProgress, MoveResult, VerdictCheck } from "../mod
 import type { ContainerState, DumpResult } from "../runtime/runtime.js";
 import { backOffMs } from "./back-off.js";
 import { MoveChannel, type Received } from "./channel.js";
+import { handOver, takeBack } from "./claiming.js";
 import type { MoveEffect, MoveEvent } from "./machine.js";
 import { Making } from "./making.js";
 import type { Packer, SentCounts } from "./move-files.js";
 import { MoveRunner } from "./move-runner.js";
 import type { MigrationPorts } from "./ports.js";
 import { type SourcePhase, sourceTable, stepSource } from "./source-machine.js";
-import { hasRunThere, isHandedOver, type MoveIdentity, nextClaim, standingOf } from "./standing.js";
+import { hasRunThere, isHandedOver, type MoveIdentity, standingOf } from "./standing.js";
 import { refusalOf } from "./verdict.js";
 import { MIGRATE_PROTOCOL, type MoveMessage, type Offer } from "./wire.js";
 import { withinMs } from "./within.js";
@@ -275,28 +276,10 @@ export class SourceMove {
 		return "done";
 	}
 
-	/**
-	 * The point of no return. A commit that rejected is looked at: what the document holds counts. While nobody knows what the disk
-	 * holds it is tried again, with the container frozen: thawed it would run although a restart may find it handed over.
-	 */
 	async #commit(signal: AbortSignal): Promise<MoveEvent> {
-		const { state, clock, chance } = this.#ports;
-		const { container, target } = this.identity;
 		this.#progress("handover", "writing the claim");
-		for (let attempt = 1; ; attempt++) {
-			if (this.#standing().kind !== "before")
-				throw new SwarmError("fenced", `Cannot hand ${container} over: another node has claimed it meanwhile`);
-			try {
-				const wish = { owner: target, writer: state.self, reason: "handover", time: state.time() } as const;
-				await state.commit([nextClaim(this.identity, state.view(), wish)]);
-				return "go";
-			} catch (thrown) {
-				if (isHandedOver(this.identity, state.own(`claim/${container}`))) return "go";
-				const isUncertain = thrown instanceof SwarmError && thrown.details.uncertain === true;
-				if (!isUncertain) throw thrown;
-				await clock.sleep(backOffMs(attempt, chance), signal);
-			}
-		}
+		await handOver(this.#ports, this.identity, signal);
+		return "go";
 	}
 
 	async #announce(signal: AbortSignal, pauseMs: number): Promise<MoveEvent | null> {
@@ -344,9 +327,7 @@ export class SourceMove {
 	}
 
 	async #reclaim(): Promise<MoveEvent> {
-		const { state } = this.#ports;
-		const wish = { owner: state.self, writer: state.self, reason: "adopted", time: state.time() } as const;
-		await state.commit([nextClaim(this.identity, state.view(), wish)]);
+		await takeBack(this.#ports, this.identity);
 		return "done";
 	}
 
