@@ -39,7 +39,44 @@ export interface Spec {
 	/** Between SIGTERM and SIGKILL. */
 	readonly stopGraceMs: number;
 	readonly restart: RestartPolicy;
+	readonly security: Security;
 }
+
+/** What a container may do, where it differs from the usual (`standardSecurity`). */
+export interface Security {
+	/** By their kernel names, `CAP_NET_ADMIN`; `ALL` is every one. What the node's daemon lacks itself is left out, with a line in its log. */
+	readonly capabilities: CapabilityChoice;
+	/** The root is read-only; /dev, /dev/shm and what the runtime puts there stay writable. */
+	readonly readOnlyRoot: boolean;
+	readonly rlimits: readonly ResourceLimit[];
+	/** Kernel parameters of the container's own namespaces: `net.*`, System V IPC and POSIX message queues (runtime/security/sysctls.ts). */
+	readonly sysctls: Readonly<Record<string, string>>;
+	/** −1000 (never) to 1000 (first) when memory runs out; null: the daemon's own. */
+	readonly oomScoreAdj: number | null;
+}
+
+/** Dropped after adding. `ambient` are kept by a user that is not root, and are added too. */
+export interface CapabilityChoice {
+	readonly add: readonly string[];
+	readonly drop: readonly string[];
+	readonly ambient: readonly string[];
+}
+
+/** getrlimit(2); null: unlimited. A hard limit above the daemon's own needs CAP_SYS_RESOURCE and is lowered without. */
+export interface ResourceLimit {
+	/** `nofile`, `nproc`, `core`, … */
+	readonly name: string;
+	readonly soft: number | null;
+	readonly hard: number | null;
+}
+
+export const standardSecurity: Security = {
+	capabilities: { add: [], drop: [], ambient: [] },
+	readOnlyRoot: false,
+	rlimits: [],
+	sysctls: {},
+	oomScoreAdj: null,
+};
 
 /**
  * What follows when the workload ends by itself. What was lost without an exit code (the machine restarted, the monitor was killed)
@@ -55,6 +92,7 @@ export interface RestartPolicy {
 /** What the fields mean that specs got later: records from before are completed with them where they are decoded. */
 const laterSpecFields = {
 	restart: { when: "never", attemptsMax: null },
+	security: standardSecurity,
 } satisfies Partial<Spec>;
 
 /** A spec with every field, from one that may have been written before the last ones existed. */

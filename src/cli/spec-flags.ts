@@ -4,6 +4,19 @@
 import * as Flags from "@oclif/core/flags";
 import { SwarmError } from "../errors.js";
 
+const securityFlags = {
+	"cap-add": many("Capability beside the usual ones, such as NET_ADMIN, or ALL.", "NAME"),
+	"cap-drop": many("Capability to take away, or ALL.", "NAME"),
+	"cap-ambient": many("Capability that a user other than root keeps, such as NET_BIND_SERVICE.", "NAME"),
+	"read-only": Flags.boolean({ summary: "Show the root read-only; /dev/shm stays writable." }),
+	rlimit: many("Resource limit, such as nofile=1024 or nofile=1024:4096 (soft:hard; unlimited).", "NAME=LIMIT"),
+	sysctl: many("Kernel parameter of the container's own namespaces, such as net.ipv4.ip_forward=1.", "NAME=VALUE"),
+	"oom-score-adj": Flags.string({
+		summary: "How soon to end it when memory runs out, -1000 (never) to 1000 (first; default: as the daemon).",
+		helpValue: "SCORE",
+	}),
+};
+
 /** What can be changed while it runs (`swarm update`). */
 export const resourceFlags = {
 	cpus: Flags.string({ summary: "CPUs to reserve and limit to, such as 0.5 (default: none).", helpValue: "CPUS" }),
@@ -60,6 +73,7 @@ export const specFlags = {
 			"What follows when it ends by itself: never, on-failure, on-failure:COUNT (restarts in a row) or always (default: never). Waits 1 s, then twice as long each time, up to 30 s.",
 		helpValue: "POLICY",
 	}),
+	...securityFlags,
 };
 
 function many(summary: string, helpValue: string, char?: "e" | "l" | "p") {
@@ -93,6 +107,13 @@ export interface GivenSpecFlags extends GivenResourceFlags {
 	readonly workdir?: string | undefined;
 	readonly "stop-grace"?: string | undefined;
 	readonly restart?: string | undefined;
+	readonly "cap-add"?: readonly string[] | undefined;
+	readonly "cap-drop"?: readonly string[] | undefined;
+	readonly "cap-ambient"?: readonly string[] | undefined;
+	readonly "read-only"?: boolean | undefined;
+	readonly rlimit?: readonly string[] | undefined;
+	readonly sysctl?: readonly string[] | undefined;
+	readonly "oom-score-adj"?: string | undefined;
 }
 
 /** Only the fields that were given, in the shape that validateSpec reads. */
@@ -110,7 +131,8 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		workdir: flags.workdir,
 		stopGrace: flags["stop-grace"],
 		restart: flags.restart,
-		resources: Object.keys(resources).length === 0 ? undefined : resources,
+		resources: unlessEmpty(resources),
+		security: unlessEmpty(securityFromFlags(flags)),
 	});
 }
 
@@ -128,6 +150,30 @@ export function resourcesFromFlags(flags: GivenResourceFlags): Readonly<Record<s
 		io: flags.io,
 		hugepages: flags.hugepages,
 	});
+}
+
+function securityFromFlags(flags: GivenSpecFlags): Readonly<Record<string, unknown>> {
+	const capabilities = given({ add: flags["cap-add"], drop: flags["cap-drop"], ambient: flags["cap-ambient"] });
+	return given({
+		capabilities: unlessEmpty(capabilities),
+		readOnlyRoot: flags["read-only"],
+		rlimits: flags.rlimit && rlimitsFrom(flags.rlimit),
+		sysctls: flags.sysctl && pairsOf("--sysctl", flags.sysctl),
+		oomScoreAdj: numberOrText(flags["oom-score-adj"]),
+	});
+}
+
+function rlimitsFrom(texts: readonly string[]): Readonly<Record<string, unknown>> {
+	return Object.fromEntries(
+		Object.entries(pairsOf("--rlimit", texts)).map(([name, value]) => {
+			const [soft = "", hard = soft] = value.split(":");
+			return [name, { soft: numberOrText(soft), hard: numberOrText(hard) }];
+		}),
+	);
+}
+
+function unlessEmpty(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
+	return Object.keys(values).length === 0 ? undefined : values;
 }
 
 function given(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

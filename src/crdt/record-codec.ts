@@ -42,6 +42,15 @@ const ioLimit = record({
 	writeOperationsPerSecond: rate,
 });
 
+const capabilities = list(text(64), 64);
+const security = record({
+	capabilities: record({ add: capabilities, drop: capabilities, ambient: capabilities }),
+	readOnlyRoot: flag,
+	rlimits: list(record({ name: text(16), soft: nullable(integer(0)), hard: nullable(integer(0)) }), 16),
+	sysctls: dictionary(text(256), 64),
+	oomScoreAdj: nullable(integer(-1000, 1000)),
+});
+
 const spec = record({
 	name: workloadName,
 	image: text(512),
@@ -71,6 +80,7 @@ const spec = record({
 	network: oneOf("bridge", "none"),
 	stopGraceMs: integer(0),
 	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
+	security,
 });
 
 const phase = oneOf(

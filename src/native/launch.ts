@@ -3,6 +3,7 @@
 
 import { SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
+import { type CapabilitySets, capabilityMask } from "./capabilities.js";
 
 /** Limits of the decoder (common/launch.h). */
 export const LAUNCH_BYTES_MAX = 1024 * 1024;
@@ -39,6 +40,21 @@ export interface LaunchConfig {
 	readonly netns: string | null;
 	/** What cannot be raised is lowered to what this process has, with a line in `stderr`. */
 	readonly rlimits: readonly LaunchRlimit[];
+	readonly security: LaunchSecurity;
+}
+
+export interface LaunchSecurity {
+	readonly capabilities: CapabilitySets;
+	/** The root is shown read-only; binds, /dev and /dev/shm stay as they are. */
+	readonly readOnlyRoot: boolean;
+	/** Hidden when they exist: files under /dev/null, directories under an empty one. */
+	readonly maskedPaths: readonly string[];
+	/** Shown read-only when they exist. */
+	readonly readOnlyPaths: readonly string[];
+	/** Names relative to /proc/sys, with slashes: `net/ipv4/ip_forward`. Only of namespaces that the container has for itself. */
+	readonly sysctls: Readonly<Record<string, string>>;
+	/** −1000 to 1000; null: the daemon's. A lower one than the daemon's own needs CAP_SYS_RESOURCE, and stays that without. */
+	readonly oomScoreAdj: number | null;
 }
 
 export interface LaunchBind {
@@ -93,8 +109,23 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		...config.binds.map((bind): Entry => ["bind", `${bind.readOnly ? "ro" : "rw"}\n${bind.source}\n${bind.target}`]),
 		...config.files.map((file): Entry => ["file", `${file.path}\n${file.content}`]),
 		...config.rlimits.map((limit): Entry => ["rlimit", rlimitText(limit)]),
+		...securityEntries(config.security),
 		...config.args.map((argument): Entry => ["arg", argument]),
 		...Object.entries(config.env).map(([name, value]): Entry => ["env", `${name}=${value}`]),
+	];
+}
+
+function securityEntries(security: LaunchSecurity): readonly Entry[] {
+	const { capabilities, oomScoreAdj } = security;
+	const { bounding, permitted, effective, inheritable, ambient } = capabilities;
+	const masks = [bounding, permitted, effective, inheritable, ambient].map((set) => capabilityMask(set).toString(16));
+	return [
+		["capabilities", masks.join(" ")],
+		...(security.readOnlyRoot ? [["read-only-root", "yes"] as const] : []),
+		...security.maskedPaths.map((path): Entry => ["mask", path]),
+		...security.readOnlyPaths.map((path): Entry => ["read-only", path]),
+		...Object.entries(security.sysctls).map(([name, value]): Entry => ["sysctl", `${name}\n${value}`]),
+		...(oomScoreAdj === null ? [] : [["oom-score-adj", String(oomScoreAdj)] as const]),
 	];
 }
 
@@ -112,6 +143,9 @@ function check(config: LaunchConfig): void {
 		if (name === "" || name.includes("=")) wrong("env", name, "a name without =");
 	for (const path of pathsOf(config))
 		if (!path.startsWith("/") || path.includes("\n")) wrong("path", path, "an absolute path without a line feed");
+	for (const name of Object.keys(config.security.sysctls))
+		if (!/^[\w.:@-]+(\/[\w.:@-]+)+$/.test(name) || name.split("/").includes(".."))
+			wrong("sysctl", name, "a name such as net/ipv4/ip_forward");
 	for (const limit of config.rlimits)
 		for (const value of [limit.soft, limit.hard])
 			if (value !== null && (!Number.isSafeInteger(value) || value < 0))
@@ -128,6 +162,8 @@ function pathsOf(config: LaunchConfig): readonly string[] {
 		...config.hostPaths,
 		...config.binds.flatMap((bind) => [bind.source, bind.target]),
 		...config.files.map((file) => file.path),
+		...config.security.maskedPaths,
+		...config.security.readOnlyPaths,
 	];
 }
 

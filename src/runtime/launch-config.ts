@@ -5,6 +5,7 @@ import type { LaunchConfig, LaunchFile } from "../native/launch.js";
 import type { ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
 import type { CreateRequest } from "./runtime.js";
+import { launchSecurityOf } from "./security/launch-security.js";
 
 export interface LaunchPlace {
 	readonly directory: ContainerDirectory;
@@ -39,7 +40,8 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		cgroup2: place.cgroup.unified,
 		cgroup1: place.cgroup.legacy,
 		netns: place.netnsPath,
-		rlimits: [],
+		rlimits: spec.security.rlimits,
+		security: launchSecurityOf(spec.security),
 	};
 }
 

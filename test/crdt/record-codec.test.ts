@@ -7,7 +7,7 @@ const N1 = "N1" as NodeId;
 
 test("a spec and a claim from before their later fields existed are read with what these mean", () => {
 	const { startRevision: _, spec, ...record } = aSpecRecord(N1, "web", { revision: 3 });
-	const { restart: __, ...earlier } = spec;
+	const { restart: __, security: _____, ...earlier } = spec;
 	expect(decodeRecord("spec/web", { ...record, spec: earlier }, N1)).toEqual({ ...record, startRevision: 3, spec });
 	const { restarts: ___, restartsInRow: ____, ...claim } = aClaim(N1, "web.0");
 	expect(decodeRecord("claim/web.0", claim, N1)).toEqual({ ...claim, restarts: 0, restartsInRow: 0 });
@@ -17,6 +17,8 @@ test("a later field is checked where it is given", () => {
 	const record = aSpecRecord(N1, "web");
 	const wrong = { ...record, spec: { ...record.spec, restart: { when: "perhaps", attemptsMax: null } } };
 	expect(() => decodeRecord("spec/web", wrong, N1)).toThrow("spec/web.spec.restart.when");
+	const loose = { ...record.spec, security: { ...record.spec.security, oomScoreAdj: 5000 } };
+	expect(() => decodeRecord("spec/web", { ...record, spec: loose }, N1)).toThrow("spec/web.spec.security.oomScoreAdj");
 	expect(() => decodeRecord("spec/web", { ...record, spec: null }, N1)).toThrow("spec/web.spec");
 	expect(() => decodeRecord("claim/web.0", { ...aClaim(N1, "web.0"), restarts: -1 }, N1)).toThrow("restarts");
 });

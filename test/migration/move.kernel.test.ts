@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { containerIdOf, type MoveProgress } from "../../src/model.js";
+import { containerIdOf, type MoveProgress, standardSecurity } from "../../src/model.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { noTraces, tracesOf } from "../support/kernel.js";
 import { busyboxImage } from "../support/native-world.js";
@@ -159,6 +159,25 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 		expect(answered.largestGapMs()).toBeLessThan(2 * result.downtimeMs + 1_500);
 		socket.destroy();
 		await until("nothing to be left", () => [a, b].every((node) => leftoversOf(node).length === 0));
+	});
+
+	it("keeps what it may do: capabilities, limits, read-only root, kernel parameters", async () => {
+		const security = {
+			...standardSecurity,
+			capabilities: { add: ["CAP_NET_ADMIN"], drop: ["CAP_CHOWN"], ambient: [] },
+			readOnlyRoot: true,
+			rlimits: [{ name: "nofile", soft: 100, hard: 200 }],
+			sysctls: { "net.ipv4.ip_default_ttl": "77", "kernel.shmmni": "123" },
+			oomScoreAdj: 300,
+		};
+		await run("while :; do sleep 0.05; done", { address: null, security });
+		const look =
+			"grep Cap /proc/1/status; grep 'open files' /proc/1/limits; cat /proc/sys/net/ipv4/ip_default_ttl; " +
+			"cat /proc/sys/kernel/shmmni /proc/1/oom_score_adj; echo x > /tmp/x || echo sealed";
+		const before = (await exec(a, "/bin/sh", "-c", look)).text;
+		expect(before).toMatch(/\b77\s123\s300\ssealed$/);
+		await a.migrations.migrate(web, b.id, quiet);
+		expect((await exec(b, "/bin/sh", "-c", look)).text).toBe(before);
 	});
 
 	it("says without moving what a move would meet", async () => {

@@ -20,6 +20,20 @@ const config: LaunchConfig = {
 	cgroup1: [],
 	netns: null,
 	rlimits: [{ name: "nofile", soft: 1024, hard: null }],
+	security: {
+		capabilities: {
+			bounding: ["CAP_CHOWN", "CAP_BPF"],
+			permitted: ["CAP_CHOWN"],
+			effective: ["CAP_CHOWN"],
+			inheritable: [],
+			ambient: [],
+		},
+		readOnlyRoot: false,
+		maskedPaths: ["/proc/kcore"],
+		readOnlyPaths: ["/proc/sys"],
+		sysctls: { "net/ipv4/ip_forward": "1" },
+		oomScoreAdj: null,
+	},
 };
 
 function entries(changed: Partial<LaunchConfig> = {}): readonly string[] {
@@ -44,12 +58,18 @@ test("writes one entry per value, in order, and no entry for what is absent", ()
 		"bind=ro\n/a\n/b",
 		"file=/etc/hosts\n127.0.0.1 localhost\n",
 		"rlimit=nofile 1024 unlimited",
+		"capabilities=8000000001 1 1 0 0",
+		"mask=/proc/kcore",
+		"read-only=/proc/sys",
+		"sysctl=net/ipv4/ip_forward\n1",
 		"arg=sh",
 		"arg=-c",
 		"arg=echo a=b",
 		"env=A=1=2",
 	]);
 	expect(entries({ netns: "/run/n" })).toContain("netns=/run/n");
+	const sealed = entries({ security: { ...config.security, readOnlyRoot: true, oomScoreAdj: -5 } });
+	expect(sealed).toEqual(expect.arrayContaining(["read-only-root=yes", "oom-score-adj=-5"]));
 });
 
 test.each<[string, Partial<LaunchConfig>]>([
@@ -57,6 +77,7 @@ test.each<[string, Partial<LaunchConfig>]>([
 	["no program", { args: [] }],
 	["no layer", { lowerDirectories: [] }],
 	["a relative path", { workdir: "here" }],
+	["a sysctl that climbs", { security: { ...config.security, sysctls: { "net/../kernel": "1" } } }],
 	["a path with a line feed", { hostPaths: ["/a\nb"] }],
 	["a NUL in an argument", { args: ["a\0b"] }],
 	["a variable name with =", { env: { "A=B": "1" } }],

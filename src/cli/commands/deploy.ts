@@ -70,7 +70,8 @@ async function specOf(
 	const resources = { ...spec.resources, ...(fields.resources as object | undefined) };
 	const { stopGraceMs, ...rest } = spec;
 	const grace = flags["stop-grace"] === undefined ? { stopGraceMs } : {};
-	return validateSpec({ ...rest, ...grace, ...fields, resources });
+	const security = { ...spec.security, ...(fields.security as object | undefined) };
+	return validateSpec({ ...rest, ...grace, ...fields, resources, security });
 }
 
 async function textOf(file: string): Promise<string> {

@@ -1,3 +1,4 @@
+import type { Security } from "../../model.js";
 import type { ContainerDetail } from "../../node/api/contract.js";
 import { restartInWords } from "../../node/spec/restart-field.js";
 import { containerArgument } from "../arguments.js";
@@ -42,6 +43,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["pids", `${stats === null ? "?" : stats.pids} of ${spec.resources.pids ?? "no limit"}`],
 		...limitsInWords(spec.resources),
 		["cpu time", stats === null ? null : `${(stats.cpuUsageUs / 1_000_000).toFixed(2)} s`],
+		["security", securityInWords(spec.security)],
 		["address", detail.address],
 		["ports", detail.ports.join(" ") || null],
 		["pid", state?.pid === null || state === null ? null : String(state.pid)],
@@ -54,6 +56,23 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["move", state?.move ?? null],
 		["error", detail.error],
 	];
+}
+
+/** What differs from the usual; null when nothing does. */
+function securityInWords(security: Security): string | null {
+	const { capabilities, rlimits, sysctls, oomScoreAdj, readOnlyRoot } = security;
+	const counts = (value: number | null) => value ?? "unlimited";
+	return (
+		[
+			...capabilities.add.map((name) => `+${name}`),
+			...capabilities.drop.map((name) => `-${name}`),
+			...capabilities.ambient.map((name) => `ambient ${name}`),
+			...(readOnlyRoot ? ["read-only root"] : []),
+			...rlimits.map(({ name, soft, hard }) => `${name} ${counts(soft)}:${counts(hard)}`),
+			...Object.entries(sysctls).map(([name, value]) => `${name}=${value}`),
+			...(oomScoreAdj === null ? [] : [`oom score ${oomScoreAdj}`]),
+		].join(", ") || null
+	);
 }
 
 function memoryInWords(detail: ContainerDetail): string {

@@ -16,7 +16,7 @@ static int wrong(struct sw_error *error, const char *key, const char *wanted)
 }
 
 /* Room for one more item (and a NULL behind it) in an array of `count` items of `size` bytes, grown by doubling. */
-static int grow(void *array, size_t count, size_t size)
+int sw_launch_grow(void *array, size_t count, size_t size)
 {
 	if (count != 0 && (count & (count + 1)) != 0)
 		return 0;
@@ -27,9 +27,9 @@ static int grow(void *array, size_t count, size_t size)
 	return 0;
 }
 
-static int add_string(struct sw_strings *list, const char *value)
+int sw_launch_add(struct sw_strings *list, const char *value)
 {
-	if (grow(&list->items, list->count, sizeof *list->items) < 0)
+	if (sw_launch_grow(&list->items, list->count, sizeof *list->items) < 0)
 		return -ENOMEM;
 	list->items[list->count++] = value;
 	list->items[list->count] = NULL;
@@ -47,7 +47,7 @@ static int add_bind(struct sw_launch *launch, char *value)
 	bool read_only = strcmp(value, "ro") == 0;
 	if ((!read_only && strcmp(value, "rw") != 0) || *source != '/' || *target != '/')
 		return -EINVAL;
-	if (grow(&launch->binds, launch->bind_count, sizeof *launch->binds) < 0)
+	if (sw_launch_grow(&launch->binds, launch->bind_count, sizeof *launch->binds) < 0)
 		return -ENOMEM;
 	launch->binds[launch->bind_count++] = (struct sw_bind){ read_only, source, target };
 	return 0;
@@ -59,7 +59,7 @@ static int add_file(struct sw_launch *launch, char *value)
 	if (!content || *value != '/')
 		return -EINVAL;
 	*content++ = 0;
-	if (grow(&launch->files, launch->file_count, sizeof *launch->files) < 0)
+	if (sw_launch_grow(&launch->files, launch->file_count, sizeof *launch->files) < 0)
 		return -ENOMEM;
 	launch->files[launch->file_count++] = (struct sw_file){ value, content };
 	return 0;
@@ -70,7 +70,7 @@ static int add_rlimit(struct sw_launch *launch, char *value)
 	struct sw_rlimit limit;
 	if (sw_rlimit_parse(value, &limit) < 0)
 		return -EINVAL;
-	if (grow(&launch->rlimits, launch->rlimit_count, sizeof *launch->rlimits) < 0)
+	if (sw_launch_grow(&launch->rlimits, launch->rlimit_count, sizeof *launch->rlimits) < 0)
 		return -ENOMEM;
 	launch->rlimits[launch->rlimit_count++] = limit;
 	return 0;
@@ -106,15 +106,15 @@ static int absolute(const char *value)
 static int take_list_entry(struct sw_launch *launch, const char *key, char *value)
 {
 	if (strcmp(key, "arg") == 0)
-		return add_string(&launch->args, value);
+		return sw_launch_add(&launch->args, value);
 	if (strcmp(key, "env") == 0)
-		return strchr(value, '=') && *value != '=' ? add_string(&launch->env, value) : -EINVAL;
+		return strchr(value, '=') && *value != '=' ? sw_launch_add(&launch->env, value) : -EINVAL;
 	if (strcmp(key, "lower") == 0)
-		return absolute(value) < 0 ? -EINVAL : add_string(&launch->lower, value);
+		return absolute(value) < 0 ? -EINVAL : sw_launch_add(&launch->lower, value);
 	if (strcmp(key, "host") == 0)
-		return absolute(value) < 0 ? -EINVAL : add_string(&launch->host, value);
+		return absolute(value) < 0 ? -EINVAL : sw_launch_add(&launch->host, value);
 	if (strcmp(key, "cgroup1") == 0)
-		return absolute(value) < 0 ? -EINVAL : add_string(&launch->cgroup1, value);
+		return absolute(value) < 0 ? -EINVAL : sw_launch_add(&launch->cgroup1, value);
 	if (strcmp(key, "bind") == 0)
 		return add_bind(launch, value);
 	if (strcmp(key, "file") == 0)
@@ -156,6 +156,8 @@ static int take_entry(struct sw_launch *launch, char *entry, struct sw_error *er
 	int result = take_list_entry(launch, entry, value);
 	if (result == -ENOENT)
 		result = take_single_entry(launch, entry, value);
+	if (result == -ENOENT)
+		result = sw_launch_take_security(&launch->security, entry, value);
 	switch (result) {
 	case 0:
 		return 0;
@@ -188,6 +190,8 @@ static int check_complete(const struct sw_launch *launch, struct sw_error *error
 		return wrong(error, "arg", "at least one, the program");
 	if (launch->lower.count == 0)
 		return wrong(error, "lower", "at least one");
+	if (!launch->security.has_capabilities)
+		return wrong(error, "capabilities", "them");
 	return 0;
 }
 
@@ -197,7 +201,7 @@ int sw_launch_decode(char *bytes, size_t size, struct sw_launch *launch, struct 
 	int result = size > 0 && bytes[size - 1] == 0 ? 0 : wrong(error, "end", "a NUL");
 	if (result == 0 && strncmp(bytes, "version=", 8) != 0)
 		result = wrong(error, "start", "version");
-	if (result == 0 && add_string(&launch->env, NULL) < 0)
+	if (result == 0 && sw_launch_add(&launch->env, NULL) < 0)
 		result = sw_fail(error, ENOMEM, step, NULL);
 	launch->env.count = 0;
 	size_t entries = 0;
@@ -232,5 +236,8 @@ void sw_launch_free(struct sw_launch *launch)
 	free(launch->binds);
 	free(launch->files);
 	free(launch->rlimits);
+	free(launch->security.masked.items);
+	free(launch->security.read_only.items);
+	free(launch->security.sysctls);
 	*launch = (struct sw_launch){ 0 };
 }

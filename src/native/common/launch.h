@@ -31,6 +31,25 @@ struct sw_rlimit {
 	uint64_t soft, hard; /* UINT64_MAX: unlimited */
 };
 
+/* Bit n is capability n (linux/capability.h). */
+struct sw_capabilities {
+	uint64_t bounding, permitted, effective, inheritable, ambient;
+};
+
+struct sw_sysctl {
+	const char *name, *value; /* name relative to /proc/sys */
+};
+
+/* What the container may do (launch-security.c). */
+struct sw_security {
+	bool has_capabilities, read_only_root, has_oom_score_adj;
+	struct sw_capabilities capabilities;
+	int oom_score_adj;
+	struct sw_strings masked, read_only;
+	struct sw_sysctl *sysctls;
+	size_t sysctl_count;
+};
+
 /* Strings point into `bytes`. */
 struct sw_launch {
 	char *bytes;
@@ -45,11 +64,19 @@ struct sw_launch {
 	size_t file_count;
 	struct sw_rlimit *rlimits;
 	size_t rlimit_count;
+	struct sw_security security;
 };
 
 /* Takes `bytes` (malloc'd, writable, a NUL at bytes[size]) also when it fails. */
 int sw_launch_decode(char *bytes, size_t size, struct sw_launch *launch, struct sw_error *error);
 int sw_launch_read(int descriptor, struct sw_launch *launch, struct sw_error *error);
 void sw_launch_free(struct sw_launch *launch);
+
+/* For the decoder's parts: room for one more item of `size` bytes (and a NULL behind it); an item of such a list; a single value.
+ * -ENOMEM, -EEXIST when the value is there already. */
+int sw_launch_grow(void *array, size_t count, size_t size);
+int sw_launch_add(struct sw_strings *list, const char *value);
+/* One entry of the security part, or -ENOENT for another key. */
+int sw_launch_take_security(struct sw_security *security, const char *key, char *value);
 
 #endif

@@ -5,21 +5,32 @@
 #include "cleanup.h"
 #include "syscalls.h"
 
-int sw_tree_clone(const char *path, bool recursive, uint64_t set, uint64_t clear, struct sw_error *error)
+static int clone_tree(int directory, const char *path, bool recursive, struct sw_mount_attr *attributes,
+		      struct sw_error *error)
 {
-	unsigned depth = recursive ? SW_AT_RECURSIVE : 0;
-	struct sw_mount_attr attributes = { .attr_set = set, .attr_clr = clear };
-	unsigned flags = SW_OPEN_TREE_CLONE | SW_OPEN_TREE_CLOEXEC | depth;
-	int tree = (int)syscall(SW_NR_OPEN_TREE, AT_FDCWD, path, flags);
+	unsigned depth = (recursive ? SW_AT_RECURSIVE : 0) | (*path ? 0 : AT_EMPTY_PATH);
+	int tree = (int)syscall(SW_NR_OPEN_TREE, directory, path, SW_OPEN_TREE_CLONE | SW_OPEN_TREE_CLOEXEC | depth);
 	if (tree < 0)
 		return sw_fail(error, errno, "clone mount", path);
-	flags = AT_EMPTY_PATH | depth;
-	if (syscall(SW_NR_MOUNT_SETATTR, tree, "", flags, &attributes, sizeof attributes) < 0) {
+	depth |= AT_EMPTY_PATH;
+	if (syscall(SW_NR_MOUNT_SETATTR, tree, "", depth, attributes, sizeof *attributes) < 0) {
 		int code = errno;
 		close(tree);
 		return sw_fail(error, code, "set attributes of mount", path);
 	}
 	return tree;
+}
+
+int sw_tree_clone(const char *path, bool recursive, uint64_t set, uint64_t clear, struct sw_error *error)
+{
+	struct sw_mount_attr attributes = { .attr_set = set, .attr_clr = clear };
+	return clone_tree(AT_FDCWD, path, recursive, &attributes, error);
+}
+
+int sw_tree_clone_at(int source, uint64_t set, struct sw_error *error)
+{
+	struct sw_mount_attr attributes = { .attr_set = set };
+	return clone_tree(source, "", false, &attributes, error);
 }
 
 int sw_tree_attach(int tree, const char *target, struct sw_error *error)

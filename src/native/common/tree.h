@@ -11,6 +11,9 @@
 /* A detached copy of what is mounted at `path`, with attributes set and cleared. Gives a descriptor. */
 int sw_tree_clone(const char *path, bool recursive, uint64_t set, uint64_t clear, struct sw_error *error);
 
+/* The same of what an open descriptor stands for, without the mounts below it. */
+int sw_tree_clone_at(int source, uint64_t set, struct sw_error *error);
+
 /* Mounts the tree at `target`. */
 int sw_tree_attach(int tree, const char *target, struct sw_error *error);
 

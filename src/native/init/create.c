@@ -16,7 +16,9 @@
 #include "../common/report.h"
 #include "../common/signals.h"
 #include "../common/syscalls.h"
+#include "../common/sysctls.h"
 #include "identity.h"
+#include "oom-score.h"
 #include "privileges.h"
 #include "root.h"
 #include "workload.h"
@@ -82,11 +84,15 @@ static int build(const char *directory, struct sw_launch *launch, struct identit
 	int result = sw_launch_read(SW_LAUNCH_FD, launch, error);
 	close(SW_LAUNCH_FD);
 	if (result == 0)
+		result = oom_score_adjust(&launch->security, warn, error);
+	if (result == 0)
 		result = enter_cgroups(launch, error);
 	if (result == 0)
 		result = enter_network(launch, error);
 	if (result == 0 && sethostname(launch->hostname, strlen(launch->hostname)) < 0)
 		result = sw_fail(error, errno, "set the host name", launch->hostname);
+	if (result == 0)
+		result = sw_sysctls_set(&launch->security, "", error);
 	if (result == 0)
 		result = root_build(launch, directory, error);
 	if (result == 0)

@@ -22,6 +22,7 @@
 #include "../common/syscalls.h"
 #include "exec-options.h"
 #include "identity.h"
+#include "oom-score.h"
 #include "privileges.h"
 #include "workload.h"
 
@@ -94,7 +95,9 @@ static int open_target(const struct exec_options *options, struct target *target
 	target->caller = sw_pidfd_open(getpid());
 	if (target->caller < 0)
 		return sw_fail(error, errno, "open a process descriptor", NULL);
-	result = check_member(target, options->pid, error);
+	result = oom_score_adjust(&target->launch.security, complain, error);
+	if (result == 0)
+		result = check_member(target, options->pid, error);
 	return result == 0 ? sw_cgroup1_open(&target->launch, &target->cgroup1, error) : result;
 }
 

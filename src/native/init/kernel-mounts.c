@@ -9,20 +9,9 @@
 #include "../common/syscalls.h"
 #include "../common/tree.h"
 #include "directories.h"
+#include "hidden-paths.h"
 
 #define STRICT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
-
-/* OCI runtime spec, config-linux.md "Masked Paths" and "Readonly Paths", with Docker's values. */
-static const char *const masked[] = {
-	"/proc/kcore",	     "/proc/keys",  "/proc/latency_stats", "/proc/timer_list",
-	"/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts",
-};
-static const char *const masked_directories[] = {
-	"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
-};
-static const char *const read_only[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
-
-#define COUNT(list) (sizeof(list) / sizeof *(list))
 
 int device_trees_take(const char *directory, struct device_trees *trees, struct sw_error *error)
 {
@@ -73,30 +62,7 @@ static int attach_device_tree(int *tree, const char *target, struct sw_error *er
 	return result;
 }
 
-static int bind_read_only(const char *source, const char *target, struct sw_error *error)
-{
-	if (mount(source, target, NULL, MS_BIND, NULL) < 0)
-		return errno == ENOENT ? 0 : sw_fail(error, errno, "bind", target);
-	if (mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | STRICT, NULL) < 0)
-		return sw_fail(error, errno, "make read-only", target);
-	return 0;
-}
-
-/* What this kernel lacks needs no hiding. Masked directories show the empty one that devpts will cover. */
-static int hide(struct sw_error *error)
-{
-	int result = 0;
-	for (size_t i = 0; i < COUNT(masked); i++)
-		if (mount("/dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
-			return sw_fail(error, errno, "mask", masked[i]);
-	for (size_t i = 0; i < COUNT(masked_directories) && result == 0; i++)
-		result = bind_read_only("/dev/pts", masked_directories[i], error);
-	for (size_t i = 0; i < COUNT(read_only) && result == 0; i++)
-		result = bind_read_only(read_only[i], read_only[i], error);
-	return result;
-}
-
-int kernel_mounts_make(struct device_trees *trees, struct sw_error *error)
+int kernel_mounts_make(struct device_trees *trees, const struct sw_security *security, struct sw_error *error)
 {
 	static const struct kernel_mount proc = { "proc", "/proc", STRICT, NULL };
 	static const struct kernel_mount sys = { "sysfs", "/sys", STRICT | MS_RDONLY, NULL };
@@ -110,6 +76,6 @@ int kernel_mounts_make(struct device_trees *trees, struct sw_error *error)
 	if (result == 0)
 		result = attach_device_tree(&trees->shm, "/dev/shm", error);
 	if (result == 0)
-		result = hide(error);
+		result = hidden_paths_make(security, error);
 	return result == 0 ? mount_kernel(&pts, error) : result;
 }

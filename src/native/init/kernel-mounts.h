@@ -1,8 +1,8 @@
-/* /proc, /sys, /dev and what the OCI runtime spec hides of them. */
+/* /proc, /sys, /dev and what the launch file hides of them. */
 #ifndef SW_KERNEL_MOUNTS_H
 #define SW_KERNEL_MOUNTS_H
 
-#include "../common/error.h"
+#include "../common/launch.h"
 
 /* The container directory's dev and shm (monitor/device-directory.h), taken before the pivot. */
 struct device_trees {
@@ -12,6 +12,6 @@ struct device_trees {
 int device_trees_take(const char *directory, struct device_trees *trees, struct sw_error *error);
 
 /* In the container's root. Closes the trees. */
-int kernel_mounts_make(struct device_trees *trees, struct sw_error *error);
+int kernel_mounts_make(struct device_trees *trees, const struct sw_security *security, struct sw_error *error);
 
 #endif

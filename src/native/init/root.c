@@ -12,6 +12,7 @@
 #include "../common/syscalls.h"
 #include "../common/tree.h"
 #include "directories.h"
+#include "hidden-paths.h"
 #include "kernel-mounts.h"
 #include "root-files.h"
 
@@ -128,6 +129,13 @@ static int pivot(const char *directory, struct sw_error *error)
 	return 0;
 }
 
+/* The working directory is made while it can be. */
+static int seal(const struct sw_launch *launch, struct sw_error *error)
+{
+	int result = make_directories(launch->workdir, error);
+	return result == 0 ? root_read_only(error) : result;
+}
+
 /* Everything of the host is taken before the pivot and shown after it: no name of the image is resolved outside. */
 int root_build(const struct sw_launch *launch, const char *directory, struct sw_error *error)
 {
@@ -146,5 +154,9 @@ int root_build(const struct sw_launch *launch, const char *directory, struct sw_
 		result = pivot(directory, error);
 	if (result == 0)
 		result = show_all(&list, error);
-	return result == 0 ? kernel_mounts_make(&devices, error) : result;
+	if (result == 0)
+		result = kernel_mounts_make(&devices, &launch->security, error);
+	if (result == 0 && launch->security.read_only_root)
+		result = seal(launch, error);
+	return result;
 }

@@ -20,17 +20,31 @@ static const struct {
 	      { "stderr", "/proc/self/fd/2" },
 	      { "ptmx", "pts/ptmx" } };
 
-static const struct {
-	const char *name;
-	mode_t mode;
-} directories[] = { { "dev", 0755 }, { "shm", 01777 }, { "dev/pts", 0755 }, { "dev/shm", 0755 } };
-
-/* What is there stays as it is; of what is made now, the umask takes nothing. */
-static int made(int result, int parent, const char *name, mode_t mode)
+/* An earlier life of the container may have put something else in the place of what belongs there: that goes. `device` 0: a
+ * directory. */
+static int make_room(int parent, const char *name, dev_t device)
 {
-	if (result < 0)
-		return errno == EEXIST ? 0 : -1;
-	return fchmodat(parent, name, mode, 0);
+	struct stat status;
+	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (device ? S_ISCHR(status.st_mode) && status.st_rdev == device : S_ISDIR(status.st_mode))
+		return 0;
+	return unlinkat(parent, name, 0) < 0 ? -1 : 1;
+}
+
+static int make_once(int parent, const char *name, mode_t mode, dev_t device)
+{
+	int result = device ? mknodat(parent, name, S_IFCHR | mode, device) : mkdirat(parent, name, mode);
+	/* Of what is made now, the umask takes nothing. */
+	return result < 0 ? result : fchmodat(parent, name, mode, 0);
+}
+
+static int make(int parent, const char *name, mode_t mode, dev_t device)
+{
+	if (make_once(parent, name, mode, device) == 0)
+		return 0;
+	int room = errno == EEXIST ? make_room(parent, name, device) : -1;
+	return room == 1 ? make_once(parent, name, mode, device) : room;
 }
 
 int device_directory_make(const char *path, struct sw_error *error)
@@ -38,18 +52,16 @@ int device_directory_make(const char *path, struct sw_error *error)
 	SW_AUTOCLOSE int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return sw_fail(error, errno, "open", path);
-	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
-		if (made(mkdirat(root, directories[i].name, directories[i].mode), root, directories[i].name,
-			 directories[i].mode) < 0)
-			return sw_fail(error, errno, "make directory", directories[i].name);
+	if (make(root, "dev", 0755, 0) < 0 || make(root, "shm", 01777, 0) < 0)
+		return sw_fail(error, errno, "make directory", path);
 	SW_AUTOCLOSE int dev = openat(root, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dev < 0)
 		return sw_fail(error, errno, "open", "dev");
-	for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
-		dev_t device = makedev(nodes[i].major, nodes[i].minor);
-		if (made(mknodat(dev, nodes[i].name, S_IFCHR | 0666, device), dev, nodes[i].name, 0666) < 0)
+	if (make(dev, "pts", 0755, 0) < 0 || make(dev, "shm", 0755, 0) < 0)
+		return sw_fail(error, errno, "make directories in", "dev");
+	for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+		if (make(dev, nodes[i].name, 0666, makedev(nodes[i].major, nodes[i].minor)) < 0)
 			return sw_fail(error, errno, "make device", nodes[i].name);
-	}
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
 		if (symlinkat(links[i].target, dev, links[i].name) < 0 && errno != EEXIST)
 			return sw_fail(error, errno, "make link", links[i].name);

@@ -5,7 +5,8 @@
 
 #include "../common/error.h"
 
-/* Makes <directory>/dev and <directory>/shm with the OCI runtime spec's default devices; what exists is kept. */
+/* Makes <directory>/dev and <directory>/shm with the OCI runtime spec's default devices. What exists is kept; what stands in
+ * a device's place is replaced. */
 int device_directory_make(const char *directory, struct sw_error *error);
 
 #endif

@@ -17,6 +17,7 @@
 #include "../common/overlay.h"
 #include "../common/report.h"
 #include "../common/syscalls.h"
+#include "../common/sysctls.h"
 #include "../criu/hook.h"
 #include "device-directory.h"
 #include "device-filter.h"
@@ -80,6 +81,9 @@ static int build(struct monitor *monitor, const struct parts *parts, struct criu
 		result = sw_cgroup1_join(&cgroups, error);
 	if (result == 0)
 		result = enter_network(monitor->launch.netns, error);
+	/* The others are in the image. */
+	if (result == 0)
+		result = sw_sysctls_set(&monitor->launch.security, "net/", error);
 	if (result == 0 && unshare(CLONE_NEWCGROUP) < 0)
 		result = sw_fail(error, errno, "make a cgroup namespace", NULL);
 	if (result == 0)

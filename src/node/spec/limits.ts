@@ -20,3 +20,5 @@ export const HUGEPAGE_LIMITS_MAX = 8;
 export const STOP_GRACE_MS_DEFAULT = 10_000;
 export const STOP_GRACE_MS_MAX = 3_600_000;
 export const RESTART_ATTEMPTS_MAX = 1_000_000;
+export const SYSCTLS_MAX = 64;
+export const SYSCTL_VALUE_CHARACTERS_MAX = 256;

@@ -50,6 +50,13 @@ export function optionalText(
 	return null;
 }
 
+export function optionalFlag(given: unknown, path: FieldPath, report: Report): boolean | null {
+	if (given === undefined || given === null) return null;
+	if (typeof given === "boolean") return given;
+	report.value(path, given, "true or false");
+	return null;
+}
+
 export function wholeNumber(
 	given: unknown,
 	path: FieldPath,

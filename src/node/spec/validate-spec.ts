@@ -21,6 +21,7 @@ import { isPort, LABEL_PATTERN, LABEL_WANTED, parseConstraint, parseDuration, pa
 import { type Fields, fieldsOf, listOf, optionalText, textField, textsOf, wholeNumber } from "./readers.js";
 import { resourcesOf } from "./resources.js";
 import { restartOf } from "./restart-field.js";
+import { securityOf } from "./security.js";
 
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const IMAGE_PATTERN = /^[a-z0-9][a-z0-9._/:-]{0,254}$/;
@@ -43,6 +44,7 @@ const specFields = [
 	"stopGraceMs",
 	"stopGrace",
 	"restart",
+	"security",
 ];
 
 /** The spec, or a `usage` error that names every wrong field in one line. */
@@ -74,6 +76,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		network: networkOf(fields.network, report),
 		stopGraceMs: stopGraceOf(fields, report),
 		restart: restartOf(fields.restart, report),
+		security: securityOf(fields.security, report),
 	};
 	if (problems.length > 0) return { spec: null, problems };
 	const bytes = Buffer.byteLength(JSON.stringify(spec));

@@ -71,6 +71,23 @@ describe("swarm deploy", () => {
 		});
 	});
 
+	it("takes what a workload may do from flags, one by one over the file", async () => {
+		const daemon = await placed(containerRow());
+		const file = specFile("name: web\nsecurity: { readOnlyRoot: true, oomScoreAdj: 5 }\n");
+		const argv = ["-f", file, "--cap-add", "net_admin", "--cap-drop", "ALL", "--rlimit", "nofile=10:unlimited"];
+		const more = ["--sysctl", "net.ipv4.ip_forward=1", "--oom-score-adj", "-7", "--cap-ambient", "NET_RAW"];
+		await runCommand(Deploy, "deploy", [...argv, ...more, "--state", daemon.stateDirectory]);
+		expect(daemon.asked[0]?.body).toMatchObject({
+			security: {
+				capabilities: { add: ["CAP_NET_ADMIN"], drop: ["ALL"], ambient: ["CAP_NET_RAW"] },
+				readOnlyRoot: true,
+				rlimits: [{ name: "nofile", soft: 10, hard: null }],
+				sysctls: { "net.ipv4.ip_forward": "1" },
+				oomScoreAdj: -7,
+			},
+		});
+	});
+
 	it.each([
 		[["web", "--image", "a b"], /image is "a b", wanted an image such as host/],
 		[["web", "--image", "host", "--memory", "lots"], /resources.memory is "lots", wanted at least 1M/],

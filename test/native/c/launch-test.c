@@ -6,8 +6,9 @@
 #include "common/launch.h"
 #include "harness.h"
 
-#define NEEDED                                                                                             \
-	"version=1\0container=web.0\0epoch=3\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"
+#define BARE "version=1\0container=web.0\0epoch=3\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"
+#define SETS "capabilities=f 7 3 1 1\0"
+#define NEEDED BARE SETS
 
 static int decode(const char *text, size_t size, struct sw_launch *launch)
 {
@@ -25,7 +26,9 @@ static void takes_everything(void)
 {
 	struct sw_launch launch;
 	CHECK(DECODE(NEEDED "arg=-c\0arg=\0env=A=1=2\0env=B=\0lower=/m\0host=/usr\0cgroup1=/x\0cgroup1=/y\0netns=/n\0"
-			    "bind=ro\n/a b\n/c\0bind=rw\n/d\n/e\0file=/etc/hosts\n1 a\n2 b\n\0rlimit=nofile 10 unlimited\0",
+			    "bind=ro\n/a b\n/c\0bind=rw\n/d\n/e\0file=/etc/hosts\n1 a\n2 b\n\0rlimit=nofile 10 unlimited\0"
+			    "mask=/proc/kcore\0read-only=/proc/sys\0read-only=/x\0sysctl=net/a/b\n1 2\0oom-score-adj=-1000\0"
+			    "read-only-root=yes\0",
 		     &launch) == 0);
 	CHECK(launch.epoch == 3 && strcmp(launch.container, "web.0") == 0 && strcmp(launch.netns, "/n") == 0);
 	CHECK(launch.args.count == 3 && strcmp(launch.args.items[1], "-c") == 0 && launch.args.items[2][0] == 0 &&
@@ -38,6 +41,14 @@ static void takes_everything(void)
 	CHECK(launch.file_count == 1 && strcmp(launch.files[0].content, "1 a\n2 b\n") == 0);
 	CHECK(launch.rlimit_count == 1 && launch.rlimits[0].resource == RLIMIT_NOFILE && launch.rlimits[0].soft == 10 &&
 	      launch.rlimits[0].hard == UINT64_MAX);
+	const struct sw_security *security = &launch.security;
+	CHECK(security->capabilities.bounding == 15 && security->capabilities.permitted == 7 &&
+	      security->capabilities.effective == 3 && security->capabilities.inheritable == 1 &&
+	      security->capabilities.ambient == 1);
+	CHECK(security->masked.count == 1 && security->read_only.count == 2 && security->read_only_root);
+	CHECK(security->sysctl_count == 1 && strcmp(security->sysctls[0].name, "net/a/b") == 0 &&
+	      strcmp(security->sysctls[0].value, "1 2") == 0);
+	CHECK(security->has_oom_score_adj && security->oom_score_adj == -1000);
 	sw_launch_free(&launch);
 }
 
@@ -50,6 +61,12 @@ static void refuses_what_is_wrong(void)
 	CHECK(REFUSED("version=2\0container=web.0\0"));
 	CHECK(REFUSED("container=web.0\0version=1\0"));
 	CHECK(REFUSED(NEEDED "unknown=1\0"));
+	CHECK(REFUSED(NEEDED "capabilities=f 7 3 1 1\0"));
+	CHECK(REFUSED(NEEDED "mask=proc\0") && REFUSED(NEEDED "read-only=\0"));
+	CHECK(REFUSED(NEEDED "sysctl=net/a\0") && REFUSED(NEEDED "sysctl=/net\n1\0"));
+	CHECK(REFUSED(NEEDED "sysctl=net/../kernel\n1\0") && REFUSED(NEEDED "sysctl=net//a\n1\0"));
+	CHECK(REFUSED(NEEDED "oom-score-adj=1001\0") && REFUSED(NEEDED "oom-score-adj=--1\0"));
+	CHECK(REFUSED(NEEDED "read-only-root=no\0") && REFUSED(NEEDED "read-only-root=yes\0read-only-root=yes\0"));
 	CHECK(REFUSED(NEEDED "noequals\0"));
 	CHECK(REFUSED(NEEDED "epoch=4\0"));
 	CHECK(REFUSED(NEEDED "user=again\0"));
@@ -62,9 +79,13 @@ static void refuses_what_is_wrong(void)
 	CHECK(REFUSED(NEEDED "rlimit=nofile -1 4\0"));
 	CHECK(REFUSED(NEEDED "env==x\0"));
 	CHECK(REFUSED(NEEDED "env=x\0"));
-	CHECK(REFUSED("version=1\0container=c\0epoch=0\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"));
-	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"));
-	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=\0"));
+	CHECK(REFUSED("version=1\0container=c\0epoch=0\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0" SETS));
+	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0" SETS));
+	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=\0" SETS));
+	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"));
+	CHECK(REFUSED(BARE "capabilities=f 7 3 1\0") && REFUSED(BARE "capabilities=f 7 3 1 1 1\0"));
+	CHECK(REFUSED(BARE "capabilities=7 f 3 1 1\0") && REFUSED(BARE "capabilities=f 7 f 1 1\0"));
+	CHECK(REFUSED(BARE "capabilities=f 7 3 1 3\0") && REFUSED(BARE "capabilities=-f 7 3 1 1\0"));
 }
 
 static void keeps_long_lists(void)
@@ -97,7 +118,8 @@ static unsigned next(unsigned *state)
 
 static void survives_damage(void)
 {
-	static const char whole[] = NEEDED "bind=ro\n/a\n/c\0file=/etc/hosts\nx\0rlimit=nofile 1 2\0env=A=1\0netns=/n\0";
+	static const char whole[] = NEEDED "bind=ro\n/a\n/c\0file=/etc/hosts\nx\0rlimit=nofile 1 2\0env=A=1\0netns=/n\0"
+					   "mask=/p\0read-only=/q\0sysctl=net/a\n1\0oom-score-adj=-5\0";
 	char damaged[sizeof whole];
 	unsigned state = 12345;
 	int taken = 0;

@@ -16,10 +16,11 @@ import {
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ContainerId } from "../../../src/model.js";
+import { type ContainerId, standardSecurity } from "../../../src/model.js";
 import { loadNative } from "../../../src/native/binding.js";
 import { encodeLaunch, type LaunchConfig } from "../../../src/native/launch.js";
 import { nativePaths } from "../../../src/native/paths.js";
+import { launchSecurityOf } from "../../../src/runtime/security/launch-security.js";
 import { until } from "../../support/until.js";
 
 const BUSYBOX = "/bin/busybox";
@@ -48,6 +49,9 @@ const applets = [
 	"dd",
 	"readlink",
 	"od",
+	"chown",
+	"tr",
+	"wc",
 ];
 
 /** Null when these tests can run here, else what is missing. */
@@ -175,6 +179,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		cgroup1: cgroups.slice(1),
 		netns: null,
 		rlimits: [],
+		security: launchSecurityOf(standardSecurity),
 		...overrides,
 	};
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SwarmError } from "../../../src/errors.js";
-import type { Spec } from "../../../src/model.js";
+import { type Spec, standardSecurity } from "../../../src/model.js";
 import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 
 const least = { name: "web", image: "host" };
@@ -32,6 +32,7 @@ describe("validateSpec", () => {
 			network: "bridge",
 			stopGraceMs: 10_000,
 			restart: { when: "never", attemptsMax: null },
+			security: standardSecurity,
 		} satisfies Spec);
 	});
 
@@ -72,6 +73,64 @@ describe("validateSpec", () => {
 			3,
 		])
 			expect(refusalOf({ ...least, restart: wrong }).message).toContain("wanted never, on-failure, on-failure:COUNT");
+	});
+
+	it("reads what a workload may do, names of capabilities in any form", () => {
+		const { security } = validateSpec({
+			...least,
+			security: {
+				capabilities: { add: ["net_admin", "CAP_SYS_TIME"], drop: ["all"], ambient: ["NET_BIND_SERVICE"] },
+				readOnlyRoot: true,
+				rlimits: { nofile: 1024, core: { soft: 0, hard: "unlimited" } },
+				sysctls: { "net.ipv4.ip_forward": 1, "net/ipv4/conf/eth0.1/rp_filter": "2" },
+				oomScoreAdj: -5,
+			},
+		});
+		expect(security).toEqual({
+			capabilities: {
+				add: ["CAP_NET_ADMIN", "CAP_SYS_TIME"],
+				drop: ["ALL"],
+				ambient: ["CAP_NET_BIND_SERVICE"],
+			},
+			readOnlyRoot: true,
+			rlimits: [
+				{ name: "nofile", soft: 1024, hard: 1024 },
+				{ name: "core", soft: 0, hard: null },
+			],
+			sysctls: { "net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/rp_filter": "2" },
+			oomScoreAdj: -5,
+		});
+		expect(validateSpec({ ...least, security }).security).toEqual(security);
+	});
+
+	it.each([
+		[
+			{ capabilities: { add: ["FLY"] } },
+			'security.capabilities.add[0] is "FLY", wanted a capability such as NET_ADMIN',
+		],
+		[{ capabilities: { ambient: ["ALL"] } }, 'security.capabilities.ambient[0] is "ALL"'],
+		[{ capabilities: ["NET_ADMIN"] }, "security.capabilities is a list"],
+		[{ rlimits: { files: 1 } }, 'security.rlimits.files is "files", wanted one of as, core'],
+		[{ rlimits: { nofile: { soft: 2, hard: 1 } } }, "security.rlimits.nofile is the number 2, wanted a count"],
+		[{ rlimits: { nofile: -2 } }, "security.rlimits.nofile is the number -2"],
+		[
+			{
+				rlimits: [
+					{ name: "core", soft: 0 },
+					{ name: "core", soft: 1 },
+				],
+			},
+			"core a second time",
+		],
+		[{ sysctls: { "kernel.panic": "1" } }, "security.sysctls.kernel.panic is not of the container alone"],
+		[{ sysctls: { "kernel.core_pattern": "|/x" } }, "wanted net.*, fs.mqueue.*"],
+		[{ sysctls: { "net/../kernel/core_pattern": "|/x" } }, "is not of the container alone"],
+		[{ sysctls: { "net.ipv4.ip_forward": "1\n" } }, "wanted a value"],
+		[{ oomScoreAdj: 1001 }, "security.oomScoreAdj is the number 1001, wanted a whole number from -1000 to 1000"],
+		[{ readOnlyRoot: "yes" }, 'security.readOnlyRoot is "yes", wanted true or false'],
+		[{ privileged: true }, "security.privileged is not a known field"],
+	])("refuses the security options %j", (security, sentence) => {
+		expect(refusalOf({ ...least, security }).message).toContain(sentence);
 	});
 
 	it("accepts its own answer unchanged, so that a spec can be sent again", () => {
