@@ -31,6 +31,7 @@ export async function launchDaemon(
 	signal: AbortSignal,
 	within: readonly string[] = [],
 ): Promise<StartReport> {
+	signal.throwIfAborted();
 	const made = (await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 })) ?? null;
 	const log = await open(join(config.stateDirectory, LOG_NAME), "a", 0o600);
 	try {
@@ -82,6 +83,7 @@ export function daemonProgram(): string {
 async function firstLine(stream: Readable, signal: AbortSignal): Promise<string | null> {
 	const onAbort = () => stream.destroy(new SwarmError("aborted", "Cannot wait for the daemon: interrupted"));
 	signal.addEventListener("abort", onAbort, { once: true });
+	if (signal.aborted) onAbort();
 	try {
 		let text = "";
 		for await (const part of stream.setEncoding("utf8")) {
