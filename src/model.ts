@@ -40,6 +40,8 @@ export interface Spec {
 	readonly stopGraceMs: number;
 	readonly restart: RestartPolicy;
 	readonly security: Security;
+	/** null: nobody asks. */
+	readonly health: HealthCheck | null;
 }
 
 /** What a container may do, where it differs from the usual (`standardSecurity`). */
@@ -89,10 +91,40 @@ export interface RestartPolicy {
 	readonly attemptsMax: number | null;
 }
 
+/**
+ * Asked by the node that runs it, the first time one second after its start at the latest. A container that is unhealthy is treated
+ * as one that failed at that moment: its restart policy stops and starts it, or leaves it running with `never`.
+ */
+export interface HealthCheck {
+	readonly probe: HealthProbe;
+	/** From the end of one check to the next; one second at most while it is starting within the start period. */
+	readonly intervalMs: number;
+	/** A check that takes longer has failed. */
+	readonly timeoutMs: number;
+	/** Failures in a row that make it unhealthy. */
+	readonly retries: number;
+	/** After the start, in which failures do not count until the first success. */
+	readonly startPeriodMs: number;
+}
+
+/** `command`: exit code 0, run in the container as its user. `http`: status 200 to 399. `tcp`: the connection opens. Both from the node to the container's address. */
+export type HealthProbe =
+	| { readonly kind: "command"; readonly command: readonly string[] }
+	| { readonly kind: "http"; readonly port: number; readonly path: string }
+	| { readonly kind: "tcp"; readonly port: number };
+
+export interface ContainerHealth {
+	readonly status: "starting" | "healthy" | "unhealthy";
+	readonly sinceMs: number;
+	/** Why the last check failed when it became unhealthy, one line; else null. */
+	readonly reason: string | null;
+}
+
 /** What the fields mean that specs got later: records from before are completed with them where they are decoded. */
 const laterSpecFields = {
 	restart: { when: "never", attemptsMax: null },
 	security: standardSecurity,
+	health: null,
 } satisfies Partial<Spec>;
 
 /** A spec with every field, from one that may have been written before the last ones existed. */
@@ -217,6 +249,8 @@ export interface ContainerRecord {
 	readonly finishedAtMs: number | null;
 	/** Why it failed, one line; null when it did not. */
 	readonly error: string | null;
+	/** null without a health check, and once it has ended. */
+	readonly health: ContainerHealth | null;
 }
 
 /** Static description of a node, written by itself at every boot and when it changes. */

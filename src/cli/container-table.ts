@@ -45,7 +45,8 @@ export function restartsInWords({ restarts, nextRestartAtMs }: ContainerRow, now
 	return `${restarts}, next in ${durationInWords(Math.max(0, nextRestartAtMs - nowMs))}`;
 }
 
-/** `running`, `stopped (0)`: the exit code where there is one. */
+/** `running`, `running (healthy)`, `stopped (0)`: the health or the exit code where there is one. */
 export function phaseInWords(row: ContainerRow): string {
-	return row.exitCode === null ? row.phase : `${row.phase} (${row.exitCode})`;
+	if (row.exitCode !== null) return `${row.phase} (${row.exitCode})`;
+	return row.health === null || row.phase !== "running" ? row.phase : `${row.phase} (${row.health.status})`;
 }

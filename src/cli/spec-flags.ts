@@ -74,6 +74,31 @@ export const specFlags = {
 		helpValue: "POLICY",
 	}),
 	...securityFlags,
+	"health-command": Flags.string({
+		summary: "Health check: a shell command in the container (/bin/sh -c), healthy with exit code 0.",
+		helpValue: "COMMAND",
+		exclusive: ["health-http", "health-tcp"],
+	}),
+	"health-http": Flags.string({
+		summary: "Health check: GET of a port and path of the container, healthy with status 200 to 399.",
+		helpValue: "PORT/PATH",
+		exclusive: ["health-command", "health-tcp"],
+	}),
+	"health-tcp": Flags.string({
+		summary: "Health check: a port of the container that takes connections.",
+		helpValue: "PORT",
+		exclusive: ["health-command", "health-http"],
+	}),
+	"health-interval": Flags.string({ summary: "Time between two checks (default: 10s).", helpValue: "TIME" }),
+	"health-timeout": Flags.string({ summary: "A check that takes longer has failed (default: 5s).", helpValue: "TIME" }),
+	"health-retries": Flags.string({
+		summary: "Failures in a row that make it unhealthy: its restart policy then starts it again (default: 3).",
+		helpValue: "COUNT",
+	}),
+	"health-start-period": Flags.string({
+		summary: "Time after the start in which failures do not count (default: 0s).",
+		helpValue: "TIME",
+	}),
 };
 
 function many(summary: string, helpValue: string, char?: "e" | "l" | "p") {
@@ -114,6 +139,13 @@ export interface GivenSpecFlags extends GivenResourceFlags {
 	readonly rlimit?: readonly string[] | undefined;
 	readonly sysctl?: readonly string[] | undefined;
 	readonly "oom-score-adj"?: string | undefined;
+	readonly "health-command"?: string | undefined;
+	readonly "health-http"?: string | undefined;
+	readonly "health-tcp"?: string | undefined;
+	readonly "health-interval"?: string | undefined;
+	readonly "health-timeout"?: string | undefined;
+	readonly "health-retries"?: string | undefined;
+	readonly "health-start-period"?: string | undefined;
 }
 
 /** Only the fields that were given, in the shape that validateSpec reads. */
@@ -131,6 +163,7 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		workdir: flags.workdir,
 		stopGrace: flags["stop-grace"],
 		restart: flags.restart,
+		health: unlessEmpty(healthFrom(flags)),
 		resources: unlessEmpty(resources),
 		security: unlessEmpty(securityFromFlags(flags)),
 	});
@@ -174,6 +207,19 @@ function rlimitsFrom(texts: readonly string[]): Readonly<Record<string, unknown>
 
 function unlessEmpty(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
 	return Object.keys(values).length === 0 ? undefined : values;
+}
+
+function healthFrom(flags: GivenSpecFlags): Readonly<Record<string, unknown>> {
+	const command = flags["health-command"];
+	return given({
+		command: command === undefined ? undefined : ["/bin/sh", "-c", command],
+		http: flags["health-http"],
+		tcp: flags["health-tcp"],
+		interval: flags["health-interval"],
+		timeout: flags["health-timeout"],
+		retries: numberOrText(flags["health-retries"]),
+		startPeriod: flags["health-start-period"],
+	});
 }
 
 function given(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -16,6 +16,7 @@ import {
 	record,
 	type Shape,
 	text,
+	variant,
 } from "./shapes.js";
 import { keyOf, type RecordKey } from "./state.js";
 
@@ -81,6 +82,19 @@ const spec = record({
 	stopGraceMs: integer(0),
 	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
 	security,
+	health: nullable(
+		record({
+			probe: variant({
+				command: record({ command: list(text(32 * 1024), 1024) }),
+				http: record({ port, path: text(4096) }),
+				tcp: record({ port }),
+			}),
+			intervalMs: integer(1),
+			timeoutMs: integer(1),
+			retries: integer(1),
+			startPeriodMs: integer(0),
+		}),
+	),
 });
 
 const phase = oneOf(
@@ -175,6 +189,13 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		startedAtMs: nullable(number(0)),
 		finishedAtMs: nullable(number(0)),
 		error: nullable(text(4096)),
+		health: nullable(
+			record({
+				status: oneOf("starting", "healthy", "unhealthy"),
+				sinceMs: number(0),
+				reason: nullable(text(1024)),
+			}),
+		),
 	}),
 	node: record({
 		node: nodeId,
@@ -214,6 +235,7 @@ export function decodeRecord(key: string, given: unknown, writer: NodeId): State
 function withLaterFields(given: unknown): unknown {
 	const { kind, spec: inner, revision: number } = (given ?? {}) as Readonly<Record<string, unknown>>;
 	if (kind === "claim") return { restarts: 0, restartsInRow: 0, ...(given as object) };
+	if (kind === "container") return { health: null, ...(given as object) };
 	if (kind !== "spec" || typeof inner !== "object" || inner === null) return given;
 	return { startRevision: number, ...(given as object), spec: wholeSpec(inner as Spec) };
 }

@@ -82,6 +82,17 @@ export function record(fields: Readonly<Record<string, Shape>>): Shape {
 	};
 }
 
+/** A record whose field `kind` names its shape. */
+export function variant(shapes: Readonly<Record<string, Shape>>): Shape {
+	return (value, path) => {
+		if (!isPlain(value)) refuse(path, value, "a record");
+		const { kind } = value;
+		if (typeof kind !== "string" || !Object.hasOwn(shapes, kind))
+			refuse(`${path}.kind`, kind, Object.keys(shapes).join(", "));
+		shapes[kind]?.(value, path);
+	};
+}
+
 /** Plain JSON of bounded depth, size and text: no prototypes, bytes, NaN, undefined or cycles anywhere. */
 export function checkJson(root: unknown, path: string): void {
 	let values = 0;

@@ -36,6 +36,7 @@ import { createRouter } from "./api/router.js";
 import type { DaemonConfig } from "./config.js";
 import { NodeCore } from "./core.js";
 import { createDaemonActions } from "./daemon-actions.js";
+import { createProbe } from "./health/probe.js";
 import { nodeImages } from "./images.js";
 import type { StartReport } from "./launch-daemon.js";
 import type { NodePorts } from "./ports.js";
@@ -240,6 +241,7 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 		images,
 		migrations,
 		keepSuperseded: keeperIn(directory, logger),
+		probe: createProbe(runtime),
 		clock: systemClock,
 		chance: systemChance,
 		logger,

@@ -23,6 +23,7 @@ export function eventsBetween(before: Seen, after: Seen): readonly Draft[] {
 		...workloadEvents(before.view, after.view),
 		...claimEvents(before.view, after.view),
 		...containerEvents(before.view, after.view),
+		...healthEvents(before.view, after.view),
 	];
 }
 
@@ -103,6 +104,28 @@ function containerEvents(before: ClusterView, after: ClusterView): readonly Draf
 				kind: `container.${record.phase}`,
 				message: `${container} is ${record.phase} on ${after.nodes.get(record.node)?.name ?? record.node}${exit}${error}${then}`,
 				details: { epoch: record.epoch, exitCode: record.exitCode, nextRestartAtMs: restart?.atMs ?? null },
+			});
+		}
+	return drafts;
+}
+
+function healthEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
+	const drafts: Draft[] = [];
+	for (const [container, records] of after.containers)
+		for (const record of records) {
+			const { health, node, epoch } = record;
+			const known = before.containers.get(container)?.find((candidate) => candidate.node === node) ?? null;
+			const was = known?.epoch === epoch ? (known.health?.status ?? null) : null;
+			if (health === null || health.status === "starting" || health.status === was) continue;
+			const why = health.reason === null ? "" : `: ${health.reason}`;
+			const restart = restartOf(after, record);
+			const then = restart === null ? "" : `; starts again after ${restart.delayMs / 1_000} s`;
+			drafts.push({
+				node,
+				subject: container,
+				kind: `container.${health.status}`,
+				message: `${container} is ${health.status} on ${after.nodes.get(node)?.name ?? node}${why}${then}`,
+				details: { epoch, reason: health.reason, nextRestartAtMs: restart?.atMs ?? null },
 			});
 		}
 	return drafts;

@@ -10,6 +10,7 @@ import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
 import {
 	type ClaimRecord,
+	type ContainerHealth,
 	type ContainerId,
 	containerIdOf,
 	type Liveness,
@@ -17,7 +18,7 @@ import {
 	type SpecRecord,
 } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
-import { isDue, restartAfter } from "./restart.js";
+import { isDue, type Restart, restartAfter } from "./restart.js";
 
 /** A node must have been down this long before its containers are placed again: longer than a daemon's restart. */
 export const ADOPT_AFTER_MS = 6_000;
@@ -62,6 +63,8 @@ export interface PlanFacts {
 	readonly self: NodeId;
 	readonly view: ClusterView;
 	readonly states: ReadonlyMap<ContainerId, ContainerState>;
+	/** What the health checks of this node found; null without one. */
+	readonly health: (container: ContainerId) => ContainerHealth | null;
 	readonly liveness: (node: NodeId) => Liveness;
 	/** How long a node has been `down` or `left` as seen here; 0 while it is not. */
 	readonly downForMs: (node: NodeId) => number;
@@ -133,7 +136,7 @@ function ownEffect(
 	if (spec.desired === "stopped") return stopEffect(spec, state);
 	if (spec.desired === "paused") return freezerEffect("pause", "running", claim, state);
 	if (claim.revision < spec.startRevision) return startAgain(spec, claim, { restarts: 0, restartsInRow: 0 });
-	const restart = state !== null && state.epoch === claim.epoch ? restartAfter(state, spec.spec.restart, claim) : null;
+	const restart = state?.epoch === claim.epoch ? restartOf(facts, state, spec, claim) : null;
 	if (restart !== null && isDue(restart, facts.nowMs) && facts.settled) return startAgain(spec, claim, restart);
 	if (state !== null && state.epoch === claim.epoch && isOtherSpec(state, spec))
 		return facts.settled
@@ -145,6 +148,10 @@ function ownEffect(
 	if (!facts.settled) return null;
 	if (claim.reason === "adopted" && facts.nowMs - claim.time.ms < SETTLE_MS) return null;
 	return { kind: "run", container, claim, spec };
+}
+
+function restartOf(facts: PlanFacts, state: ContainerState, spec: SpecRecord, claim: ClaimRecord): Restart | null {
+	return restartAfter({ ...state, health: facts.health(state.container) }, spec.spec.restart, claim);
 }
 
 function startAgain(

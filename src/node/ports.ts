@@ -16,6 +16,7 @@ import type {
 	Verdict,
 } from "../model.js";
 import type { ContainerState, PreparedImage, Runtime } from "../runtime/runtime.js";
+import type { ProbeHealth } from "./health/probe.js";
 
 /** Who is alive: mesh/membership.ts, fed by heartbeats. */
 export interface MembershipPort {
@@ -73,6 +74,7 @@ export interface NodePorts {
 	readonly images: ImagesPort;
 	readonly migrations: MigrationsPort;
 	readonly keepSuperseded: KeepSuperseded;
+	readonly probe: ProbeHealth;
 	readonly clock: Clock;
 	readonly chance: Chance;
 	readonly logger: Logger;

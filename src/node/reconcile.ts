@@ -4,9 +4,10 @@
 
 import type { ClusterView } from "../crdt/state.js";
 import { asSwarmError, SwarmError } from "../errors.js";
-import type { ClaimRecord, ContainerId, ContainerRecord, NodeId, SpecRecord } from "../model.js";
+import type { ClaimRecord, ContainerHealth, ContainerId, ContainerRecord, NodeId, SpecRecord } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { ContainerState } from "../runtime/runtime.js";
+import { HealthChecks } from "./health/checks.js";
 import { decide, freeAddress, refusalsOf } from "./placement.js";
 import { type Effect, LOCAL_RUN_PREFIX, plan, workloadOf } from "./plan.js";
 import type { NodePorts } from "./ports.js";
@@ -31,6 +32,7 @@ export class Reconciler {
 	readonly #failures = new Map<ContainerId, Failure>();
 	readonly #downSince = new Map<NodeId, number>();
 	readonly #stopped = new AbortController();
+	readonly #health: HealthChecks;
 	readonly #undo: (() => void)[] = [];
 	readonly #running = new Set<Promise<void>>();
 	#asked = false;
@@ -39,6 +41,15 @@ export class Reconciler {
 	constructor(ports: NodePorts, isSettled: () => boolean) {
 		this.#ports = ports;
 		this.#isSettled = isSettled;
+		const { runtime, probe, clock, logger, state } = ports;
+		this.#health = new HealthChecks({
+			...{ runtime, probe, clock, logger },
+			known(container, epoch) {
+				const record = state.own(`container/${container}`);
+				return record?.kind === "container" && record.epoch === epoch ? record.health : null;
+			},
+			onChange: (container) => this.#onHealth(container),
+		});
 	}
 
 	start(): void {
@@ -53,6 +64,7 @@ export class Reconciler {
 			membership.subscribe(() => this.ask()),
 			migrations.subscribe(() => this.ask()),
 		);
+		this.#health.start();
 		this.#publishAll();
 		this.#tick();
 	}
@@ -71,6 +83,7 @@ export class Reconciler {
 	async stop(): Promise<void> {
 		this.#stopped.abort(new Error("the daemon is stopping"));
 		this.#cancelTick();
+		this.#health.stop();
 		for (const undo of this.#undo.splice(0)) undo();
 		await Promise.allSettled([...this.#running]);
 	}
@@ -94,6 +107,7 @@ export class Reconciler {
 					.filter((held) => !held.container.startsWith(LOCAL_RUN_PREFIX))
 					.map((held) => [held.container, held]),
 			),
+			health: (container) => this.#health.of(container),
 			liveness: (node) => (node === state.self ? "alive" : membership.liveness(node)),
 			downForMs: (node) => this.#downForMs(node),
 			moving: migrations.moving(),
@@ -297,7 +311,14 @@ export class Reconciler {
 	}
 
 	#publish(changed: ContainerState): void {
-		this.#ports.state.put([recordOf(changed, this.#ports.state.self)]);
+		this.#ports.state.put([recordOf(changed, this.#ports.state.self, this.#health.of(changed.container))]);
+	}
+
+	#onHealth(container: ContainerId): void {
+		const held = this.#ports.runtime.get(container);
+		if (held === null) return;
+		this.#publish(held);
+		this.ask();
 	}
 
 	/** After a boot: what ended or vanished while no daemon looked. */
@@ -318,7 +339,7 @@ function isRemoved(view: ClusterView, container: ContainerId): boolean {
 	return view.specs.get(workloadOf(container))?.removed !== false;
 }
 
-function recordOf(state: ContainerState, self: NodeId): ContainerRecord {
+function recordOf(state: ContainerState, self: NodeId, health: ContainerHealth | null): ContainerRecord {
 	return {
 		kind: "container",
 		container: state.container,
@@ -333,6 +354,7 @@ function recordOf(state: ContainerState, self: NodeId): ContainerRecord {
 		startedAtMs: state.startedAtMs,
 		finishedAtMs: state.finishedAtMs,
 		error: state.error,
+		health,
 	};
 }
 
@@ -351,5 +373,6 @@ function failedRecord(claim: ClaimRecord, self: NodeId, error: SwarmError, nowMs
 		startedAtMs: null,
 		finishedAtMs: nowMs,
 		error: error.message,
+		health: null,
 	};
 }

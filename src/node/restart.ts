@@ -9,8 +9,11 @@ export const RAN_WELL_MS = 10_000;
 export const RESTART_FIRST_MS = 1_000;
 export const RESTART_MAX_MS = 30_000;
 
+/** The exit code that an unhealthy container is treated as if it had ended with. */
+const UNHEALTHY_CODE = 1;
+
 /** What is asked of a container's end: its state in the runtime has it, and its record in the view. */
-export type Ending = Pick<ContainerRecord, "phase" | "exitCode" | "startedAtMs" | "finishedAtMs">;
+export type Ending = Pick<ContainerRecord, "phase" | "exitCode" | "startedAtMs" | "finishedAtMs" | "health">;
 
 export interface Restart {
 	/** After the end. */
@@ -22,13 +25,14 @@ export interface Restart {
 	readonly restartsInRow: number;
 }
 
-/** The restart that follows an end; null: it has not ended, or stays ended. */
+/** The restart that follows an end or an illness; null: there is none, or it stays as it is. */
 export function restartAfter(
-	end: Ending,
+	given: Ending,
 	policy: RestartPolicy,
 	claim: Pick<ClaimRecord, "restarts" | "restartsInRow">,
 ): Restart | null {
-	if (end.phase !== "stopped" && end.phase !== "failed") return null;
+	const end = endOf(given);
+	if (end === null) return null;
 	const inRow = ranWell(end) ? 0 : claim.restartsInRow;
 	if (!isLost(end) && !isWanted(end, policy, inRow)) return null;
 	const delayMs = restartDelayMs(inRow);
@@ -38,6 +42,13 @@ export function restartAfter(
 		restarts: claim.restarts + 1,
 		restartsInRow: inRow + 1,
 	};
+}
+
+/** What is unhealthy counts as ended by failure at the moment it became so. */
+function endOf(given: Ending): Ending | null {
+	if (given.phase === "stopped" || given.phase === "failed") return given;
+	if (given.phase !== "running" || given.health?.status !== "unhealthy") return null;
+	return { ...given, phase: "stopped", exitCode: UNHEALTHY_CODE, finishedAtMs: given.health.sinceMs };
 }
 
 export function restartDelayMs(restartsInRow: number): number {

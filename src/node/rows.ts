@@ -47,6 +47,7 @@ export function containerRow(
 		startedAtMs: record?.startedAtMs ?? null,
 		ports: spec.spec.ports.map(portText),
 		error: record?.error ?? null,
+		health: record?.health ?? null,
 		restarts: claim?.restarts ?? 0,
 		nextRestartAtMs: nextRestartAtMs(spec, claim, record),
 	};

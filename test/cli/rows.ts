@@ -69,6 +69,7 @@ export function containerRow(change: Partial<ContainerRow> = {}): ContainerRow {
 		startedAtMs: 0,
 		ports: ["tcp/8080→80"],
 		error: null,
+		health: null,
 		restarts: 0,
 		nextRestartAtMs: null,
 		...change,

@@ -71,6 +71,7 @@ export function aContainer(node: NodeId, container: string, overrides: Partial<C
 		startedAtMs: 1001,
 		finishedAtMs: null,
 		error: null,
+		health: null,
 		...overrides,
 	};
 }

@@ -75,6 +75,18 @@ describe("what happened between two views", () => {
 		]);
 	});
 
+	it("is a change of health with its reason, told once", () => {
+		const specs = [specRecord("web")];
+		const at = (status: "starting" | "unhealthy") => {
+			const health = { status, sinceMs: 9, reason: status === "starting" ? null : "HTTP status 500" };
+			return seen({ specs, containers: [containerRecord("web.0", nodeA, 1, { health })] });
+		};
+		expect(eventsBetween(at("starting"), at("unhealthy"))).toMatchObject([
+			{ kind: "container.unhealthy", message: "web.0 is unhealthy on node-a: HTTP status 500" },
+		]);
+		expect(eventsBetween(at("unhealthy"), at("unhealthy"))).toEqual([]);
+	});
+
 	it("is a lost concurrent revision", () => {
 		const before = seen({ specs: [specRecord("web", { writer: nodeA })] });
 		const after = seen({ specs: [specRecord("web", { writer: nodeB })] });

@@ -105,6 +105,7 @@ function fact(node: NodeId, epoch: number, phase: ContainerRecord["phase"]): Con
 		startedAtMs: phase === "restoring" ? null : 1,
 		finishedAtMs: null,
 		error: null,
+		health: null,
 	};
 }
 
@@ -134,6 +135,7 @@ function facts(scene: Scene): PlanFacts {
 		states: new Map((scene.states ?? []).map((state) => [state.container, state])),
 		liveness: (id): Liveness => (down.includes(id) ? "down" : "alive"),
 		downForMs: (id) => (down.includes(id) ? ADOPT_AFTER_MS : 0),
+		health: () => null,
 		moving: new Set(),
 		backingOff: new Set(),
 		settled: true,

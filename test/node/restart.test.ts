@@ -17,7 +17,7 @@ const first = { restarts: 0, restartsInRow: 0 };
 
 function ended(exitCode: number | null, change: Partial<Ending> = {}): Ending {
 	const phase = exitCode === null ? "failed" : "stopped";
-	return { phase, exitCode, startedAtMs: 1_000, finishedAtMs: 2_000, ...change };
+	return { phase, exitCode, startedAtMs: 1_000, finishedAtMs: 2_000, health: null, ...change };
 }
 
 describe("a restart policy", () => {
@@ -44,6 +44,13 @@ describe("a restart policy", () => {
 				delayMs: 16 * RESTART_FIRST_MS,
 				restartsInRow: 5,
 			});
+	});
+	it("takes an unhealthy container for one that failed when it became so", () => {
+		const health = { status: "unhealthy", sinceMs: 5_000, reason: "exit code 1" } as const;
+		const ill = ended(null, { phase: "running", finishedAtMs: null, health });
+		expect(restartAfter(ill, never, first)).toBeNull();
+		expect(restartAfter(ill, onFailure, first)).toMatchObject({ atMs: 6_000, restartsInRow: 1 });
+		expect(restartAfter({ ...ill, health: { ...health, status: "healthy" } }, always, first)).toBeNull();
 	});
 	it("says nothing of what has not ended", () => {
 		for (const phase of ["running", "created", "stopping"] as const)

@@ -103,6 +103,7 @@ export function containerRecord(
 		startedAtMs: 2,
 		finishedAtMs: null,
 		error: null,
+		health: null,
 		...change,
 	};
 }

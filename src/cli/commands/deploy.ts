@@ -71,7 +71,8 @@ async function specOf(
 	const { stopGraceMs, ...rest } = spec;
 	const grace = flags["stop-grace"] === undefined ? { stopGraceMs } : {};
 	const security = { ...spec.security, ...(fields.security as object | undefined) };
-	return validateSpec({ ...rest, ...grace, ...fields, resources, security });
+	const health = fields.health === undefined ? spec.health : { ...spec.health, ...(fields.health as object) };
+	return validateSpec({ ...rest, ...grace, ...fields, resources, security, health });
 }
 
 async function textOf(file: string): Promise<string> {

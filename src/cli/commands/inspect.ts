@@ -1,5 +1,6 @@
-import type { Security } from "../../model.js";
+import type { ContainerHealth, Security } from "../../model.js";
 import type { ContainerDetail } from "../../node/api/contract.js";
+import { healthCheckInWords } from "../../node/spec/health-field.js";
 import { restartInWords } from "../../node/spec/restart-field.js";
 import { containerArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
@@ -52,6 +53,8 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["finished", timeInWords(state?.finishedAtMs ?? null)],
 		["restart", restartInWords(spec.restart)],
 		["restarts", restartsInWords(detail, Date.now())],
+		["health check", spec.health === null ? null : healthCheckInWords(spec.health)],
+		["health", healthInWords(detail.health)],
 		["exit code", detail.exitCode === null ? null : String(detail.exitCode)],
 		["move", state?.move ?? null],
 		["error", detail.error],
@@ -73,6 +76,12 @@ function securityInWords(security: Security): string | null {
 			...(oomScoreAdj === null ? [] : [`oom score ${oomScoreAdj}`]),
 		].join(", ") || null
 	);
+}
+
+function healthInWords(health: ContainerHealth | null): string | null {
+	if (health === null) return null;
+	const why = health.reason === null ? "" : `: ${health.reason}`;
+	return `${health.status} since ${timeInWords(health.sinceMs)}${why}`;
 }
 
 function memoryInWords(detail: ContainerDetail): string {

@@ -29,6 +29,7 @@
 import type { ErrorData } from "../../errors.js";
 import type {
 	ClaimRecord,
+	ContainerHealth,
 	ContainerId,
 	ContainerRecord,
 	Desired,
@@ -117,6 +118,8 @@ export interface ContainerRow {
 	readonly startedAtMs: number | null;
 	readonly ports: readonly string[];
 	readonly error: string | null;
+	/** null without a health check, and once it has ended. */
+	readonly health: ContainerHealth | null;
 	/** Without being asked, since the user's last start. */
 	readonly restarts: number;
 	/** When its restart policy starts it again; null while it runs, or when it stays ended. */

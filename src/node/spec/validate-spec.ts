@@ -4,6 +4,7 @@
 // Must never accept a field that it does not know: a typing error would silently change what runs.
 
 import type { Constraint, PublishedPort, Spec } from "../../model.js";
+import { healthOf } from "./health-field.js";
 import {
 	COMMAND_ARGUMENTS_MAX,
 	CONSTRAINTS_MAX,
@@ -45,6 +46,7 @@ const specFields = [
 	"stopGrace",
 	"restart",
 	"security",
+	"health",
 ];
 
 /** The spec, or a `usage` error that names every wrong field in one line. */
@@ -77,6 +79,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		stopGraceMs: stopGraceOf(fields, report),
 		restart: restartOf(fields.restart, report),
 		security: securityOf(fields.security, report),
+		health: healthOf(fields.health, fields.network === "none" ? "none" : "bridge", report),
 	};
 	if (problems.length > 0) return { spec: null, problems };
 	const bytes = Buffer.byteLength(JSON.stringify(spec));

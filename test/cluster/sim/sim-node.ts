@@ -110,6 +110,7 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 			validateSpec,
 		}),
 		keepSuperseded: keepNothing,
+		probe: async () => {},
 	};
 	const core = new NodeCore(ports);
 	await process.answer(core.start());

@@ -33,6 +33,7 @@ describe("validateSpec", () => {
 			stopGraceMs: 10_000,
 			restart: { when: "never", attemptsMax: null },
 			security: standardSecurity,
+			health: null,
 		} satisfies Spec);
 	});
 
