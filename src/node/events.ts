@@ -1,6 +1,7 @@
 // What happened, as lines of `swarm events`: the differences between one view and the next, seen on every node alike, in a
 // ring that followers read. Pure differences; the ring keeps the last EVENTS_KEPT_MAX.
 
+import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
 import type { ContainerId, ContainerRecord, Liveness, NodeId, SwarmEvent } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
@@ -59,6 +60,13 @@ function workloadEvents(before: ClusterView, after: ClusterView): readonly Draft
 				...about,
 				kind: "workload.conflict",
 				message: `${spec.name}: two writers made revision ${spec.revision}, the later one counts`,
+			});
+		else if (canonicalJson(known.spec.resources) !== canonicalJson(spec.spec.resources))
+			drafts.push({
+				...about,
+				kind: "workload.updated",
+				message: `${spec.name} has other limits`,
+				details: { revision: spec.revision, before: known.spec.resources, after: spec.spec.resources },
 			});
 		else if (known.desired !== spec.desired)
 			drafts.push({ ...about, kind: `workload.${spec.desired}`, message: `${spec.name} is to be ${spec.desired}` });

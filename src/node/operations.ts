@@ -9,6 +9,7 @@ import {
 	containerIdOf,
 	type Liveness,
 	type NodeId,
+	type ResourceRequest,
 	type Spec,
 	type SpecRecord,
 } from "../model.js";
@@ -24,6 +25,9 @@ export interface Operations {
 	view(): ClusterView;
 	rows(): readonly ContainerRow[];
 	row(container: ContainerId): ContainerRow;
+	rowsOf(workload: string): readonly ContainerRow[];
+	/** The record of a workload; code `not-found`. */
+	workload(name: string): SpecRecord;
 	/** Code `not-found`, or `usage` when the name stands for several. */
 	resolve(ref: string): { readonly container: ContainerId; readonly spec: SpecRecord };
 	/** Node by name or id; code `not-found`. */
@@ -36,6 +40,10 @@ export interface Operations {
 	/** Freezes what runs; `conflict` for a workload that is stopped. */
 	pause(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
 	resume(workload: string, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	/** Refuses (`refused`) resources that the nodes which have its containers cannot promise or limit. */
+	refuseUnfit(workload: string, resources: ResourceRequest): void;
+	/** Writes the revision with these resources and waits until every container that can has them. */
+	reviseResources(workload: string, resources: ResourceRequest, signal: AbortSignal): Promise<readonly ContainerRow[]>;
 	remove(workload: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -60,7 +68,11 @@ export function createOperations(ports: NodePorts): Operations {
 	}
 
 	/** `anew`: what runs or ran is started again for it. */
-	async function revise(workload: string, change: Partial<Pick<SpecRecord, "desired" | "removed">>, anew: boolean) {
+	async function revise(
+		workload: string,
+		change: Partial<Pick<SpecRecord, "desired" | "removed" | "spec">>,
+		anew: boolean,
+	) {
 		const known = specOf(workload);
 		const revision = known.revision + 1;
 		const record: SpecRecord = {
@@ -102,6 +114,8 @@ export function createOperations(ports: NodePorts): Operations {
 		view,
 		resolve,
 		rows: () => containerRows(view(), liveness),
+		rowsOf,
+		workload: specOf,
 		row(container) {
 			const { spec } = resolve(container);
 			return containerRow(view(), liveness, spec, container);
@@ -166,6 +180,27 @@ export function createOperations(ports: NodePorts): Operations {
 			await settled(() => rowsOf(workload).every(isAsDesired), signal);
 			return rowsOf(workload);
 		},
+		refuseUnfit(workload, resources) {
+			const { spec } = specOf(workload);
+			const facts = { view: view(), membership: ports.membership, pending: [] };
+			for (const { container, owner, node } of rowsOf(workload)) {
+				const decision = decide(facts, { ...spec, resources }, container, []);
+				const refusals = decision.rows.find((row) => row.node === owner)?.refusals ?? [];
+				const [first] = refusals.filter(({ filter }) => resourceFilters.includes(filter));
+				if (first !== undefined)
+					throw new SwarmError("refused", `Cannot update ${container}: ${node}: ${first.reason}`);
+			}
+		},
+		async reviseResources(workload, resources, signal) {
+			await revise(workload, { spec: { ...specOf(workload).spec, resources } }, false);
+			const { revision } = specOf(workload);
+			const isThere = ({ container, owner, phase }: ContainerRow) =>
+				phase === "pending" ||
+				phase === "lost" ||
+				(view().containers.get(container) ?? []).some((record) => record.node === owner && record.revision >= revision);
+			await settled(() => rowsOf(workload).every(isThere), signal);
+			return rowsOf(workload);
+		},
 		async remove(workload, signal) {
 			const { replicas } = specOf(workload).spec;
 			await revise(workload, { removed: true, desired: "stopped" }, false);
@@ -185,6 +220,9 @@ function refuseUnknownImage(view: ClusterView, spec: Spec): void {
 		`Cannot deploy ${spec.name}: no node has the image ${spec.image}, import it with \`swarm image import FILE\``,
 	);
 }
+
+/** Of the scheduler's filters, those that a container's resources decide. */
+const resourceFilters = ["limits", "cpus", "memory"];
 
 function isSettledRow(row: ContainerRow): boolean {
 	return row.phase === "running" || row.phase === "stopped" || row.phase === "failed" || row.phase === "paused";

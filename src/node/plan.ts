@@ -15,9 +15,11 @@ import {
 	containerIdOf,
 	type Liveness,
 	type NodeId,
+	type Spec,
 	type SpecRecord,
 } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
+import { canUpdateIn } from "../runtime/update-resources.js";
 import { isDue, type Restart, restartAfter } from "./restart.js";
 
 /** A node must have been down this long before its containers are placed again: longer than a daemon's restart. */
@@ -36,6 +38,8 @@ export type Effect =
 	| { readonly kind: "stop"; readonly container: ContainerId; readonly epoch: number; readonly graceMs: number }
 	| { readonly kind: "pause"; readonly container: ContainerId; readonly epoch: number }
 	| { readonly kind: "resume"; readonly container: ContainerId; readonly epoch: number }
+	/** Give it the resources of its spec; nothing of it is started again. */
+	| { readonly kind: "update"; readonly container: ContainerId; readonly epoch: number; readonly spec: SpecRecord }
 	| { readonly kind: "remove"; readonly container: ContainerId; readonly epoch: number }
 	/** Another copy won: freeze, checkpoint, keep the files aside, remove. */
 	| { readonly kind: "supersede"; readonly container: ContainerId; readonly winner: ClaimRecord }
@@ -133,6 +137,8 @@ function ownEffect(
 	state: ContainerState | null,
 ): Effect | null {
 	const container = claim.container;
+	if (state !== null && state.epoch === claim.epoch && hasOtherResources(state, spec))
+		return { kind: "update", container, epoch: claim.epoch, spec };
 	if (spec.desired === "stopped") return stopEffect(spec, state);
 	if (spec.desired === "paused") return freezerEffect("pause", "running", claim, state);
 	if (claim.revision < spec.startRevision) return startAgain(spec, claim, { restarts: 0, restartsInRow: 0 });
@@ -163,9 +169,26 @@ function startAgain(
 	return { kind: "claim", container, epoch: epoch + 1, spec, reason: "restarted", restarts, restartsInRow };
 }
 
-/** Two sides of a split deployed one name: the claim of one won here, and the spec of the other. */
+/** One that is ahead of the spec has been updated by a call whose revision is on its way. */
+function hasOtherResources(state: ContainerState, spec: SpecRecord): boolean {
+	if (state.revision > spec.revision || !canUpdateIn(state.phase) || isOtherSpec(state, spec)) return false;
+	return textsOf(state.spec).resources !== textsOf(spec.spec).resources;
+}
+
+/** Two sides of a split deployed one name: the claim of one won here, and the spec of the other. Resources change while it runs. */
 function isOtherSpec(state: ContainerState, spec: SpecRecord): boolean {
-	return state.revision >= spec.startRevision && canonicalJson(state.spec) !== canonicalJson(spec.spec);
+	return state.revision >= spec.startRevision && textsOf(state.spec).rest !== textsOf(spec.spec).rest;
+}
+
+/** What a spec is compared by; kept as long as the spec, because every round compares all of them. */
+const texts = new WeakMap<Spec, { readonly resources: string; readonly rest: string }>();
+
+function textsOf(spec: Spec) {
+	const known = texts.get(spec);
+	if (known !== undefined) return known;
+	const made = { resources: canonicalJson(spec.resources), rest: canonicalJson({ ...spec, resources: null }) };
+	texts.set(spec, made);
+	return made;
 }
 
 function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | null {

@@ -14,6 +14,8 @@ import type { NodePorts } from "./ports.js";
 
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
+/** A limit that the kernel does not take now: nothing else of the container waits for long. */
+const UPDATE_RETRY_MS = 5_000;
 const TICK_MS = 1_000;
 
 interface Failure {
@@ -174,7 +176,8 @@ export class Reconciler {
 		}
 		const removed = isRemoved(view, effect.container);
 		const attempts = (this.#failures.get(effect.container)?.attempts ?? 0) + 1;
-		const delayMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempts - 1));
+		const delayMs =
+			effect.kind === "update" ? UPDATE_RETRY_MS : Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempts - 1));
 		const final = effect.kind === "run" && !error.retryable;
 		const untilMs = final ? Number.POSITIVE_INFINITY : this.#ports.clock.monotonicMs() + delayMs;
 		this.#failures.set(effect.container, { epoch, removed, attempts, untilMs });
@@ -196,6 +199,9 @@ export class Reconciler {
 				return;
 			case "resume":
 				await runtime.resume(effect.container, effect.epoch);
+				return;
+			case "update":
+				await runtime.update(effect.container, effect.epoch, effect.spec.revision, effect.spec.spec.resources);
 				return;
 			case "remove":
 				await runtime.remove(effect.container, effect.epoch);

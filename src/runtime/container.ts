@@ -5,7 +5,7 @@
 import type { Clock } from "../clock.js";
 import { SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { ContainerId, Phase } from "../model.js";
+import type { ContainerId, Phase, ResourceRequest } from "../model.js";
 import type { Native } from "../native/native.js";
 import type { Cgroups, ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
@@ -50,8 +50,8 @@ const SIGKILL = 9;
 export class Container {
 	readonly id: ContainerId;
 	readonly directory: ContainerDirectory;
-	readonly cgroup: ContainerCgroup;
-	readonly request: CreateRequest;
+	#cgroup: ContainerCgroup;
+	#request: CreateRequest;
 	/** Nothing of it outlasts the call that runs it. */
 	readonly passing: boolean;
 	readonly #around: ContainerSurroundings;
@@ -70,11 +70,19 @@ export class Container {
 	) {
 		this.id = request.container;
 		this.passing = passing;
-		this.request = request;
+		this.#request = request;
 		this.directory = directory;
-		this.cgroup = around.cgroups.of(request.container, request.spec.resources);
+		this.#cgroup = around.cgroups.of(request.container, request.spec.resources);
 		this.#around = around;
 		this.#state = firstState(request, phase, around.clock.nowMs());
+	}
+
+	get request(): CreateRequest {
+		return this.#request;
+	}
+
+	get cgroup(): ContainerCgroup {
+		return this.#cgroup;
 	}
 
 	get state(): ContainerState {
@@ -99,6 +107,15 @@ export class Container {
 	/** Changes that no event stands for (a higher epoch, the move it takes part in). */
 	change(changes: StateChanges): void {
 		this.#set({ ...this.#state, ...changes });
+	}
+
+	/** Another revision of its spec that differs in resources only; on the disk when this returns. */
+	revise(revision: number, resources: ResourceRequest): void {
+		const spec = { ...this.#request.spec, resources };
+		this.#request = { ...this.#request, revision, spec };
+		this.#cgroup = this.#around.cgroups.of(this.id, resources);
+		this.#set({ ...this.#state, revision, spec });
+		this.save(true);
 	}
 
 	/** The phase found on adoption: what the machine shows wins over what the record says. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { ContainerId, LimitName, LogLine } from "../model.js";
+import type { ContainerId, LimitName, LogLine, ResourceRequest } from "../model.js";
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
 import { findContainers } from "./adoption.js";
@@ -42,6 +42,7 @@ import type {
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
 import { openSpares } from "./spares.js";
 import { openTrash } from "./trash.js";
+import { updateResources } from "./update-resources.js";
 
 export interface RuntimeOptions {
 	/** Holds `containers/`, `spares/`, `removed/` and `fences`; on a file system that overlayfs takes as upper layer. */
@@ -200,6 +201,13 @@ class NativeRuntime implements Runtime {
 			}
 			container.step("thawed");
 			container.save(false);
+			return container.state;
+		});
+	}
+
+	update(id: ContainerId, epoch: number, revision: number, resources: ResourceRequest): Promise<ContainerState> {
+		return this.#roster.alone("update", id, epoch, async (container) => {
+			await updateResources(container, this.#parts.cgroups, { revision, resources });
 			return container.state;
 		});
 	}

@@ -9,7 +9,7 @@
 // Not guaranteed: that a container still runs when `get` says so; subscribe for its end.
 
 import type { Readable, Writable } from "node:stream";
-import type { ContainerId, Digest, LimitName, LogLine, Phase, Spec } from "../model.js";
+import type { ContainerId, Digest, LimitName, LogLine, Phase, ResourceRequest, Spec } from "../model.js";
 
 export interface CreateRequest {
 	readonly container: ContainerId;
@@ -113,6 +113,11 @@ export interface Runtime {
 	/** Freezer. Phases `paused` and `running`. */
 	pause(container: ContainerId, epoch: number): Promise<ContainerState>;
 	resume(container: ContainerId, epoch: number): Promise<ContainerState>;
+	/**
+	 * Other resources under a higher revision of the spec. What runs goes on: the kernel takes all new limits or, with `refused` and the
+	 * reason, none. Of a container that has ended they are written down for its next start. Any phase but those in between.
+	 */
+	update(container: ContainerId, epoch: number, revision: number, resources: ResourceRequest): Promise<ContainerState>;
 	/** From `stopped` or `failed` to `created` under a higher epoch, keeping the written files and the logs. */
 	reset(container: ContainerId, epoch: number, revision: number, signal: AbortSignal): Promise<ContainerState>;
 	/** Ends what runs and removes every trace: processes, cgroups, mounts, network, directory. Idempotent. */

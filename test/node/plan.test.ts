@@ -175,6 +175,20 @@ describe("the owner", () => {
 		expect(kinds({ ...at(98_000), change: { settled: false } })).toEqual([]);
 	});
 
+	it("changes the limits of what runs, and starts nothing again", () => {
+		const resources = { cpus: 1, memoryBytes: null, pids: null };
+		const specs = [specRecord({ revision: 2, startRevision: 1, spec: { ...specRecord().spec, resources } })];
+		const owned = { claims: [claim(a, 1)] };
+		expect(plan(facts({ ...owned, specs, states: [held(1, "running")] }))).toEqual([
+			{ kind: "update", container: web0, epoch: 1, spec: specs[0] },
+		]);
+		expect(kinds({ ...owned, specs, states: [held(1, "stopped")] })).toEqual(["update"]);
+		const updated = { ...held(1, "running"), revision: 2, spec: { ...held(1, "running").spec, resources } };
+		expect(kinds({ ...owned, specs, states: [updated] })).toEqual([]);
+		// The owner has it already, the revision is on its way.
+		expect(kinds({ ...owned, states: [updated] })).toEqual([]);
+	});
+
 	it("freezes what is to be paused, once, and lets it go on when it is resumed", () => {
 		const paused = [specRecord({ desired: "paused", revision: 2, startRevision: 1 })];
 		const owned = { claims: [claim(a, 1)] };

@@ -291,6 +291,22 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 			expect(runtime.get(web)).toBeNull();
 		});
 
+		it("gives what runs other resources without starting it again, also what has ended, for ever", async () => {
+			const before = await run({ epoch: 2 });
+			const resources = { cpus: 0.5, memoryBytes: null, pids: 100 };
+			const after = await runtime.update(web, 2, 2, resources);
+			const { phase, pid, startedAtMs, epoch } = before;
+			expect(after).toMatchObject({ phase, pid, startedAtMs, epoch, revision: 2, spec: { resources } });
+			await expect(runtime.update(web, 1, 3, resources)).rejects.toMatchObject({ code: "fenced" });
+			await runtime.stop(web, 2, GRACE_MS, never);
+			await runtime.update(web, 2, 3, { ...resources, pids: 50 });
+			runtime = await world.reopen();
+			const wanted = { phase: "stopped", revision: 3, spec: { resources: { pids: 50 } } };
+			expect(runtime.get(web)).toMatchObject(wanted);
+			await runtime.reset(web, 3, 3, never);
+			expect(runtime.get(web)).toMatchObject({ spec: wanted.spec, phase: "created" });
+		});
+
 		it("lets a caller give up, and leaves nothing half made", async () => {
 			const controller = new AbortController();
 			controller.abort(new Error("given up"));

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, type TestContext } from "vitest";
 import { type ContainerId, containerIdOf, type LimitName, type ResourceRequest } from "../../src/model.js";
 import { blockDeviceOf } from "../../src/runtime/cgroup/block-device.js";
@@ -143,6 +144,44 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		execFileSync("cc", ["-static", "-x", "c", "-o", program, "-"], { input: takesHugepages });
 		await run(["/bin/hugepages"], { hugepages: [{ pageSize: "2MB", bytes: 4 * MIB }] });
 		expect(await output()).toEqual(["2 pages", "refused: Cannot allocate memory"]);
+	});
+
+	it("all of them change while it runs, without a start, and stay changed for the next daemon", async (test) => {
+		needs(test, "cpu", "cpuset", "memory", "pids");
+		const before = await run(shell("while read line; do echo $line; done; sleep 1000"), {});
+		const limits = { cpus: 0.5, memoryBytes: 64 * MIB, pids: 20, cpusetCpus: "0", cpuWeight: 20 };
+		const after = await world.runtime.update(web, 1, 2, limits);
+		expect(after).toMatchObject({ pid: before.pid, startedAtMs: before.startedAtMs, revision: 2, phase: "running" });
+		const allowed = /^Cpus_allowed_list:\s+(.*)$/m.exec(readFileSync(`/proc/${before.pid}/status`, "utf8"))?.[1];
+		expect(allowed).toBe("0");
+		expect(cgroupNumber("pids", "pids.max")).toBe(20);
+		const { version } = detectCgroups().homes.memory ?? {};
+		expect(cgroupNumber("memory", version === 2 ? "memory.max" : "memory.limit_in_bytes")).toBe(64 * MIB);
+		expect(readFileSync(join(world.stateDirectory, "containers", web, "launch"), "utf8")).toContain(`/${web}`);
+		const runtime = await world.reopen();
+		expect(runtime.get(web)).toMatchObject({ pid: before.pid, revision: 2, spec: { resources: limits } });
+		// What is executed in it afterwards has the same limits.
+		const request = { command: shell("read a < /proc/self/cpuset; cat /proc/self/status"), env: {} };
+		const session = await runtime.exec(web, { ...request, workdir: null, user: null });
+		session.stdin.end();
+		expect(await text(session.stdout)).toMatch(/^Cpus_allowed_list:\s+0$/m);
+		const lifted = await runtime.update(web, 1, 3, { cpus: null, memoryBytes: null, pids: null });
+		expect(lifted.pid).toBe(before.pid);
+		expect(readFileSync(`/proc/${before.pid}/status`, "utf8")).not.toMatch(/^Cpus_allowed_list:\s+0$/m);
+	});
+
+	it("a limit that cannot be had changes nothing and says why", async (test) => {
+		needs(test, "memory", "pids");
+		const script = "a=$(cat /file /file); echo ready; sleep 1000";
+		await run(shell(`dd if=/dev/zero bs=1M count=8 2>/dev/null | tr '\\0' x > /file; ${script}`), { pids: 50 });
+		const options = { tail: null, follow: true, stream: null };
+		for await (const line of world.runtime.logs(web, options, never)) if (line.text === "ready") break;
+		const wish = { cpus: null, memoryBytes: 4 * MIB, pids: 10 };
+		const refused = world.runtime.update(web, 1, 2, wish);
+		await expect(refused).rejects.toMatchObject({ code: "refused" });
+		await expect(refused).rejects.toThrow(/Cannot limit web\.0 to 4\.0 MiB of memory: it uses \d+\.\d MiB/);
+		expect(world.runtime.get(web)).toMatchObject({ revision: 1, phase: "running", spec: { resources: { pids: 50 } } });
+		expect(cgroupNumber("pids", "pids.max")).toBe(50);
 	});
 
 	it.each([

@@ -132,4 +132,5 @@ const applets = [
 	"tail",
 	"mkdir",
 	"rm",
+	"tr",
 ];

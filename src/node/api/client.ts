@@ -56,6 +56,8 @@ export interface Client {
 	start(workload: string): Promise<readonly ContainerRow[]>;
 	pause(workload: string): Promise<readonly ContainerRow[]>;
 	resume(workload: string): Promise<readonly ContainerRow[]>;
+	/** Other limits while it runs; `null` lifts one. Fields as in a spec's `resources`. */
+	update(workload: string, resources: Readonly<Record<string, unknown>>): Promise<readonly ContainerRow[]>;
 	remove(workload: string): Promise<void>;
 	logs(ref: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
 	/** Resolves with the exit code. */
@@ -107,6 +109,7 @@ export function connectLocal(stateDirectory: string): Client {
 		start: (name) => json({ method: "POST", path: `${workload(name)}/start` }),
 		pause: (name) => json({ method: "POST", path: `${workload(name)}/pause` }),
 		resume: (name) => json({ method: "POST", path: `${workload(name)}/resume` }),
+		update: (name, body) => json({ method: "POST", path: `${workload(name)}/resources`, body }),
 		remove: (name) => json({ method: "DELETE", path: workload(name) }),
 		logs: (name, options, signal) =>
 			linesOf<LogLine>(stateDirectory, {

@@ -12,9 +12,11 @@
 // POST   /v1/workloads         Spec        → DeployResult
 // GET    /v1/workloads/:name/explain       → Explanation
 // POST   /v1/workloads/:name/stop|start|pause|resume → ContainerRow[]
+// POST   /v1/workloads/:name/resources {…} → ContainerRow[]  other limits while it runs; null lifts one
 // DELETE /v1/workloads/:name               → {}
 // GET    /v1/containers                    → ContainerRow[]
 // GET    /v1/containers/:ref               → ContainerDetail
+// POST   /v1/containers/:ref/resources ResourceChange → {}   between nodes: the owner changes the limits at once
 // GET    /v1/containers/:ref/logs?tail=&follow=&stream=      → lines of LogLine
 // POST   /v1/containers/:ref/exec?request= (ExecRequest JSON) body: standard input → frames (see ExecFrame)
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
@@ -41,6 +43,7 @@ import type {
 	NodeRecord,
 	NodeSample,
 	Phase,
+	ResourceRequest,
 	Spec,
 	SpecRecord,
 	Verdict,
@@ -142,6 +145,13 @@ export interface Explanation {
 		readonly owner: NodeId | null;
 		readonly decision: Decision;
 	}[];
+}
+
+/** For the owner of a container, from the node that revises the spec. */
+export interface ResourceChange {
+	/** That the spec will have with these resources. */
+	readonly revision: number;
+	readonly resources: ResourceRequest;
 }
 
 export interface ImageRow {

@@ -33,6 +33,7 @@ import {
 	textOf,
 } from "./message.js";
 import { withNodeNames } from "./node-names.js";
+import { changeHere, updateWorkload } from "./resources.js";
 
 /** What only the daemon can do; the rest is in Operations. */
 export interface DaemonActions {
@@ -104,6 +105,7 @@ const routes: readonly Route[] = [
 	route("POST", "/v1/workloads/:/resume", async ({ operations, name, call }) =>
 		jsonAnswer(await operations.resume(name, call.signal)),
 	),
+	route("POST", "/v1/workloads/:/resources", updateWorkload),
 	route("DELETE", "/v1/workloads/:", async ({ operations, name, call }) => {
 		await operations.remove(name, call.signal);
 		return jsonAnswer({});
@@ -113,6 +115,7 @@ const routes: readonly Route[] = [
 	route("GET", "/v1/containers/:/logs", (match) => onOwner(match, logs)),
 	route("POST", "/v1/containers/:/exec", (match) => onOwner(match, exec)),
 	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
+	route("POST", "/v1/containers/:/resources", changeHere),
 	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
 	route("GET", "/v1/images", ({ operations }) => jsonAnswer(imageRows(operations.view()))),
 	localRoute("POST", "/v1/images", importImage),

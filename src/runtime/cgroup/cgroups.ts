@@ -10,6 +10,7 @@ import type { Logger } from "../../log.js";
 import type { ContainerId, LimitName, ResourceRequest } from "../../model.js";
 import type { ContainerStats } from "../runtime.js";
 import { blockDeviceOf } from "./block-device.js";
+import { changeLimits } from "./change-limits.js";
 import { type CgroupLayout, type Controller, type ControllerHome, controllers } from "./layout.js";
 import {
 	controllerOf,
@@ -17,6 +18,7 @@ import {
 	limitNames,
 	limitsNeeded,
 	type SettingsPlace,
+	settingChanges,
 	settingsOf,
 	witnessOf,
 } from "./limits.js";
@@ -39,6 +41,11 @@ export interface Cgroups {
 	of(container: ContainerId, request: ResourceRequest): ContainerCgroup;
 	/** Makes them and writes the limits; undone when it throws. `unsupported` when a limit has no controller here. */
 	create(container: ContainerId, request: ResourceRequest): ContainerCgroup;
+	/**
+	 * From the limits of one request to those of another while it runs, all or none: `refused` says which the kernel does not
+	 * take (memory below what is in use). Gives the v1 directories that its processes entered for it.
+	 */
+	change(container: ContainerId, before: ResourceRequest, after: ResourceRequest): Promise<readonly string[]>;
 	/** SIGKILL to everything inside, frozen or not. Absent is fine. */
 	kill(container: ContainerId): void;
 	/** Kills what is inside, then removes; resolves when all is gone, `timeout` after REMOVE_MS_MAX. Idempotent. */
@@ -133,6 +140,20 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 				throw new SwarmError("failed", `Cannot make the cgroups of ${container}: ${String(thrown)}`, { cause: thrown });
 			}
 			return cgroup;
+		},
+		async change(container, before, after) {
+			refuseMissing(container, after, limits);
+			enableFor(after);
+			const known = of(container, before).legacy;
+			const entered = of(container, after).legacy.filter((path) => !known.includes(path));
+			return changeLimits({
+				container,
+				changes: settingChanges(settingsOf(before, place), settingsOf(after, place)),
+				directoryOf: (name) => homePathOf(name, container) as string,
+				memory: { directory: homePathOf("memory", container), version: homes.memory?.version ?? 2 },
+				entered,
+				processes: () => processesIn(unifiedOf(container)),
+			});
 		},
 		kill,
 		async remove(container) {

@@ -123,17 +123,18 @@ export const limitNames: readonly LimitName[] = kinds.map((kind) => kind.name);
 
 /** What to write to get from one request to another, and what undoes it; both in order. */
 export function settingChanges(before: readonly Setting[], after: readonly Setting[]) {
-	const same = (a: Setting) => (b: Setting) => a.file === b.file && a.device === b.device;
+	const same = (a: Write) => (b: Setting) => a.file === b.file && a.device === b.device;
 	const changed = after.filter((setting) => before.find(same(setting))?.value !== setting.value);
 	const lifted = before.filter((setting) => !after.some(same(setting)));
-	const undo = [...changed].reverse().map((setting) => before.find(same(setting)) ?? lift(setting));
-	return { apply: raisedFirst([...lifted.map(lift), ...changed], before), undo: [...undo, ...lifted] };
+	const apply = raisedFirst([...lifted.map(lift), ...changed], before);
+	const undo = [...apply].reverse().map((write) => before.find(same(write)) ?? lift(write));
+	return { apply, undo };
 }
 
 /** `value` null: the parent's. */
 export type Write = Omit<Setting, "value"> & { readonly value: string | null };
 
-function lift(setting: Setting): Write {
+function lift(setting: Write): Write {
 	return { ...setting, value: setting.unlimited };
 }
 

@@ -1,6 +1,7 @@
 // One write of a limit into a cgroup, with an error that says what the kernel did not take. Never retries.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SwarmError } from "../../errors.js";
 import type { ContainerId } from "../../model.js";
@@ -8,19 +9,36 @@ import type { Write } from "./limits.js";
 
 /** `refused` with the file and the value when the kernel does not take it. */
 export function writeSetting(container: ContainerId, directory: string, write: Write): void {
-	const path = join(directory, write.file);
-	if (write.optional && !existsSync(path)) return;
-	const value = write.value ?? readFileSync(join(dirname(directory), write.file), "utf8");
+	const prepared = prepare(directory, write);
+	if (prepared === null) return;
 	try {
-		writeFileSync(path, value, { flag: "r+" });
+		writeFileSync(prepared.path, prepared.value, { flag: "r+" });
 	} catch (cause) {
-		const shown = value.trim() === "" ? "no limit" : value.trim();
-		throw new SwarmError(
-			"refused",
-			`Cannot limit ${container}: ${write.file} does not take ${shown}: ${reasonOf(cause)}`,
-			{ details: { container, file: write.file, value: shown }, cause },
-		);
+		throw refusal(container, write.file, prepared.value, cause);
 	}
+}
+
+/** The same on a thread: a memory limit is written for as long as the kernel reclaims. */
+export async function changeSetting(container: ContainerId, directory: string, write: Write): Promise<void> {
+	const prepared = prepare(directory, write);
+	if (prepared === null) return;
+	try {
+		await writeFile(prepared.path, prepared.value, { flag: "r+" });
+	} catch (cause) {
+		throw refusal(container, write.file, prepared.value, cause);
+	}
+}
+
+function prepare(directory: string, write: Write): { readonly path: string; readonly value: string } | null {
+	const path = join(directory, write.file);
+	if (write.optional && !existsSync(path)) return null;
+	return { path, value: write.value ?? readFileSync(join(dirname(directory), write.file), "utf8") };
+}
+
+function refusal(container: ContainerId, file: string, value: string, cause: unknown): SwarmError {
+	const shown = value.trim() === "" ? "no limit" : value.trim();
+	const message = `Cannot limit ${container}: ${file} does not take ${shown}: ${reasonOf(cause)}`;
+	return new SwarmError("refused", message, { details: { container, file, value: shown }, cause });
 }
 
 function reasonOf(thrown: unknown): string {

@@ -8,6 +8,7 @@ import { refuseFenced } from "../../../src/runtime/fences.js";
 import { hasEnded, type LifeEvent, stepOf } from "../../../src/runtime/life-cycle.js";
 import type { ContainerState, CreateRequest, RestoreRequest, Runtime } from "../../../src/runtime/runtime.js";
 import { createTurns } from "../../../src/runtime/turns.js";
+import { canUpdateIn } from "../../../src/runtime/update-resources.js";
 import type { SimChance } from "./sim-chance.js";
 import { halt, type SimContainer, type SimMachine } from "./sim-machine.js";
 import type { SimProcess } from "./sim-process.js";
@@ -21,6 +22,7 @@ const TAKES = {
 	pause: [0.1, 2],
 	resume: [0.1, 2],
 	reset: [2, 20],
+	update: [0.1, 5],
 	remove: [1, 30],
 	freeze: [0.1, 2],
 	dump: [10, 80],
@@ -232,6 +234,14 @@ export function openSimRuntime(
 				step(container, "resume");
 				run(container);
 				step(container, "thawed");
+				return container.state;
+			}),
+		update: (id, epoch, revision, resources) =>
+			act("update", id, () => {
+				const container = find("update", id, epoch);
+				if (!canUpdateIn(container.state.phase))
+					throw new SwarmError("conflict", `Cannot update ${id}: it is ${container.state.phase}`, { retryable: true });
+				change(container, { revision, spec: { ...container.state.spec, resources } });
 				return container.state;
 			}),
 		reset: (id, epoch, revision) =>
