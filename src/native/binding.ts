@@ -3,13 +3,16 @@
 
 import koffi, { type LibraryHandle, type TypeObject } from "koffi";
 import { type ErrorCode, SwarmError } from "../errors.js";
-import type { Native } from "./native.js";
+import type { ExecForm, Native } from "./native.js";
 import { type NativePaths, nativePaths } from "./paths.js";
 
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 /** XATTR_SIZE_MAX of linux/limits.h. */
 const ATTRIBUTE_BYTES_MAX = 65_536;
 const ENODATA = 61;
+
+/** By their numbers in `enum sw_exec_form`. */
+const EXEC_FORMS: readonly ExecForm[] = ["nothing", "outputs", "input", "terminal", "detached"];
 
 interface NativeError {
 	readonly code: number;
@@ -44,6 +47,13 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			const connection = [-1];
 			const pid = call(`start ${argv[0]}`, (error) => f.spawnConnected([...argv, null], stderrPath, connection, error));
 			return { pid, connection: connection[0] ?? -1 };
+		},
+		execChannel: (connection) => call("start commands in containers", (error) => f.execChannel(connection, error)),
+		execSend(channel, request, form) {
+			const streams = [-1, -1, -1];
+			const number = EXEC_FORMS.indexOf(form);
+			call("exec", (error) => f.execSend(channel, request, request.length, number, streams, error));
+			return streams.filter((descriptor) => descriptor >= 0);
 		},
 		netnsCreate: (path) => void call(`make network namespace ${path}`, (error) => f.netnsCreate(path, error)),
 		netnsDelete: (path) => void call(`remove network namespace ${path}`, (error) => f.netnsDelete(path, error)),
@@ -108,6 +118,8 @@ function functionsOf(library: LibraryHandle) {
 	return {
 		spawnDetached: func("sw_spawn_detached", koffi.pointer("str"), "str", "str"),
 		spawnConnected: func("sw_spawn_connected", koffi.pointer("str"), "str", koffi.out(koffi.pointer("int32_t"))),
+		execChannel: func("sw_exec_channel", "int32_t"),
+		execSend: func("sw_exec_send", "int32_t", bytes, "uint32_t", "uint32_t", koffi.out(koffi.pointer("int32_t"))),
 		netnsCreate: func("sw_netns_create", "str"),
 		netnsDelete: func("sw_netns_delete", "str"),
 		bridgeEnsure: func("sw_bridge_ensure", "str", "str", "uint32_t", "str"),

@@ -14,6 +14,13 @@ export interface Native {
 		argv: readonly string[],
 		stderrPath: string,
 	): { readonly pid: number /** Descriptor. */; readonly connection: number };
+	/** Over the connection of a `swarm-init serve` (spawnConnected): makes the socket that takes its requests. A descriptor. */
+	execChannel(connection: number): number;
+	/**
+	 * Sends a request (README.md) with the streams that its form asks for, and gives our ends of them (descriptors). Never waits:
+	 * `failed` when the server has gone or does not keep up.
+	 */
+	execSend(channel: number, request: Uint8Array, form: ExecForm): readonly number[];
 	/** Makes a network namespace with loopback up and keeps it by a bind mount at `path`. `conflict` if it exists. */
 	netnsCreate(path: string): void;
 	/** Unmounts and removes it; absent is fine. Links inside it disappear later, in the kernel's own time (about 30 ms). */
@@ -54,6 +61,12 @@ export interface Native {
 	/** Removes a directory with all that is in it, on a thread; never follows a link. Absent is fine. */
 	directoryRemove(path: string): Promise<void>;
 }
+
+/**
+ * What goes with a request: `outputs` are pipes for standard output and error, `input` also one for standard input (last), `terminal`
+ * one stream socket for both directions of a terminal, `detached` a pipe that says what keeps the command from being executed and ends when it is.
+ */
+export type ExecForm = "nothing" | "outputs" | "input" | "terminal" | "detached";
 
 export interface SpawnOptions {
 	/** Opened for appending, made with mode 0600. */

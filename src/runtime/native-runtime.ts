@@ -22,6 +22,7 @@ import { openCgroups } from "./cgroup/cgroups.js";
 import { detectCgroups } from "./cgroup/layout.js";
 import { type Container, type ContainerSurroundings, reasonIn } from "./container.js";
 import { execIn } from "./exec.js";
+import { ExecServer } from "./exec-server.js";
 import { hasEnded, stepOf } from "./life-cycle.js";
 import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
@@ -82,6 +83,7 @@ class NativeRuntime implements Runtime {
 	/** Aborted when a container is removed or the runtime closes: its readers end. */
 	readonly #readers = new Map<ContainerId, AbortController>();
 	readonly #part: CheckpointsPart | null;
+	readonly #execServer: ExecServer;
 	readonly #closing = new AbortController();
 
 	constructor(options: RuntimeOptions) {
@@ -99,6 +101,8 @@ class NativeRuntime implements Runtime {
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
 		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
 		this.#part = options.checkpoints?.(this.#seams()) ?? null;
+		const stderrPath = join(stateDirectory, "exec.stderr");
+		this.#execServer = new ExecServer({ native, initPath: paths.init, stderrPath, logger });
 	}
 
 	get limits(): readonly LimitName[] {
@@ -236,7 +240,7 @@ class NativeRuntime implements Runtime {
 	}
 
 	async exec(id: ContainerId, request: ExecRequest): Promise<ExecSession> {
-		return execIn(this.#roster.find("exec in", id), request, this.#options.paths.init);
+		return execIn(this.#roster.find("exec in", id), request, this.#execServer, this.#options.clock);
 	}
 
 	logs(id: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
@@ -283,6 +287,7 @@ class NativeRuntime implements Runtime {
 	async close(): Promise<void> {
 		this.#closing.abort(new SwarmError("aborted", "Cannot wait for the end: the daemon is closing"));
 		await this.#roster.idle();
+		this.#execServer.close();
 		for (const container of this.#roster.all()) container.letGo();
 		for (const id of [...this.#readers.keys()]) this.#endReaders(id);
 		await this.#parts.network.close();

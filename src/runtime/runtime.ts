@@ -70,16 +70,36 @@ export interface ExecRequest {
 	readonly env: Readonly<Record<string, string>>;
 	readonly workdir: string | null;
 	readonly user: string | null;
+	/** Whether it reads what its caller writes; else its standard input is /dev/null (without a terminal). */
+	readonly stdin: boolean;
+	/** A terminal of this size instead of pipes: standard error is then part of standard output. null: none. */
+	readonly terminal: TerminalSize | null;
+	/** After this long it is killed and `exit` is 124; null: never. */
+	readonly timeoutMs: number | null;
+	/**
+	 * Goes on when its caller and the daemon have gone, until the container ends. No streams, no terminal, no timeout; `exit` is 0 as
+	 * soon as it has been executed, else 125 to 127 with the reason on `stderr`.
+	 */
+	readonly detach: boolean;
 }
 
+/** Both from 1 to 65,535. */
+export interface TerminalSize {
+	readonly rows: number;
+	readonly columns: number;
+}
+
+/** A command that is not detached ends with the daemon. */
 export interface ExecSession {
 	readonly stdin: Writable;
 	readonly stdout: Readable;
 	readonly stderr: Readable;
-	/** Exit code as a shell gives it: 126 not executable, 127 not found, 128 + signal. */
+	/** Exit code as a shell gives it: 124 timed out, 125 not started, 126 not executable, 127 not found, 128 + signal. */
 	readonly exit: Promise<number>;
-	/** SIGKILL to the process. */
+	/** SIGKILL to the process and everything of its session. */
 	kill(): void;
+	/** Of its terminal; nothing without one. */
+	resize(size: TerminalSize): void;
 }
 
 export interface LogOptions {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerIdOf, type MoveProgress, standardSecurity } from "../../src/model.js";
+import { plainExec } from "../../src/runtime/exec-request.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { noTraces, tracesOf } from "../support/kernel.js";
 import { busyboxImage } from "../support/native-world.js";
@@ -87,7 +88,7 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 	const counting = (node: RealNode, from: number) =>
 		until(`the counter to pass ${from}`, async () => (await numbers(node)).length > from, 20_000);
 	const exec = async (node: RealNode, ...command: string[]) => {
-		const session = await node.runtime.exec(web, { command, env: {}, workdir: null, user: null });
+		const session = await node.runtime.exec(web, plainExec(command));
 		let text = "";
 		session.stdout.on("data", (chunk: Buffer) => {
 			text += chunk.toString();

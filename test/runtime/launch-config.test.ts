@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { containerIdOf } from "../../src/model.js";
 import { containerDirectoryOf } from "../../src/runtime/container-directory.js";
 import { execArguments } from "../../src/runtime/exec.js";
+import { plainExec } from "../../src/runtime/exec-request.js";
 import { launchConfigOf, resolvConfOf } from "../../src/runtime/launch-config.js";
 import { createRequest } from "../support/create-request.js";
 
@@ -66,9 +67,10 @@ describe("launch configuration", () => {
 	});
 
 	it("builds the command line of an exec with the command behind the options", () => {
-		const request = { command: ["ls", "--user"], env: { A: "1" }, workdir: "/w", user: "u" };
+		const command = ["ls", "--user"];
+		const terminal = { rows: 24, columns: 80 };
+		const request = { ...plainExec(command), env: { A: "1" }, workdir: "/w", user: "u", terminal };
 		expect(execArguments("/d", 7, request)).toEqual([
-			"exec",
 			"/d",
 			"--pid",
 			"7",
@@ -76,6 +78,8 @@ describe("launch configuration", () => {
 			"u",
 			"--workdir",
 			"/w",
+			"--terminal",
+			"24x80",
 			"--env",
 			"A=1",
 			"--",

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ContainerId, containerIdOf } from "../../src/model.js";
+import { plainExec } from "../../src/runtime/exec-request.js";
 import { linkNameOf } from "../../src/runtime/network/names.js";
 import { nft } from "../../src/runtime/network/nft.js";
 import type { ExecRequest } from "../../src/runtime/runtime.js";
@@ -78,7 +79,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			return texts;
 		};
 		const exec = async (command: readonly string[], wish: Partial<ExecRequest> = {}) => {
-			const request = { command, env: {}, workdir: null, user: null, ...wish };
+			const request = { ...plainExec(command), ...wish };
 			const session = await world.runtime.exec(web, request);
 			const texts = Promise.all([session.stdout, session.stderr].map((stream) => text(stream)));
 			session.stdin.end();
@@ -166,7 +167,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			expect((await exec(["/bin/none"])).code).toBe(127);
 			expect((await exec(["/etc/hostname"])).code).toBe(126);
 			expect((await exec(shell("kill -9 $$"))).code).toBe(137);
-			const session = await world.runtime.exec(web, { command: ["/bin/cat"], env: {}, workdir: null, user: null });
+			const session = await world.runtime.exec(web, { ...plainExec(["/bin/cat"]), stdin: true });
 			session.stdin.write("to and fro\n");
 			expect(String((await once(session.stdout, "data"))[0])).toBe("to and fro\n");
 			session.kill();

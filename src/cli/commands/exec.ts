@@ -38,9 +38,14 @@ export default class Exec extends NodeCommand {
 			env: pairsOf("--env", flags.env ?? []),
 			workdir: flags.workdir ?? null,
 			user: flags.user ?? null,
+			stdin: !flags["no-stdin"],
+			terminal: null,
+			timeoutMs: null,
+			detach: false,
 		};
 		const streams = {
 			stdin: flags["no-stdin"] ? null : process.stdin,
+			onResize: null,
 			onStdout: (bytes: Uint8Array) => void process.stdout.write(bytes),
 			onStderr: (bytes: Uint8Array) => void process.stderr.write(bytes),
 		};

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 
@@ -63,8 +66,20 @@ int sw_program_open(const char *name, struct sw_error *error)
 	return result;
 }
 
-bool sw_program_is_protected(void)
+static bool is_protected(void)
 {
 	SW_AUTOCLOSE int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	return self >= 0 && fcntl(self, F_GET_SEALS) == SEALS;
+}
+
+int sw_program_protect(const char *name, char **arguments, struct sw_error *error)
+{
+	char *environment[] = { NULL };
+	if (is_protected())
+		return 0;
+	SW_AUTOCLOSE int program = sw_program_open(name, error);
+	if (program < 0)
+		return program;
+	syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+	return sw_fail(error, errno, "execute the protected program", NULL);
 }

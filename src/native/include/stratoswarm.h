@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Rises with every change of this file; binding.ts refuses another one. */
-#define SW_ABI_VERSION 2
+#define SW_ABI_VERSION 3
 
 struct sw_error {
 	int32_t code;     /* errno, positive */
@@ -24,6 +24,22 @@ int32_t sw_spawn_detached(const char *const *argv, const char *stderr_path, cons
 
 /* The same with one end of a stream socket pair as descriptor 3; *connection is the other end, the caller's to close. */
 int32_t sw_spawn_connected(const char *const *argv, const char *stderr_path, int32_t *connection, struct sw_error *error);
+
+/* Over the connection to `swarm-init serve`: makes the socket that takes its requests and gives our end. */
+int32_t sw_exec_channel(int32_t connection, struct sw_error *error);
+
+/* The streams that go with a request; `streams` takes our ends in this order. All but a socket for a terminal are pipes. */
+enum sw_exec_form {
+	SW_EXEC_NOTHING = 0,  /* a request that is no exec */
+	SW_EXEC_OUTPUTS = 1,  /* standard output, standard error; standard input is /dev/null */
+	SW_EXEC_INPUT = 2,    /* standard output, standard error, standard input */
+	SW_EXEC_TERMINAL = 3, /* a stream socket: both directions of the command's terminal */
+	SW_EXEC_DETACHED = 4, /* what keeps the command from being executed; its streams are /dev/null */
+};
+
+/* `request` as in init/serve-request.h. -EAGAIN when the server does not keep up. Never waits. */
+int32_t sw_exec_send(int32_t channel, const uint8_t *request, uint32_t size, uint32_t form, int32_t *streams,
+		     struct sw_error *error);
 
 int32_t sw_netns_create(const char *path, struct sw_error *error);
 int32_t sw_netns_delete(const char *path, struct sw_error *error);

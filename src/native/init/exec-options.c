@@ -28,8 +28,11 @@ static int take_option(const char *name, const char *value, struct exec_options 
 		if (!strchr(value, '=') || *value == '=')
 			return wrong(error, name, "NAME=VALUE");
 		options->env.items[options->env.count++] = value;
+	} else if (strcmp(name, "--terminal") == 0) {
+		if (terminal_size_parse(value, &options->size) < 0)
+			return wrong(error, name, "ROWSxCOLUMNS");
 	} else {
-		return wrong(error, name, "--pid, --user, --workdir, --env or --");
+		return wrong(error, name, "--pid, --user, --workdir, --env, --terminal or --");
 	}
 	return 0;
 }

@@ -5,12 +5,14 @@
 #include <sys/types.h>
 
 #include "../common/launch.h"
+#include "terminal.h"
 
 struct exec_options {
 	const char *directory;
 	pid_t pid;
 	const char *user, *workdir; /* NULL: the container's */
 	struct sw_strings env;	    /* items point into the arguments */
+	struct terminal_size size; /* rows 0: no terminal */
 	const char *const *command;
 };
 

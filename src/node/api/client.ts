@@ -3,10 +3,10 @@
 
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { type ErrorData, SwarmError } from "../../errors.js";
 import type { LogLine, MoveProgress, MoveResult, Spec, SwarmEvent, Verdict } from "../../model.js";
-import type { ExecRequest, LogOptions } from "../../runtime/runtime.js";
+import type { ExecRequest, LogOptions, TerminalSize } from "../../runtime/runtime.js";
 import type {
 	ContainerDetail,
 	ContainerRow,
@@ -21,7 +21,7 @@ import type {
 	RunResult,
 	TokenRequest,
 } from "./contract.js";
-import { decodeExecFrames } from "./frames.js";
+import { decodeExecFrames, EXEC_FRAME_BYTES_MAX, encodeInputFrame } from "./frames.js";
 
 /** Not a static import: those read every export of node:http, and one of them loads all of fetch (45 ms a command). */
 const { request: httpRequest } = process.getBuiltinModule("node:http");
@@ -37,6 +37,8 @@ export function stateDirectoryOf(flag: string | null): string {
 
 export interface ExecStreams {
 	readonly stdin: Readable | null;
+	/** Calls the listener with each new size of the caller's terminal; gives the function that ends it. null: no terminal. */
+	readonly onResize: ((listener: (size: TerminalSize) => void) => () => void) | null;
 	readonly onStdout: (bytes: Uint8Array) => void;
 	readonly onStderr: (bytes: Uint8Array) => void;
 }
@@ -86,7 +88,8 @@ interface Call {
 	readonly path: string;
 	readonly query?: Readonly<Record<string, string | null>>;
 	readonly body?: unknown;
-	readonly stdin?: Readable | null;
+	/** Sent as it comes; else `body`. */
+	readonly stream?: Readable | null;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -129,7 +132,7 @@ export function connectLocal(stateDirectory: string): Client {
 					method: "POST",
 					path: `${ref(name)}/exec`,
 					query: { request: JSON.stringify(request) },
-					stdin: streams.stdin,
+					stream: inputOf(streams),
 					signal,
 				},
 				streams,
@@ -181,9 +184,9 @@ function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 		});
 		outgoing.on("error", (error: NodeJS.ErrnoException) => reject(connectionError(error, stateDirectory)));
 		outgoing.on("response", resolve);
-		if (call.stdin) {
+		if (call.stream) {
 			outgoing.flushHeaders();
-			call.stdin.pipe(outgoing);
+			call.stream.pipe(outgoing);
 		} else outgoing.end(body ?? undefined);
 	});
 }
@@ -193,7 +196,7 @@ function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
  * what is still being written, which would take the end of the answer with it.
  */
 function headersOf(call: Call, body: string | null): OutgoingHttpHeaders {
-	if (call.stdin) return { connection: "keep-alive" };
+	if (call.stream) return { connection: "keep-alive" };
 	return body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
 }
 
@@ -292,14 +295,37 @@ async function resultOf<Progress, Result>(
 	});
 }
 
+/** The caller's input as frames; null without any. */
+function inputOf({ stdin, onResize }: ExecStreams): Readable | null {
+	if (stdin === null && onResize === null) return null;
+	const frames = new Transform({
+		transform(chunk: Uint8Array, _encoding, done) {
+			for (let at = 0; at < chunk.length; at += EXEC_FRAME_BYTES_MAX)
+				this.push(encodeInputFrame({ kind: "stdin", bytes: chunk.subarray(at, at + EXEC_FRAME_BYTES_MAX) }));
+			done();
+		},
+	});
+	// Without standard input it stays open: only sizes travel on it.
+	stdin?.pipe(frames);
+	const stop = onResize?.((size) => {
+		if (!frames.writableEnded) frames.push(encodeInputFrame({ kind: "resize", size }));
+	});
+	frames.once("close", () => stop?.());
+	return frames;
+}
+
 async function runExec(stateDirectory: string, call: Call, streams: ExecStreams): Promise<number> {
-	const response = await send(stateDirectory, call);
-	// Kept here: a complete answer lets go of it.
-	const { socket } = response;
 	try {
-		return await exitCodeOf(response, stateDirectory, streams);
+		const response = await send(stateDirectory, call);
+		// Kept here: a complete answer lets go of it.
+		const { socket } = response;
+		try {
+			return await exitCodeOf(response, stateDirectory, streams);
+		} finally {
+			socket.destroy();
+		}
 	} finally {
-		socket.destroy();
+		call.stream?.destroy();
 	}
 }
 

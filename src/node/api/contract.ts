@@ -18,7 +18,7 @@
 // GET    /v1/containers/:ref               → ContainerDetail
 // POST   /v1/containers/:ref/resources ResourceChange → {}   between nodes: the owner changes the limits at once
 // GET    /v1/containers/:ref/logs?tail=&follow=&stream=      → lines of LogLine
-// POST   /v1/containers/:ref/exec?request= (ExecRequest JSON) body: standard input → frames (see ExecFrame)
+// POST   /v1/containers/:ref/exec?request= (ExecRequest JSON) body: frames (see InputFrame) → frames (see ExecFrame)
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
 // GET    /v1/images                        → ImageRow[]
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow
@@ -48,7 +48,7 @@ import type {
 	SpecRecord,
 	Verdict,
 } from "../../model.js";
-import type { ContainerState, ContainerStats } from "../../runtime/runtime.js";
+import type { ContainerState, ContainerStats, TerminalSize } from "../../runtime/runtime.js";
 import type { Decision } from "../../scheduler/schedule.js";
 
 export const API_PROTOCOL = "/swarm/api/1";
@@ -179,5 +179,13 @@ export type ExecFrame =
 	| { readonly kind: "stdout" | "stderr"; readonly bytes: Uint8Array }
 	| { readonly kind: "exit"; readonly exitCode: number }
 	| { readonly kind: "error"; readonly error: ErrorData };
+
+/**
+ * Body of exec: frames of the same form. Kinds: 16 standard input, 17 the new size of the terminal as JSON `{rows, columns}`. The end
+ * of the body is the end of standard input; a terminal hangs up with it.
+ */
+export type InputFrame =
+	| { readonly kind: "stdin"; readonly bytes: Uint8Array }
+	| { readonly kind: "resize"; readonly size: TerminalSize };
 
 export type MoveLine = MoveProgress | { readonly result: MoveResult | Verdict };

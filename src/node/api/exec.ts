@@ -3,10 +3,11 @@
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { ExecRequest, ExecSession } from "../../runtime/runtime.js";
 import type { ExecFrame } from "./contract.js";
-import { EXEC_FRAME_BYTES_MAX, encodeExecFrame } from "./frames.js";
+import { decodeInputFrames, EXEC_FRAME_BYTES_MAX, encodeExecFrame, terminalSizeOf } from "./frames.js";
 import type { ApiAnswer, ApiCall } from "./message.js";
 
 const ARGUMENTS_MAX = 512;
+const TIMEOUT_MS_MAX = 7 * 86_400_000;
 
 /** Checks what the caller sent; code `usage` names the field. */
 export function execRequestOf(text: string | null): ExecRequest {
@@ -18,20 +19,31 @@ export function execRequestOf(text: string | null): ExecRequest {
 	}
 	if (typeof given !== "object" || given === null)
 		throw new SwarmError("usage", `Cannot exec: the request is ${JSON.stringify(given)}, wanted an object`);
-	const request = given as Partial<Record<keyof ExecRequest, unknown>>;
+	const request = given as Given;
 	const { command, env, workdir, user } = request;
 	if (!Array.isArray(command) || command.length === 0 || command.length > ARGUMENTS_MAX || !command.every(isText))
-		throw new SwarmError(
-			"usage",
-			`Cannot exec: command is ${JSON.stringify(command)}, wanted 1 to ${ARGUMENTS_MAX} texts`,
-		);
+		throw wrong("command", command, `1 to ${ARGUMENTS_MAX} texts`);
 	if (typeof env !== "object" || env === null || !Object.values(env).every(isText))
-		throw new SwarmError("usage", `Cannot exec: env is ${JSON.stringify(env)}, wanted texts by name`);
-	if (workdir !== null && !isText(workdir))
-		throw new SwarmError("usage", `Cannot exec: workdir is ${JSON.stringify(workdir)}, wanted a path or null`);
-	if (user !== null && !isText(user))
-		throw new SwarmError("usage", `Cannot exec: user is ${JSON.stringify(user)}, wanted a name, an id or null`);
-	return { command, env: env as Record<string, string>, workdir, user };
+		throw wrong("env", env, "texts by name");
+	if (workdir !== null && !isText(workdir)) throw wrong("workdir", workdir, "a path or null");
+	if (user !== null && !isText(user)) throw wrong("user", user, "a name, an id or null");
+	return { command, env: env as Record<string, string>, workdir, user, ...mannerOf(request) };
+}
+
+/** Fields that an older caller does not send mean what such a caller means. */
+function mannerOf(request: Given): Pick<ExecRequest, "stdin" | "terminal" | "timeoutMs" | "detach"> {
+	const { stdin = true, terminal = null, timeoutMs = null, detach = false } = request;
+	if (typeof stdin !== "boolean") throw wrong("stdin", stdin, "true or false");
+	if (typeof detach !== "boolean") throw wrong("detach", detach, "true or false");
+	if (timeoutMs !== null && !(typeof timeoutMs === "number" && timeoutMs >= 1 && timeoutMs <= TIMEOUT_MS_MAX))
+		throw wrong("timeoutMs", timeoutMs, "1 ms to 7 days, or null");
+	return { stdin, detach, timeoutMs, terminal: terminal === null ? null : terminalSizeOf(terminal) };
+}
+
+type Given = Partial<Record<keyof ExecRequest, unknown>>;
+
+function wrong(field: string, given: unknown, wanted: string): SwarmError {
+	return new SwarmError("usage", `Cannot exec: ${field} is ${JSON.stringify(given)}, wanted ${wanted}`);
 }
 
 function isText(value: unknown): value is string {
@@ -67,10 +79,14 @@ async function* framesOf(session: ExecSession): AsyncIterable<ExecFrame> {
 async function feed(session: ExecSession, call: ApiCall): Promise<void> {
 	// The command may end, or close its input, before the caller has sent everything: that is no error.
 	session.stdin.on("error", () => {});
-	for await (const part of call.body) {
+	for await (const frame of decodeInputFrames(call.body)) {
+		if (frame.kind === "resize") {
+			session.resize(frame.size);
+			continue;
+		}
 		// Read on all the same: to give up the body is to close the connection, before the exit code has gone over it.
 		if (session.stdin.destroyed || session.stdin.writableEnded) continue;
-		if (!session.stdin.write(part))
+		if (!session.stdin.write(frame.bytes))
 			await new Promise((resolve) => session.stdin.once("drain", resolve).once("close", resolve));
 	}
 	session.stdin.end();

@@ -1,16 +1,49 @@
-// The exec answer on the wire: see ExecFrame in contract.ts. Must never buffer more than one frame.
+// The bodies of exec and attach on the wire, both ways: see ExecFrame and InputFrame in contract.ts. Must never hold more than one
+// frame.
 
 import { type ErrorData, SwarmError } from "../../errors.js";
-import type { ExecFrame } from "./contract.js";
+import type { TerminalSize } from "../../runtime/runtime.js";
+import type { ExecFrame, InputFrame } from "./contract.js";
 
 export const EXEC_FRAME_BYTES_MAX = 256 * 1024;
 const HEADER_BYTES = 5;
-const kinds = { stdout: 1, stderr: 2, exit: 3, error: 4 } as const;
+const kinds = { stdout: 1, stderr: 2, exit: 3, error: 4, stdin: 16, resize: 17 } as const;
+/** TIOCSWINSZ takes 16 bits. */
+const SIDE_MAX = 65_535;
 
 export function encodeExecFrame(frame: ExecFrame): Uint8Array {
-	const payload = payloadOf(frame);
+	return encode(kinds[frame.kind], payloadOf(frame));
+}
+
+export function encodeInputFrame(frame: InputFrame): Uint8Array {
+	return encode(kinds[frame.kind], frame.kind === "stdin" ? frame.bytes : Buffer.from(JSON.stringify(frame.size)));
+}
+
+export async function* decodeExecFrames(source: AsyncIterable<Uint8Array>): AsyncIterable<ExecFrame> {
+	for await (const { kind, payload } of decode(source, "exec output")) yield execFrameOf(kind, payload);
+}
+
+export async function* decodeInputFrames(source: AsyncIterable<Uint8Array>): AsyncIterable<InputFrame> {
+	for await (const { kind, payload } of decode(source, "exec input")) yield inputFrameOf(kind, payload);
+}
+
+/** Checks what a caller sent; code `usage` says what is wrong. */
+export function terminalSizeOf(value: unknown): TerminalSize {
+	const { rows, columns } = (value ?? {}) as Partial<Record<keyof TerminalSize, unknown>>;
+	if (isSide(rows) && isSide(columns)) return { rows, columns };
+	throw new SwarmError(
+		"usage",
+		`Cannot use a terminal: its size is ${JSON.stringify(value)}, wanted rows and columns from 1 to ${SIDE_MAX}`,
+	);
+}
+
+function isSide(value: unknown): value is number {
+	return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= SIDE_MAX;
+}
+
+function encode(kind: number, payload: Uint8Array): Uint8Array {
 	const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
-	bytes.writeUInt8(kinds[frame.kind], 0);
+	bytes.writeUInt8(kind, 0);
 	bytes.writeUInt32BE(payload.length, 1);
 	bytes.set(payload, HEADER_BYTES);
 	return bytes;
@@ -28,22 +61,22 @@ function payloadOf(frame: ExecFrame): Uint8Array {
 	}
 }
 
-export async function* decodeExecFrames(source: AsyncIterable<Uint8Array>): AsyncIterable<ExecFrame> {
+async function* decode(source: AsyncIterable<Uint8Array>, what: string) {
 	let held = Buffer.alloc(0);
 	for await (const chunk of source) {
 		held = held.length === 0 ? Buffer.from(chunk) : Buffer.concat([held, chunk]);
 		while (held.length >= HEADER_BYTES) {
 			const length = held.readUInt32BE(1);
 			if (length > EXEC_FRAME_BYTES_MAX)
-				throw new SwarmError("too-large", `Cannot read exec output: frame of ${length} bytes`);
+				throw new SwarmError("too-large", `Cannot read ${what}: frame of ${length} bytes`);
 			if (held.length < HEADER_BYTES + length) break;
-			yield decodeFrame(held.readUInt8(0), held.subarray(HEADER_BYTES, HEADER_BYTES + length));
+			yield { kind: held.readUInt8(0), payload: held.subarray(HEADER_BYTES, HEADER_BYTES + length) };
 			held = held.subarray(HEADER_BYTES + length);
 		}
 	}
 }
 
-function decodeFrame(kind: number, payload: Buffer): ExecFrame {
+function execFrameOf(kind: number, payload: Buffer): ExecFrame {
 	switch (kind) {
 		case kinds.stdout:
 			return { kind: "stdout", bytes: payload };
@@ -55,5 +88,24 @@ function decodeFrame(kind: number, payload: Buffer): ExecFrame {
 			return { kind: "error", error: JSON.parse(payload.toString()) as ErrorData };
 		default:
 			throw new SwarmError("corrupt", `Cannot read exec output: unknown frame kind ${kind}`);
+	}
+}
+
+function inputFrameOf(kind: number, payload: Buffer): InputFrame {
+	switch (kind) {
+		case kinds.stdin:
+			return { kind: "stdin", bytes: payload };
+		case kinds.resize:
+			return { kind: "resize", size: terminalSizeOf(parsed(payload)) };
+		default:
+			throw new SwarmError("corrupt", `Cannot read exec input: unknown frame kind ${kind}`);
+	}
+}
+
+function parsed(payload: Buffer): unknown {
+	try {
+		return JSON.parse(payload.toString());
+	} catch (cause) {
+		throw new SwarmError("corrupt", "Cannot read exec input: a frame is no JSON", { cause });
 	}
 }

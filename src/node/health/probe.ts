@@ -3,7 +3,9 @@
 
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
+import { finished } from "node:stream/promises";
 import type { HealthProbe } from "../../model.js";
+import { plainExec } from "../../runtime/exec-request.js";
 import type { ContainerState, Runtime } from "../../runtime/runtime.js";
 
 /** Resolves when the check passes; rejects with the reason, and with the signal's when it aborts. */
@@ -32,7 +34,7 @@ async function runCommand(
 	command: readonly string[],
 	signal: AbortSignal,
 ): Promise<void> {
-	const session = await runtime.exec(container, { command, env: {}, workdir: null, user: null });
+	const session = await runtime.exec(container, plainExec(command));
 	const { promise: givenUp, reject: giveUp } = Promise.withResolvers<never>();
 	// Not the end of the process is waited for then: it may hang in the kernel.
 	const onAbort = () => {
@@ -46,10 +48,12 @@ async function runCommand(
 		stream.on("data", (part: Buffer) => {
 			if (output.length < OUTPUT_BYTES_MAX) output += part.toString("utf8").slice(0, OUTPUT_BYTES_MAX - output.length);
 		});
-	session.stdin.end();
+	const said = Promise.all([session.stdout, session.stderr].map((stream) => finished(stream).catch(() => {})));
 	try {
 		const code = await Promise.race([session.exit, givenUp]);
-		if (code !== 0) throw new Error(`exit code ${code}${output.trim() === "" ? "" : `: ${output}`}`);
+		if (code === 0) return;
+		await Promise.race([said, givenUp]);
+		throw new Error(`exit code ${code}${output.trim() === "" ? "" : `: ${output}`}`);
 	} finally {
 		signal.removeEventListener("abort", onAbort);
 		for (const stream of [session.stdout, session.stderr]) stream.destroy();

@@ -27,12 +27,16 @@ describe("swarm exec", () => {
 		const argv = ["web", "-e", "A=1", "--workdir", "/tmp", "--state", daemon.stateDirectory, "--", "ls", "--help"];
 		const ran = await runCommand(Exec, "exec", argv);
 		expect(ran).toEqual({ stdout: "out\u001b[1m", stderr: "err", exitCode: 42 });
-		expect(daemon.asked[0]?.body).toBe("typed");
+		expect(daemon.asked[0]?.body).toBe("\u0010\0\0\0\u0005typed");
 		expect(JSON.parse(daemon.asked[0]?.query.request ?? "")).toEqual({
 			command: ["ls", "--help"],
 			env: { A: "1" },
 			workdir: "/tmp",
 			user: null,
+			stdin: true,
+			terminal: null,
+			timeoutMs: null,
+			detach: false,
 		});
 	});
 

@@ -341,6 +341,7 @@ function silentSession() {
 		stderr: Readable.from([]),
 		exit: Promise.resolve(0),
 		kill() {},
+		resize() {},
 	};
 }
 

@@ -8,6 +8,7 @@ import { connectLocal, SOCKET_NAME } from "../../../src/node/api/client.js";
 import { execAnswer, execRequestOf } from "../../../src/node/api/exec.js";
 import { type ApiHandler, serveHttp } from "../../../src/node/api/http-server.js";
 import { errorAnswer } from "../../../src/node/api/message.js";
+import { plainExec } from "../../../src/runtime/exec-request.js";
 import type { ExecSession } from "../../../src/runtime/runtime.js";
 
 /** Each call is a race between the last of the input and the answer. */
@@ -24,11 +25,11 @@ async function clientOf(handler: ApiHandler) {
 	const server = await serveHttp(join(directory, SOCKET_NAME), handler);
 	undo.push(() => server.close());
 	const client = connectLocal(directory);
-	const request = { command: ["true"], env: {}, workdir: null, user: null };
+	const request = { ...plainExec(["true"]), stdin: true };
 	const signal = new AbortController().signal;
 	return (stdin: Readable) =>
 		client
-			.exec("web", request, { stdin, onStdout: () => {}, onStderr: () => {} }, signal)
+			.exec("web", request, { stdin, onResize: null, onStdout: () => {}, onStderr: () => {} }, signal)
 			.finally(() => stdin.destroy());
 }
 
@@ -40,6 +41,7 @@ function endedSession(exitCode: number): ExecSession {
 		...{ stdin, stdout: Readable.from([]), stderr: Readable.from([]) },
 		exit: Promise.resolve(exitCode),
 		kill: () => {},
+		resize: () => {},
 	};
 }
 

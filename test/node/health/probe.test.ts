@@ -61,6 +61,7 @@ function sessionOf(code: number, output: string): ExecSession {
 		stderr: Readable.from([]),
 		exit: new Promise((resolve) => setImmediate(() => setImmediate(() => resolve(code)))),
 		kill() {},
+		resize() {},
 	};
 }
 

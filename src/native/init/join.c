@@ -1,0 +1,184 @@
+#include "join.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/cleanup.h"
+#include "../common/file.h"
+#include "../common/report.h"
+#include "../common/signals.h"
+#include "../common/syscalls.h"
+#include "identity.h"
+#include "oom-score.h"
+#include "privileges.h"
+#include "terminal.h"
+#include "workload.h"
+
+/* The pid namespace holds for children only, so the parent enters it; the command's process enters the others itself. */
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+#define PROCESSES_BYTES_MAX (16 * 1024 * 1024)
+
+/* Where the command's process tells what keeps it from its command. */
+static int failure = STDERR_FILENO;
+
+static void complain(const char *text)
+{
+	dprintf(failure, "swarm: %s\n", text);
+}
+
+/* It may have been given to another process since the caller read it. */
+static int check_member(const struct join *join, pid_t pid, struct sw_error *error)
+{
+	char wanted[16];
+	SW_AUTOFREE char *list = NULL;
+	size_t size;
+	SW_AUTOCLOSE int file = openat(join->cgroup2, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return sw_fail(error, errno, "list the container's processes", NULL);
+	int result = sw_read_all(file, PROCESSES_BYTES_MAX, &list, &size);
+	if (result < 0)
+		return sw_fail(error, -result, "list the container's processes", NULL);
+	snprintf(wanted, sizeof wanted, "%d", (int)pid);
+	for (const char *line = list; *line; line += strcspn(line, "\n") + 1)
+		if (strcspn(line, "\n") == strlen(wanted) && strncmp(line, wanted, strlen(wanted)) == 0)
+			return 0;
+	return sw_refuse(error, ESRCH, "find the container", "process %s is not of this container", wanted);
+}
+
+static int read_launch(const char *directory, struct sw_launch *launch, struct sw_error *error)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/launch", directory);
+	SW_AUTOCLOSE int file = open(path, O_RDONLY | O_CLOEXEC);
+	return file < 0 ? sw_fail(error, errno, "open", path) : sw_launch_read(file, launch, error);
+}
+
+int join_open(const struct exec_options *options, struct join *join, struct sw_error *error)
+{
+	*join = (struct join){ .cgroup2 = -1, .pidfd = -1 };
+	int result = read_launch(options->directory, &join->launch, error);
+	if (result < 0)
+		return result;
+	join->pidfd = sw_pidfd_open(options->pid);
+	if (join->pidfd < 0)
+		return sw_fail(error, errno, "find the container's process", NULL);
+	join->cgroup2 = sw_cgroup2_open(&join->launch, error);
+	if (join->cgroup2 < 0)
+		return join->cgroup2;
+	result = check_member(join, options->pid, error);
+	return result == 0 ? sw_cgroup1_open(&join->launch, &join->cgroup1, error) : result;
+}
+
+void join_close(struct join *join)
+{
+	for (size_t i = 0; i < join->cgroup1.count; i++)
+		sw_close(&join->cgroup1.tasks[i]);
+	join->cgroup1.count = 0;
+	sw_close(&join->cgroup2);
+	sw_close(&join->pidfd);
+	sw_launch_free(&join->launch);
+}
+
+/* ---- in the new process ---- */
+
+static int enter(struct join *join, struct sw_error *error)
+{
+	int result = sw_cgroup1_join(&join->cgroup1, error);
+	/* By the host's /proc, as long as it is there. */
+	if (result == 0)
+		result = oom_score_adjust(&join->launch.security, complain, error);
+	if (result == 0 && setns(join->pidfd, NAMESPACES) < 0)
+		result = sw_fail(error, errno, "join the container's namespaces", NULL);
+	return result;
+}
+
+static int arrange_streams(const struct join_streams *streams, struct sw_error *error)
+{
+	if ((streams->input >= 0 && dup2(streams->input, STDIN_FILENO) < 0) ||
+	    (streams->output >= 0 && dup2(streams->output, STDOUT_FILENO) < 0) ||
+	    (streams->complaint >= 0 && dup2(streams->complaint, STDERR_FILENO) < 0))
+		return sw_fail(error, errno, "set the standard streams", NULL);
+	return 0;
+}
+
+/* PR_SET_PDEATHSIG does not see a death before it. */
+static bool has_ended(int pidfd)
+{
+	struct pollfd polled = { pidfd, POLLIN, 0 };
+	return poll(&polled, 1, 0) > 0;
+}
+
+static int prepare(struct join *join, const struct exec_options *options, const struct join_streams *streams,
+		   struct identity *identity, struct sw_error *error)
+{
+	const char *user = options->user ? options->user : join->launch.user;
+	const char *workdir = options->workdir ? options->workdir : join->launch.workdir;
+	int result = arrange_streams(streams, error);
+	if (result == 0)
+		result = enter(join, error);
+	if (result == 0)
+		result = identity_find(user, identity, error);
+	if (result == 0 && streams->terminal >= 0) {
+		result = terminal_take(streams->terminal, &options->size, identity->uid, error);
+		if (result == 0)
+			failure = STDERR_FILENO;
+	}
+	return result == 0 ? privileges_drop(&join->launch, identity, workdir, complain, error) : result;
+}
+
+/* Comes back with an exit code only when the command was not executed. */
+static int become_command(struct join *join, const struct exec_options *options, const struct join_streams *streams,
+			  int caller, struct sw_error *error)
+{
+	struct identity identity;
+	sw_signals_reset();
+	setsid();
+	umask(0022);
+	if (prepare(join, options, streams, &identity, error) < 0)
+		return SW_EXIT_SETUP_FAILED;
+	/* After the change of user, which would clear it. */
+	if (caller >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
+		sw_fail(error, errno, "tie the process to its caller", NULL);
+		return SW_EXIT_SETUP_FAILED;
+	}
+	const char **environment = workload_environment(&join->launch.env, &options->env, identity.home);
+	if (!environment || sw_close_range(3, ~0u, SW_CLOSE_RANGE_CLOEXEC) < 0) {
+		sw_fail(error, errno, "prepare the command", NULL);
+		return SW_EXIT_SETUP_FAILED;
+	}
+	if (caller >= 0 && has_ended(caller))
+		return SW_EXIT_SETUP_FAILED;
+	return workload_execute(options->command, environment, error);
+}
+
+pid_t join_start(struct join *join, const struct exec_options *options, const struct join_streams *streams, int caller,
+		 struct sw_error *error)
+{
+	struct sw_clone_args args = {
+		.flags = SW_CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)join->cgroup2,
+	};
+	if (setns(join->pidfd, CLONE_NEWPID) < 0)
+		return sw_fail(error, errno, "join the container's process ids", NULL);
+	pid_t pid = sw_clone3(&args);
+	if (pid < 0)
+		return sw_fail(error, errno, "clone into", join->launch.cgroup2);
+	if (pid > 0)
+		return pid;
+	if (streams->failure >= 0)
+		failure = streams->failure;
+	else if (streams->terminal >= 0)
+		failure = streams->terminal;
+	int code = become_command(join, options, streams, caller, error);
+	complain(error->message);
+	_exit(code);
+}
