@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, type TestC
 import { type ContainerId, containerIdOf, type LimitName, type ResourceRequest } from "../../src/model.js";
 import { blockDeviceOf } from "../../src/runtime/cgroup/block-device.js";
 import { type Controller, detectCgroups } from "../../src/runtime/cgroup/layout.js";
+import { plainExec } from "../../src/runtime/exec-request.js";
 import { createRequest } from "../support/create-request.js";
 import { noTraces, pathOf, tracesOf } from "../support/kernel.js";
 import { missingForContainers, type NativeWorld, openNativeWorld, untilEnded } from "../support/native-world.js";
@@ -161,8 +162,8 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		const runtime = await world.reopen();
 		expect(runtime.get(web)).toMatchObject({ pid: before.pid, revision: 2, spec: { resources: limits } });
 		// What is executed in it afterwards has the same limits.
-		const request = { command: shell("read a < /proc/self/cpuset; cat /proc/self/status"), env: {} };
-		const session = await runtime.exec(web, { ...request, workdir: null, user: null });
+		const command = shell("read a < /proc/self/cpuset; cat /proc/self/status");
+		const session = await runtime.exec(web, plainExec(command));
 		session.stdin.end();
 		expect(await text(session.stdout)).toMatch(/^Cpus_allowed_list:\s+0$/m);
 		const lifted = await runtime.update(web, 1, 3, { cpus: null, memoryBytes: null, pids: null });
