@@ -1,27 +1,27 @@
-// Three groups of tests: `unit` (pure and in-process, in parallel), `sim` (seeded cluster simulation; SWARM_SEEDS sets
-// how many seeds) and `kernel` (real namespaces, cgroups, CRIU; needs root; one file at a time).
+// Four groups of tests: `unit` (pure and in-process, in parallel), `sim` (seeded cluster simulation; SWARM_SEEDS sets how many
+// seeds), `kernel` (real namespaces, cgroups, CRIU on this machine) and `cluster` (several nodes on it, each in its own
+// network namespace). The last two need root and run one file at a time; they do not disturb each other.
 
 import { defineConfig } from "vitest/config";
 
+const cluster = ["test/cluster/*.kernel.test.ts", "test/node/lab*.kernel.test.ts"];
 const kernel = ["test/**/*.kernel.test.ts"];
 const sim = ["test/cluster/sim/**/*.test.ts"];
+const oneByOne = {
+	testTimeout: 120_000,
+	hookTimeout: 60_000,
+	fileParallelism: false,
+	maxWorkers: 1,
+	pool: "forks",
+} as const;
 
 export default defineConfig({
 	test: {
 		projects: [
 			{ test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...kernel, ...sim], testTimeout: 60_000 } },
 			{ test: { name: "sim", include: sim, exclude: kernel, testTimeout: 300_000 } },
-			{
-				test: {
-					name: "kernel",
-					include: kernel,
-					testTimeout: 120_000,
-					hookTimeout: 60_000,
-					fileParallelism: false,
-					maxWorkers: 1,
-					pool: "forks",
-				},
-			},
+			{ test: { name: "kernel", include: kernel, exclude: cluster, ...oneByOne } },
+			{ test: { name: "cluster", include: cluster, ...oneByOne } },
 		],
 	},
 });

@@ -27,6 +27,6 @@ if (!Object.hasOwn(files, which)) {
 	process.exit(2);
 }
 const env = { ...process.env, SWARM_LONG: "1", SWARM_MOMENTS: values.moments, SWARM_SEED: values.seed };
-const args = ["run", "--project", "kernel", `test/cluster/${files[which]}.kernel.test.ts`];
+const args = ["run", "--project", "cluster", `test/cluster/${files[which]}.kernel.test.ts`];
 const ended = spawnSync(path.join(root, "node_modules/.bin/vitest"), args, { cwd: root, env, stdio: "inherit" });
 process.exitCode = ended.status ?? 1;

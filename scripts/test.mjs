@@ -3,7 +3,8 @@
 // shows all of them. The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed.
 // A step that is not a test file (types, lint) counts as one test. Skips are listed with their reason.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,7 +12,6 @@ import { fileURLToPath } from "node:url";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const bin = path.join(root, "node_modules/.bin");
-const reportFile = path.join(tmpdir(), `stratoswarm-test-${process.pid}.json`);
 /** Seeds of the cluster simulator in one `npm test`. */
 const simulatorSeeds = process.env.SWARM_SEEDS ?? "200";
 
@@ -21,7 +21,11 @@ const steps = [
 	{ title: "unit tests", run: () => vitest("unit") },
 	{ title: `simulator, ${simulatorSeeds} seeds`, run: () => vitest("sim") },
 	{ title: "C under ASan and UBSan", run: nativeTests },
-	{ title: "real-kernel tests", run: () => vitest("kernel") },
+	// Both mostly wait, each in namespaces and cgroups of its own.
+	{
+		title: "real-kernel and cluster tests",
+		run: () => sum([vitest("kernel"), vitest("cluster", { told: "at the end" })]),
+	},
 ];
 
 /** A command that passes or fails as a whole. */
@@ -36,25 +40,40 @@ function nativeTests() {
 	return { passed: 0, failed: 0, skipped: [{ name: "C tests", reason: "src/native/Makefile is not there" }] };
 }
 
-function vitest(project) {
+async function vitest(project, { told } = { told: "at once" }) {
+	const reportFile = path.join(tmpdir(), `stratoswarm-test-${project}-${process.pid}.json`);
 	rmSync(reportFile, { force: true });
 	const args = ["run", "--project", project, "--passWithNoTests", "--reporter", "default", "--reporter"];
 	const env = { ...process.env, STRATOSWARM_TEST_REPORT: reportFile, SWARM_SEEDS: simulatorSeeds };
-	const ended = spawnSync(path.join(bin, "vitest"), [...args, path.join(root, "scripts/test-report.mjs")], {
+	const out = told === "at once" ? "inherit" : "pipe";
+	const child = spawn(path.join(bin, "vitest"), [...args, path.join(root, "scripts/test-report.mjs")], {
 		cwd: root,
 		env,
-		stdio: ["ignore", "inherit", "inherit"],
+		stdio: ["ignore", out, out],
 	});
-	const report = readReport(ended.status);
+	const said = [];
+	for (const stream of [child.stdout, child.stderr]) stream?.on("data", (bytes) => said.push(bytes));
+	const [exitCode] = await once(child, "close");
+	process.stdout.write(Buffer.concat(said));
+	const report = reportIn(reportFile, exitCode);
 	rmSync(reportFile, { force: true });
 	return report;
 }
 
 /** No report: Vitest ended before its run did. A bad exit without a failed test (no file to run is good) is a failure. */
-function readReport(exitCode) {
+function reportIn(reportFile, exitCode) {
 	if (!existsSync(reportFile)) return { passed: 0, failed: exitCode === 0 ? 0 : 1, skipped: [] };
 	const report = JSON.parse(readFileSync(reportFile, "utf8"));
 	return exitCode !== 0 && report.failed === 0 ? { ...report, failed: 1 } : report;
+}
+
+async function sum(running) {
+	const counts = await Promise.all(running);
+	return {
+		passed: counts.reduce((all, { passed }) => all + passed, 0),
+		failed: counts.reduce((all, { failed }) => all + failed, 0),
+		skipped: counts.flatMap(({ skipped }) => skipped),
+	};
 }
 
 const total = { passed: 0, failed: 0, skipped: [] };
@@ -62,7 +81,7 @@ const failedSteps = [];
 for (const step of steps) {
 	const startedAtMs = performance.now();
 	console.log(`\n== ${step.title}`);
-	const { passed, failed, skipped } = step.run();
+	const { passed, failed, skipped } = await step.run();
 	total.passed += passed;
 	total.failed += failed;
 	total.skipped.push(...skipped);

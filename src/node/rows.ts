@@ -41,7 +41,7 @@ export function containerRow(
 		node: claim === null ? null : (view.nodes.get(claim.owner)?.name ?? claim.owner),
 		epoch: claim?.epoch ?? null,
 		desired: spec.desired,
-		phase: phaseOf(claim, record, liveness),
+		phase: phaseOf(spec, claim, record, liveness),
 		exitCode: record?.exitCode ?? null,
 		address: record?.address ?? null,
 		startedAtMs: record?.startedAtMs ?? null,
@@ -66,10 +66,13 @@ function factOf(view: ClusterView, claim: ClaimRecord): ContainerRecord | null {
 }
 
 function phaseOf(
+	spec: SpecRecord,
 	claim: ClaimRecord | null,
 	record: ContainerRecord | null,
 	liveness: (node: NodeId) => Liveness,
 ): ContainerRow["phase"] {
+	// Stopped before its owner made it: nothing is going to happen.
+	if (record === null && spec.desired === "stopped") return "stopped";
 	if (claim === null) return "pending";
 	const ended = record?.phase === "stopped" || record?.phase === "failed";
 	const owner = liveness(claim.owner);

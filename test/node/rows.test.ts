@@ -38,6 +38,12 @@ describe("the lines of ps", () => {
 		]);
 	});
 
+	it("say stopped of what was stopped before its owner made it", () => {
+		const specs = [specRecord("web", { desired: "stopped" })];
+		expect(rowsOf({ specs })).toMatchObject([{ phase: "stopped" }]);
+		expect(rowsOf({ specs, claims: [claimRecord("web.0", nodeA, 2)] })).toMatchObject([{ phase: "stopped", epoch: 2 }]);
+	});
+
 	it("keep the exit code of what ended before its node went down", () => {
 		const claims = [claimRecord("web.0", nodeA, 1)];
 		const containers = [containerRecord("web.0", nodeA, 1, { phase: "stopped", exitCode: 3 })];
