@@ -6,7 +6,7 @@ import { type ErrorCode, SwarmError } from "../errors.js";
 import type { ExecForm, Native } from "./native.js";
 import { type NativePaths, nativePaths } from "./paths.js";
 
-const ABI_VERSION = 3;
+const ABI_VERSION = 4;
 /** XATTR_SIZE_MAX of linux/limits.h. */
 const ATTRIBUTE_BYTES_MAX = 65_536;
 const ENODATA = 61;
@@ -56,6 +56,7 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			return streams.filter((descriptor) => descriptor >= 0);
 		},
 		netnsCreate: (path) => void call(`make network namespace ${path}`, (error) => f.netnsCreate(path, error)),
+		netnsKeep: (path, pid) => void call(`keep network namespace ${path}`, (error) => f.netnsKeep(path, pid, error)),
 		netnsDelete: (path) => void call(`remove network namespace ${path}`, (error) => f.netnsDelete(path, error)),
 		bridgeEnsure: (name, address, prefix, mac) =>
 			void call(`make bridge ${name}`, (error) => f.bridgeEnsure(name, address, prefix, mac, error)),
@@ -121,6 +122,7 @@ function functionsOf(library: LibraryHandle) {
 		execChannel: func("sw_exec_channel", "int32_t"),
 		execSend: func("sw_exec_send", "int32_t", bytes, "uint32_t", "uint32_t", koffi.out(koffi.pointer("int32_t"))),
 		netnsCreate: func("sw_netns_create", "str"),
+		netnsKeep: func("sw_netns_keep", "str", "int32_t"),
 		netnsDelete: func("sw_netns_delete", "str"),
 		bridgeEnsure: func("sw_bridge_ensure", "str", "str", "uint32_t", "str"),
 		vethCreate: func("sw_veth_create", "str", "str", "str", "str", "uint32_t", "str", "str"),

@@ -23,6 +23,8 @@ export interface Native {
 	execSend(channel: number, request: Uint8Array, form: ExecForm): readonly number[];
 	/** Makes a network namespace with loopback up and keeps it by a bind mount at `path`. `conflict` if it exists. */
 	netnsCreate(path: string): void;
+	/** Keeps the network namespace of a process by a bind mount at `path`. `conflict` if there is one, `not-found` without the process. */
+	netnsKeep(path: string, pid: number): void;
 	/** Unmounts and removes it; absent is fine. Links inside it disappear later, in the kernel's own time (about 30 ms). */
 	netnsDelete(path: string): void;
 	/** Bridge with an address, up; an existing one is kept, with the address added. `prefix` in bits. */

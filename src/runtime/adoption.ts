@@ -5,7 +5,7 @@ import { readdirSync } from "node:fs";
 import { asSwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { ContainerId, Phase } from "../model.js";
-import type { Cgroups } from "./cgroup/cgroups.js";
+import { type Cgroups, SPARE_PREFIX } from "./cgroup/cgroups.js";
 import { Container, type ContainerSurroundings } from "./container.js";
 import { checkContainerId, containerDirectoryOf } from "./container-directory.js";
 import { hasEnded } from "./life-cycle.js";
@@ -64,6 +64,7 @@ function readWhole(containersPath: string, id: ContainerId, logger: Logger): Con
 
 function containerOf(containersPath: string, record: ContainerFile, around: ContainerSurroundings): Container {
 	const directory = containerDirectoryOf(containersPath, record.request.container);
+	if (record.cgroupName?.startsWith(SPARE_PREFIX)) around.cgroups.adopt(record.request.container, record.cgroupName);
 	const container = new Container(record.request, directory, record.phase, around);
 	const { epoch, revision, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, error, move } = record;
 	container.adopt(adoptedPhase(record, readExit(directory), around.cgroups), {

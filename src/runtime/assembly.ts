@@ -51,7 +51,7 @@ export async function makeSurroundings(container: Container, parts: AssemblyPart
 	if (spec.network === "bridge" && address !== null && !parts.network.isWhole(container.id)) {
 		// What an earlier life left and a reboot took half of.
 		await parts.network.detach(container.id);
-		await parts.network.attach(container.id, address, spec.ports);
+		await parts.network.attach(container.id, { address, ports: spec.ports, pid: container.standingPid });
 	}
 	signal.throwIfAborted();
 	writeLaunch(container, parts);
@@ -68,8 +68,16 @@ function writeLaunch(container: Container, { network }: AssemblyParts): void {
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
 }
 
+/** Its namespaces were made with it; else the monitor makes them. */
+async function launchStanding(container: Container): Promise<boolean> {
+	if (container.standingPid === null) return false;
+	await container.launchStanding();
+	return true;
+}
+
 /** Starts the monitor of a passing container, which begins to build and then to run it. Its end is told by its monitor alone. */
-export function startPassing(container: Container, { native, paths }: AssemblyParts): void {
+export async function startPassing(container: Container, { native, paths }: AssemblyParts): Promise<void> {
+	if (await launchStanding(container)) return;
 	const { path, stderr } = container.directory;
 	container.followMonitor(native.spawnConnected([paths.monitor, "run", path], stderr).connection);
 }
@@ -77,8 +85,10 @@ export function startPassing(container: Container, { native, paths }: AssemblyPa
 /** Starts the monitor and waits until all but the first instruction is done. `failed` with the reason when it cannot be. */
 export async function startMonitor(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
 	const { path, stderr, monitorSocket } = container.directory;
-	parts.native.spawnDetached([parts.paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
-	await container.attachMonitor();
+	if (!(await launchStanding(container))) {
+		parts.native.spawnDetached([parts.paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
+		await container.attachMonitor();
+	}
 	await container.until("create", (state) => state.pid !== null, BUILD_MS_MAX, signal);
 }
 

@@ -14,6 +14,7 @@ import { Monitor, type MonitorEvent, readExit } from "./monitor.js";
 import type { ExitRecord } from "./monitor-protocol.js";
 import { type ContainerFile, writeRecord } from "./record.js";
 import type { ContainerState, CreateRequest } from "./runtime.js";
+import type { Standing } from "./standing.js";
 
 /** What every container needs of the runtime it lives in. */
 export interface ContainerSurroundings {
@@ -50,10 +51,11 @@ const SIGKILL = 9;
 export class Container {
 	readonly id: ContainerId;
 	readonly directory: ContainerDirectory;
-	#cgroup: ContainerCgroup;
 	#request: CreateRequest;
 	/** Nothing of it outlasts the call that runs it. */
 	readonly passing: boolean;
+	/** First process of one that stood ready (standing.ts), until it is told to build: from then on, and for others, null. */
+	standingPid: number | null = null;
 	readonly #around: ContainerSurroundings;
 	#state: ContainerState;
 	#monitor: Monitor | null = null;
@@ -72,7 +74,6 @@ export class Container {
 		this.passing = passing;
 		this.#request = request;
 		this.directory = directory;
-		this.#cgroup = around.cgroups.of(request.container, request.spec.resources);
 		this.#around = around;
 		this.#state = firstState(request, phase, around.clock.nowMs());
 	}
@@ -82,7 +83,7 @@ export class Container {
 	}
 
 	get cgroup(): ContainerCgroup {
-		return this.#cgroup;
+		return this.#around.cgroups.of(this.id, this.request.spec.resources);
 	}
 
 	get state(): ContainerState {
@@ -113,7 +114,6 @@ export class Container {
 	revise(revision: number, resources: ResourceRequest): void {
 		const spec = { ...this.#request.spec, resources };
 		this.#request = { ...this.#request, revision, spec };
-		this.#cgroup = this.#around.cgroups.of(this.id, resources);
 		this.#set({ ...this.#state, revision, spec });
 		this.save(true);
 	}
@@ -146,6 +146,20 @@ export class Container {
 	async attachMonitor(): Promise<void> {
 		this.letGo();
 		this.#attached(await Monitor.connect(this.id, this.directory, (event) => this.#follow(event)));
+	}
+
+	/** The same with one that stood ready: it is this container from now on. */
+	takeStanding({ pid, monitor, cgroupName }: Standing): void {
+		this.#around.cgroups.adopt(this.id, cgroupName);
+		this.standingPid = pid;
+		monitor.handTo(this.id, (event) => this.#follow(event));
+		this.#attached(monitor);
+	}
+
+	/** What stood ready builds now, from the launch file. Rejects when its monitor is gone. */
+	async launchStanding(): Promise<void> {
+		this.standingPid = null;
+		await this.#monitor?.request("launch");
 	}
 
 	/** The same over a connection that the monitor was started with (a descriptor, which is taken). */
@@ -238,6 +252,8 @@ export class Container {
 	#follow(event: MonitorEvent): void {
 		try {
 			switch (event.kind) {
+				case "standing":
+					return;
 				case "created":
 					this.change({ pid: event.pid });
 					return;
@@ -281,6 +297,7 @@ export class Container {
 		return {
 			version: 1,
 			bootId: this.#around.bootId,
+			cgroupName: this.#around.cgroups.nameOf(this.id),
 			request: this.request,
 			...{ epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, error, move },
 		};

@@ -12,6 +12,8 @@ export interface ExitRecord {
 }
 
 export type MonitorMessage =
+	/** Has its namespaces and waits for `launch`. */
+	| { readonly kind: "standing"; readonly pid: number }
 	| { readonly kind: "created"; readonly pid: number }
 	| { readonly kind: "running"; readonly pid: number }
 	| { readonly kind: "exited"; readonly exit: ExitRecord }
@@ -31,7 +33,7 @@ export function decodeMessage(line: string): MonitorMessage | null {
 		return exit === null ? null : { kind: "exited", exit };
 	}
 	const pid = Number(rest[0]);
-	if ((second !== "created" && second !== "running") || !Number.isSafeInteger(pid) || pid < 1) return null;
+	if (!isPhaseWord(second) || !Number.isSafeInteger(pid) || pid < 1) return null;
 	return { kind: second, pid };
 }
 
@@ -46,4 +48,8 @@ export function decodeExit(text: string): ExitRecord | null {
 		finishedAtMs: Number(ms),
 		reason: reason ?? null,
 	};
+}
+
+function isPhaseWord(word: string): word is "standing" | "created" | "running" {
+	return word === "standing" || word === "created" || word === "running";
 }

@@ -9,11 +9,11 @@ import type { ContainerDirectory } from "./container-directory.js";
 import { decodeExit, decodeMessage, type ExitRecord, LINE_BYTES_MAX, type MonitorMessage } from "./monitor-protocol.js";
 
 export type MonitorEvent =
-	| Extract<MonitorMessage, { kind: "created" | "running" | "exited" }>
+	| Extract<MonitorMessage, { kind: "standing" | "created" | "running" | "exited" }>
 	/** The connection ended; an exit may or may not have been said before. */
 	| { readonly kind: "gone" };
 
-export type MonitorCommand = "start" | "signal" | "drain" | "ping";
+export type MonitorCommand = "launch" | "start" | "signal" | "drain" | "ping";
 
 /** Questions that wait for an answer on one connection. */
 const WAITING_MAX = 16;
@@ -25,9 +25,9 @@ interface Waiting {
 }
 
 export class Monitor {
-	readonly #container: ContainerId;
+	#container: ContainerId;
 	readonly #socket: Socket;
-	readonly #listener: (event: MonitorEvent) => void;
+	#listener: (event: MonitorEvent) => void;
 	readonly #waiting: Waiting[] = [];
 	#received = "";
 	#open = true;
@@ -88,6 +88,17 @@ export class Monitor {
 				this.#socket.write(argument === "" ? `${command}\n` : `${command} ${argument}\n`);
 			}
 		});
+	}
+
+	/** False once it has gone. */
+	get isOpen(): boolean {
+		return this.#open;
+	}
+
+	/** From now on it is that container's. Events come to `listener`. */
+	handTo(container: ContainerId, listener: (event: MonitorEvent) => void): void {
+		this.#container = container;
+		this.#listener = listener;
 	}
 
 	/** Lets go of the monitor; no event comes any more. */

@@ -41,7 +41,7 @@ import type {
 	Runtime,
 } from "./runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
-import { openSpares } from "./spares.js";
+import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
 import { openTrash } from "./trash.js";
 import { updateResources } from "./update-resources.js";
 
@@ -56,6 +56,8 @@ export interface RuntimeOptions {
 	readonly logger: Logger;
 	/** Null: no checkpoints. */
 	readonly checkpoints: CheckpointsFactory | null;
+	/** Containers that stand ready for the next starts at most (spares.ts); STANDING_MAX_DEFAULT unless told, 0: none. */
+	readonly standingMax?: number;
 	/** Where network namespaces are kept; /run/stratoswarm unless told. */
 	readonly runDirectory?: string;
 }
@@ -95,7 +97,9 @@ class NativeRuntime implements Runtime {
 		const announce = (state: ContainerState) => this.#announce(state);
 		const remove = (path: string) => native.directoryRemove(path);
 		const trash = openTrash(join(stateDirectory, "removed"), { remove, clock, logger });
-		const spares = openSpares({ stateDirectory, native, trash, clock, logger });
+		const standing = { native, paths, cgroups, clock };
+		const standingMax = options.standingMax ?? STANDING_MAX_DEFAULT;
+		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock, logger });
 		this.#parts = { native, paths, cgroups, network, trash, spares };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
@@ -124,6 +128,7 @@ class NativeRuntime implements Runtime {
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
 		for (const id of halfMade) await this.#roster.dismantle(id);
+		for (const name of cgroups.spares()) await cgroups.discard(name);
 		for (const container of containers) await this.#adoptMove(container);
 		if (containers.length + halfMade.length > 0)
 			this.#options.logger.info("containers found", { adopted: containers.length, halfMadeRemoved: halfMade.length });
@@ -159,8 +164,8 @@ class NativeRuntime implements Runtime {
 		const either = AbortSignal.any([signal, this.#closing.signal]);
 		return this.#roster.passing("run", request, async (container) => {
 			await makeSurroundings(container, this.#parts, either);
-			startPassing(container, this.#parts);
 			container.step("start");
+			await startPassing(container, this.#parts);
 			const begun = ({ phase }: ContainerState) => phase === "running" || hasEnded(phase);
 			await container.until("run", begun, BUILD_MS_MAX + START_MS_MAX, either);
 			const state = await container.until("run", ended, null, either);
@@ -310,14 +315,19 @@ class NativeRuntime implements Runtime {
 	}
 
 	#restoring(request: RestoreRequest, signal: AbortSignal, work: (container: Container) => Promise<void>) {
-		return this.#roster.makeNew("restore", request.create, async (container) => {
-			container.adopt("restoring", { ...request.source, move: request.move });
-			moveFilesIn(container.directory, request);
-			await makeSurroundings(container, this.#parts, signal);
-			container.save(true);
-			await work(container);
-			this.#announce(container.state);
-		});
+		return this.#roster.makeNew(
+			"restore",
+			request.create,
+			async (container) => {
+				container.adopt("restoring", { ...request.source, move: request.move });
+				moveFilesIn(container.directory, request);
+				await makeSurroundings(container, this.#parts, signal);
+				container.save(true);
+				await work(container);
+				this.#announce(container.state);
+			},
+			false,
+		);
 	}
 
 	async #terminate(container: Container, graceMs: number, signal: AbortSignal): Promise<void> {

@@ -23,6 +23,8 @@ export interface ContainerFile {
 	readonly oomKilled: boolean;
 	readonly error: string | null;
 	readonly move: string | null;
+	/** Name of its cgroups where that is not its own (cgroup/cgroups.ts). Absent in records from before. */
+	readonly cgroupName?: string | null;
 }
 
 /** Replaces the file in one step: a killed daemon leaves the old or the new. `durable` also survives a power cut. */

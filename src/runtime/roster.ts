@@ -76,16 +76,17 @@ export class Roster {
 		});
 	}
 
-	/** A container that is not here yet; when `make` throws, every trace of it is removed. */
+	/** A container that is not here yet; when `make` throws, every trace of it is removed. `mayStand`: it may be one that stood ready. */
 	makeNew(
 		action: string,
 		request: CreateRequest,
 		make: (container: Container) => Promise<void>,
+		mayStand = true,
 	): Promise<ContainerState> {
 		const { container: id, epoch } = request;
 		return this.#turns.take(id, async () => {
 			refuseFenced(action, checkContainerId(id), epoch, this.#epochSeen(id));
-			const container = await this.#add(action, request, false);
+			const container = await this.#add(action, request, { passing: false, mayStand });
 			try {
 				await make(container);
 			} catch (thrown) {
@@ -102,7 +103,7 @@ export class Roster {
 	 */
 	passing<T>(action: string, request: CreateRequest, work: (container: Container) => Promise<T>): Promise<T> {
 		return this.#turns.take(checkContainerId(request.container), async () => {
-			const container = await this.#add(action, request, true);
+			const container = await this.#add(action, request, { passing: true, mayStand: true });
 			try {
 				return await work(container);
 			} catch (thrown) {
@@ -142,15 +143,20 @@ export class Roster {
 		return this.#turns.idle();
 	}
 
-	async #add(action: string, request: CreateRequest, passing: boolean): Promise<Container> {
+	async #add(
+		action: string,
+		request: CreateRequest,
+		{ passing, mayStand }: { readonly passing: boolean; readonly mayStand: boolean },
+	): Promise<Container> {
 		const id = request.container;
 		const existing = this.#containers.get(id);
 		if (existing !== undefined)
 			throw new SwarmError("conflict", `Cannot ${action} ${id}: it is here and ${existing.state.phase}, wanted none`);
 		const directory = containerDirectoryOf(this.containersPath, id);
-		await this.#options.parts.spares.place(id, directory.path);
+		const standing = await this.#options.parts.spares.place(id, directory.path, mayStand);
 		const container = new Container(request, directory, "created", this.#options.around, { passing });
 		this.#containers.set(id, container);
+		if (standing !== null) container.takeStanding(standing);
 		return container;
 	}
 

@@ -1,5 +1,6 @@
-// Directories for the next containers, made beforehand: making one is some thirty changes to a file system and was most of
-// the time of a start. What a killed daemon left of them goes to the trash. Knows nothing of what is in them.
+// What the next containers need, made beforehand in the background: directories (some thirty changes to a file system), and, while
+// containers are being made, whole containers that stand ready (standing.ts): together most of the time of a start. A node on
+// which nothing was started for a while keeps no process ready. What a killed daemon left goes to the trash.
 
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -8,28 +9,58 @@ import { SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { ContainerId } from "../model.js";
 import type { Native } from "../native/native.js";
+import { SPARE_PREFIX } from "./cgroup/cgroups.js";
+import { dismiss, type Standing, type StandingParts, standReady } from "./standing.js";
 import type { Trash } from "./trash.js";
 
+export interface SparesCount {
+	/** Containers that stand ready. */
+	readonly ready: number;
+	/** The most that are kept ready; 0: none. */
+	readonly max: number;
+	readonly directories: number;
+	/** Made since opening, and the time that took in the background. */
+	readonly made: number;
+	readonly madeMs: number;
+}
+
 export interface Spares {
-	/** The directory of a new container, with all that native/README.md lists. `conflict` when there is one already. */
-	place(container: ContainerId, path: string): Promise<void>;
-	/** Makes no more; resolves when none is being made. */
+	/**
+	 * The directory of a new container, with all that native/README.md lists. `conflict` when there is one already. With `mayStand`, where
+	 * one stands ready, it comes with its processes, whose directory it is.
+	 */
+	place(container: ContainerId, path: string, mayStand: boolean): Promise<Standing | null>;
+	count(): SparesCount;
+	/** Resolves when as many are ready as wanted. */
+	filled(): Promise<void>;
+	/** Ends what stands ready; more is made only for the next container. */
+	clear(): Promise<void>;
+	/** Makes no more and ends what stands ready. */
 	close(): Promise<void>;
 }
 
 /** Starts that follow each other closely find one ready; more would only wait for the same disk. */
 export const SPARES_KEPT = 4;
+/** Containers that stand ready, unless told. */
+export const STANDING_MAX_DEFAULT = 8;
+/** About 0.6 MB of kernel and process memory each: not for a node on which nothing is started. */
+const STANDING_IDLE_MS_MAX = 60_000;
+/** More are made when no container was made for this long, so that the work of making them is not in their way. */
+const QUIET_MS = 20;
 
 export interface SparesOptions {
 	/** Holds `containers/` and `spares/`, both on one file system. */
 	readonly stateDirectory: string;
 	readonly native: Pick<Native, "directorySpread" | "containerDirectoryMake">;
+	readonly standing: StandingParts;
+	readonly standingMax: number;
 	readonly trash: Trash;
 	readonly clock: Clock;
 	readonly logger: Logger;
 }
 
-export function openSpares({ stateDirectory, native, trash, clock, logger }: SparesOptions): Spares {
+export function openSpares(options: SparesOptions): Spares {
+	const { stateDirectory, native, standing: parts, standingMax, trash, clock, logger } = options;
 	const sparesPath = join(stateDirectory, "spares");
 	for (const path of [join(stateDirectory, "containers"), sparesPath]) {
 		mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -37,42 +68,111 @@ export function openSpares({ stateDirectory, native, trash, clock, logger }: Spa
 	}
 	for (const name of readdirSync(sparesPath)) trash.take(join(sparesPath, name), "spare");
 	const startedMs = clock.nowMs();
-	const ready: string[] = [];
+	const directories: string[] = [];
+	const ready: Standing[] = [];
 	let count = 0;
+	let made = 0;
+	let madeMs = 0;
+	let wanted = 0;
 	let closed = false;
 	let filling: Promise<void> | null = null;
+	let cancelFill = () => {};
+	let cancelIdle = () => {};
+
+	const makeDirectory = async () => {
+		const path = join(sparesPath, `${startedMs}-${++count}`);
+		await native.containerDirectoryMake(path);
+		return path;
+	};
+	const makeStanding = async () => {
+		const beganMs = clock.monotonicMs();
+		const path = directories.shift() ?? (await makeDirectory());
+		try {
+			const standing = await standReady(path, `${SPARE_PREFIX}${startedMs.toString(36)}-${++count}`, parts);
+			if (closed || ready.length >= wanted) await discard(standing);
+			else ready.push(standing);
+		} catch (thrown) {
+			trash.take(path, "spare");
+			throw thrown;
+		}
+		made += 1;
+		madeMs += clock.monotonicMs() - beganMs;
+	};
+	const discard = async (standing: Standing) => {
+		await dismiss(standing, parts.cgroups);
+		trash.take(standing.directory, "spare");
+	};
+	/** One whose processes somebody has ended is of no use. */
+	const takeLiving = async () => {
+		for (let standing = ready.shift(); standing !== undefined; standing = ready.shift()) {
+			if (standing.monitor.isOpen) return standing;
+			await discard(standing);
+		}
+		return null;
+	};
 	const makeAll = async () => {
-		while (ready.length < SPARES_KEPT && !closed) {
-			const path = join(sparesPath, `${startedMs}-${++count}`);
-			await native.containerDirectoryMake(path);
-			ready.push(path);
+		while (!closed && (ready.length < wanted || directories.length < SPARES_KEPT)) {
+			if (ready.length < wanted) await makeStanding();
+			else directories.push(await makeDirectory());
 		}
 	};
 	const fill = () => {
+		cancelFill();
 		if (closed) return;
 		filling ??= makeAll()
-			.catch((error: unknown) => logger.warn("no directory for the next container", { error: String(error) }))
+			.catch((error: unknown) => logger.warn("nothing is ready for the next container", { error: String(error) }))
 			.finally(() => {
 				filling = null;
 			});
 	};
+	const clear = async () => {
+		wanted = 0;
+		cancelIdle();
+		await Promise.all(ready.splice(0).map(discard));
+	};
+	const fillSoon = () => {
+		cancelFill();
+		if (ready.length < wanted / 2 || directories.length === 0) fill();
+		else cancelFill = clock.after(QUIET_MS, fill);
+	};
+	/** Containers are being made here: from now on some stand ready. */
+	const expectMore = () => {
+		if (closed) return;
+		wanted = standingMax;
+		cancelIdle();
+		cancelIdle = clock.after(STANDING_IDLE_MS_MAX, () => {
+			clear().catch((error: unknown) => logger.warn("what stood ready cannot be ended", { error: String(error) }));
+		});
+	};
 	fill();
 	return {
-		async place(container, path) {
-			const spare = ready.shift();
+		async place(container, path, mayStand) {
+			const standing = mayStand ? await takeLiving() : null;
+			const spare = standing?.directory ?? directories.shift();
 			try {
 				if (spare === undefined) await native.containerDirectoryMake(path);
 				else renameSync(spare, path);
 			} catch (thrown) {
-				if (spare !== undefined) trash.take(spare, "spare");
+				if (standing !== null) await discard(standing);
+				else if (spare !== undefined) trash.take(spare, "spare");
 				throw isTaken(thrown) ? conflict(container, path) : thrown;
 			} finally {
-				fill();
+				if (mayStand) expectMore();
+				fillSoon();
 			}
+			return standing;
 		},
+		count: () => ({ ready: ready.length, max: standingMax, directories: directories.length, made, madeMs }),
+		async filled() {
+			if (ready.length < wanted || directories.length < SPARES_KEPT) fill();
+			await filling;
+		},
+		clear,
 		async close() {
 			closed = true;
+			cancelFill();
 			await filling;
+			await clear();
 		},
 	};
 }

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/clock.js";
 import { SwarmError } from "../../src/errors.js";
 import { createLogger } from "../../src/log.js";
 import { containerIdOf } from "../../src/model.js";
+import { nativePaths } from "../../src/native/paths.js";
 import { openSpares, SPARES_KEPT, type SparesOptions } from "../../src/runtime/spares.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
@@ -27,8 +28,15 @@ function world(stateDirectory: string) {
 	};
 	const trash = { take: (path: string) => void discarded.push(path), emptied: async () => {} };
 	const logger = createLogger((line) => void said.push(line), "warn");
-	const open = () => openSpares({ stateDirectory, native, trash, clock: systemClock, logger });
+	const cgroups = { prepare: () => "/", discard: async () => {} };
+	const standing = { native: { spawnConnected: never }, paths: nativePaths(), cgroups, clock: systemClock };
+	const open = () =>
+		openSpares({ stateDirectory, native, standing, standingMax: 0, trash, clock: systemClock, logger });
 	return { said, discarded, counts, open, pathOf: (name: string) => join(stateDirectory, "containers", name) };
+}
+
+function never(): never {
+	throw new Error("nothing is to stand ready");
 }
 
 describe("spare directories", () => {
@@ -37,7 +45,7 @@ describe("spare directories", () => {
 		const { open, counts, pathOf } = world(state);
 		const spares = open();
 		const ids = Array.from({ length: SPARES_KEPT + 3 }, (_, index) => containerIdOf("web", index));
-		await Promise.all(ids.map((id) => spares.place(id, pathOf(id))));
+		await Promise.all(ids.map((id) => spares.place(id, pathOf(id), true)));
 		await spares.close();
 		for (const id of ids) expect(existsSync(join(pathOf(id), "launch"))).toBe(true);
 		expect(counts.made).toBeLessThanOrEqual(ids.length + SPARES_KEPT + 1);
@@ -47,9 +55,9 @@ describe("spare directories", () => {
 		const state = await temporaryDirectory();
 		const { open, pathOf } = world(state);
 		const spares = open();
-		await spares.place(web, pathOf(web));
+		await spares.place(web, pathOf(web), true);
 		writeFileSync(join(pathOf(web), "record.json"), "{}");
-		await expect(spares.place(web, pathOf(web))).rejects.toMatchObject({ code: "conflict" });
+		await expect(spares.place(web, pathOf(web), true)).rejects.toMatchObject({ code: "conflict" });
 		expect(existsSync(join(pathOf(web), "record.json"))).toBe(true);
 		await spares.close();
 	});
@@ -67,7 +75,7 @@ describe("spare directories", () => {
 		const { open, counts, said, pathOf } = world(state);
 		counts.failing = true;
 		const spares = open();
-		await expect(spares.place(web, pathOf(web))).rejects.toMatchObject({ code: "failed" });
+		await expect(spares.place(web, pathOf(web), true)).rejects.toMatchObject({ code: "failed" });
 		await spares.close();
 		expect(said.join()).toMatch(/disk is full/);
 		expect(readdirSync(join(state, "containers"))).toEqual([]);

@@ -47,7 +47,9 @@ export async function openNativeWorld(base = "/var/tmp"): Promise<NativeWorld> {
 	mkdirSync(stateDirectory);
 	const image = busyboxImage(join(directory, "rootfs"));
 	let runtime = await openTestRuntime(stateDirectory, scope);
+	const deserted: Runtime[] = [];
 	const reopen = async () => {
+		deserted.push(runtime);
 		runtime = await openTestRuntime(stateDirectory, scope);
 		return runtime;
 	};
@@ -60,6 +62,8 @@ export async function openNativeWorld(base = "/var/tmp"): Promise<NativeWorld> {
 		},
 		reopen,
 		async dispose() {
+			// In a process that was really killed, what they keep ready would have ended with it.
+			for (const old of deserted.splice(0)) await old.close();
 			// Whatever another daemon made in the same state goes too.
 			const known = runtime.list().map(({ container }) => container as string);
 			const there = readdirSync(join(stateDirectory, "containers"));

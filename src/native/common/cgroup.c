@@ -35,10 +35,10 @@ int sw_cgroup1_join(struct sw_cgroup1 *cgroups, struct sw_error *error)
 	return 0;
 }
 
-int sw_cgroup2_open(const struct sw_launch *launch, struct sw_error *error)
+int sw_cgroup2_open(const char *path, struct sw_error *error)
 {
-	int directory = open(launch->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return directory < 0 ? sw_fail(error, errno, "open cgroup", launch->cgroup2) : directory;
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return directory < 0 ? sw_fail(error, errno, "open cgroup", path) : directory;
 }
 
 int sw_cgroup2_check_empty(int cgroup2, struct sw_error *error)

@@ -17,7 +17,7 @@ int sw_cgroup1_open(const struct sw_launch *launch, struct sw_cgroup1 *cgroups, 
 int sw_cgroup1_join(struct sw_cgroup1 *cgroups, struct sw_error *error);
 
 /* Descriptor of the v2 directory, for CLONE_INTO_CGROUP. */
-int sw_cgroup2_open(const struct sw_launch *launch, struct sw_error *error);
+int sw_cgroup2_open(const char *path, struct sw_error *error);
 /* -EBUSY while processes are in it or below: a second copy of a container must not start beside them. */
 int sw_cgroup2_check_empty(int cgroup2, struct sw_error *error);
 

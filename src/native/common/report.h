@@ -1,6 +1,7 @@
 /* What the init, or criu's hook for a restored container, tells the monitor, and the one thing the monitor answers: a
  * SOCK_SEQPACKET pair, one record a message. After SW_READY the init waits for the byte 'S'; then it executes the workload,
- * which closes the socket. The hook gives the pid of the restored first process as `code` of SW_READY and waits alike. */
+ * which closes the socket. The hook gives the pid of the restored first process as `code` of SW_READY and waits alike. An init that
+ * stands ready (`stand`) waits for the byte 'L' before it reads the launch file. */
 #ifndef SW_REPORT_H
 #define SW_REPORT_H
 
@@ -20,6 +21,7 @@ struct sw_report {
 };
 
 #define SW_START_BYTE 'S'
+#define SW_LAUNCH_BYTE 'L'
 /* Descriptors of the init in `create` mode: standard output and error are the container's pipes. */
 #define SW_REPORT_FD 3
 #define SW_LAUNCH_FD 4

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Rises with every change of this file; binding.ts refuses another one. */
-#define SW_ABI_VERSION 3
+#define SW_ABI_VERSION 4
 
 struct sw_error {
 	int32_t code;     /* errno, positive */
@@ -42,6 +42,8 @@ int32_t sw_exec_send(int32_t channel, const uint8_t *request, uint32_t size, uin
 		     struct sw_error *error);
 
 int32_t sw_netns_create(const char *path, struct sw_error *error);
+/* Keeps the network namespace of a process at `path`. -EEXIST as above. */
+int32_t sw_netns_keep(const char *path, int32_t pid, struct sw_error *error);
 int32_t sw_netns_delete(const char *path, struct sw_error *error);
 
 /* Addresses as text (IPv4), mac as six hexadecimal octets with colons. */

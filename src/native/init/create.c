@@ -1,6 +1,7 @@
 #include "create.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -45,9 +46,12 @@ static int loopback_up(struct sw_error *error)
 	return ioctl(any, SIOCSIFFLAGS, &request) < 0 ? sw_fail(error, errno, "set loopback up", NULL) : 0;
 }
 
-/* The daemon's namespace has its loopback up already; a new one (clone flag of the monitor) has not. */
-static int enter_network(const struct sw_launch *launch, struct sw_error *error)
+/* The daemon's namespace has its loopback up already; a new one (clone flag of the monitor) has not. One who stood ready has had his own
+ * since then: the daemon may have given it a name and a link. */
+static int enter_network(const struct sw_launch *launch, bool standing, struct sw_error *error)
 {
+	if (standing)
+		return 0;
 	if (!launch->netns)
 		return loopback_up(error);
 	SW_AUTOCLOSE int namespace = open(launch->netns, O_RDONLY | O_CLOEXEC);
@@ -79,7 +83,8 @@ static int open_stdin(struct sw_error *error)
 	return 0;
 }
 
-static int build(const char *directory, struct sw_launch *launch, struct identity *identity, struct sw_error *error)
+static int build(const char *directory, bool standing, struct sw_launch *launch, struct identity *identity,
+		 struct sw_error *error)
 {
 	int result = sw_launch_read(SW_LAUNCH_FD, launch, error);
 	close(SW_LAUNCH_FD);
@@ -88,7 +93,7 @@ static int build(const char *directory, struct sw_launch *launch, struct identit
 	if (result == 0)
 		result = enter_cgroups(launch, error);
 	if (result == 0)
-		result = enter_network(launch, error);
+		result = enter_network(launch, standing, error);
 	if (result == 0 && sethostname(launch->hostname, strlen(launch->hostname)) < 0)
 		result = sw_fail(error, errno, "set the host name", launch->hostname);
 	if (result == 0)
@@ -103,10 +108,22 @@ static int build(const char *directory, struct sw_launch *launch, struct identit
 }
 
 /* False when the monitor has gone away: a container that nobody will start ends. */
-static bool wait_for_start(void)
+static bool wait_for(char wanted)
 {
 	char byte = 0;
-	return SW_RETRY(recv(SW_REPORT_FD, &byte, 1, 0)) == 1 && byte == SW_START_BYTE;
+	return SW_RETRY(recv(SW_REPORT_FD, &byte, 1, 0)) == 1 && byte == wanted;
+}
+
+/* Until it is known which container this is. What it is to be built in has its place by then. */
+static int stand(char directory[PATH_MAX], struct sw_error *error)
+{
+	int result = loopback_up(error);
+	if (result < 0)
+		return result;
+	report(SW_READY, 0, "");
+	if (!wait_for(SW_LAUNCH_BYTE))
+		_exit(SW_EXIT_SETUP_FAILED);
+	return getcwd(directory, PATH_MAX) ? 0 : sw_fail(error, errno, "find the container directory", NULL);
 }
 
 static int fail(int code, const char *prefix, const struct sw_error *error)
@@ -117,8 +134,9 @@ static int fail(int code, const char *prefix, const struct sw_error *error)
 	return code;
 }
 
-int create_container(const char *directory)
+int create_container(const char *directory, bool standing)
 {
+	char place[PATH_MAX];
 	struct sw_error error = { 0 };
 	struct sw_launch launch;
 	struct identity identity;
@@ -129,13 +147,14 @@ int create_container(const char *directory)
 	sw_signals_reset();
 	setsid();
 	umask(0022);
-	if (build(directory, &launch, &identity, &error) < 0)
+	if ((standing && stand(place, &error) < 0) ||
+	    build(standing ? place : directory, standing, &launch, &identity, &error) < 0)
 		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: ", &error);
 	const char **environment = workload_environment(&launch.env, &nothing, identity.home);
 	if (!environment)
 		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: out of memory", &error);
 	report(SW_READY, 0, "");
-	if (!launch.passing && !wait_for_start())
+	if (!launch.passing && !wait_for(SW_START_BYTE))
 		return SW_EXIT_SETUP_FAILED;
 	int code = workload_execute(launch.args.items, environment, &error);
 	return fail(code, "", &error);

@@ -1,8 +1,11 @@
-/* `swarm-init create <directory>`: first process of a new container. */
+/* `swarm-init create <directory>` and `stand <directory>`: first process of a new container. */
 #ifndef SW_CREATE_H
 #define SW_CREATE_H
 
-/* Descriptors as in common/report.h. Gives the exit code when the workload could not be executed. */
-int create_container(const char *directory);
+#include <stdbool.h>
+
+/* Descriptors as in common/report.h. Gives the exit code when the workload could not be executed. `standing`: first waits, in all of
+ * its namespaces, until the launch file is written; the container directory, its working directory, may be moved until then. */
+int create_container(const char *directory, bool standing);
 
 #endif

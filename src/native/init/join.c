@@ -70,7 +70,7 @@ int join_open(const struct exec_options *options, struct join *join, struct sw_e
 	join->pidfd = sw_pidfd_open(options->pid);
 	if (join->pidfd < 0)
 		return sw_fail(error, errno, "find the container's process", NULL);
-	join->cgroup2 = sw_cgroup2_open(&join->launch, error);
+	join->cgroup2 = sw_cgroup2_open(join->launch.cgroup2, error);
 	if (join->cgroup2 < 0)
 		return join->cgroup2;
 	result = check_member(join, options->pid, error);

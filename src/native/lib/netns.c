@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -64,6 +65,20 @@ int32_t sw_netns_create(const char *path, struct sw_error *error)
 		result = sw_fail(error, making.code, making.step, path);
 	if (result < 0)
 		unlink(path);
+	return result;
+}
+
+int32_t sw_netns_keep(const char *path, int32_t pid, struct sw_error *error)
+{
+	char source[64];
+	int result = make_file(path, error);
+	if (result < 0)
+		return result;
+	snprintf(source, sizeof source, "/proc/%d/ns/net", (int)pid);
+	if (mount(source, path, NULL, MS_BIND, NULL) < 0) {
+		result = sw_fail(error, errno, "keep the network namespace", source);
+		unlink(path);
+	}
 	return result;
 }
 

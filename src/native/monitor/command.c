@@ -20,6 +20,8 @@ struct command command_parse(const char *line)
 		return with_number(COMMAND_START, line + 6, 1, UINT64_MAX);
 	if (strncmp(line, "signal ", 7) == 0)
 		return with_number(COMMAND_SIGNAL, line + 7, 1, SIGNAL_MAX);
+	if (strcmp(line, "launch") == 0)
+		return (struct command){ COMMAND_LAUNCH, 0 };
 	if (strcmp(line, "drain") == 0)
 		return (struct command){ COMMAND_DRAIN, 0 };
 	if (strcmp(line, "ping") == 0)

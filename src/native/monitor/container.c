@@ -2,7 +2,13 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "../common/cgroup.h"
 #include "../common/cleanup.h"
@@ -26,10 +32,10 @@ struct parts {
 };
 
 /* Descriptors 1 and 2 last: they may hold what the others come from no more. */
-static void become_init(const struct parts *parts, const char *directory)
+static void become_init(const struct parts *parts, const char *how, const char *directory)
 {
 	static char *environment[] = { NULL };
-	char *arguments[] = { "swarm-init", "create", (char *)directory, NULL };
+	char *arguments[] = { "swarm-init", (char *)how, (char *)directory, NULL };
 	/* Sources above every target, so that no dup2 overwrites one that is still needed. */
 	int program = fcntl(parts->program, F_DUPFD_CLOEXEC, 10);
 	int report = fcntl(parts->report, F_DUPFD, 10), launch = fcntl(parts->launch, F_DUPFD, 10);
@@ -50,9 +56,9 @@ static int spawn(struct monitor *monitor, const struct parts *parts, struct sw_e
 	};
 	pid_t pid = sw_clone3(&args);
 	if (pid == 0)
-		become_init(parts, monitor->directory);
+		become_init(parts, monitor->standing_cgroup2 ? "stand" : "create", monitor->directory);
 	if (pid < 0)
-		return sw_fail(error, errno, "clone the container's first process into", monitor->launch.cgroup2);
+		return sw_fail(error, errno, "clone the container's first process", NULL);
 	monitor->pid = pid;
 	return 0;
 }
@@ -62,7 +68,8 @@ static int open_parts(struct monitor *monitor, struct parts *parts, struct sw_er
 	parts->launch = openat(AT_FDCWD, "launch", O_RDONLY | O_CLOEXEC);
 	if (parts->launch < 0)
 		return sw_fail(error, errno, "open the launch file", NULL);
-	parts->cgroup2 = sw_cgroup2_open(&monitor->launch, error);
+	parts->cgroup2 = sw_cgroup2_open(monitor->standing_cgroup2 ? monitor->standing_cgroup2 : monitor->launch.cgroup2,
+					 error);
 	if (parts->cgroup2 < 0)
 		return parts->cgroup2;
 	int result = sw_cgroup2_check_empty(parts->cgroup2, error);
@@ -85,7 +92,7 @@ static void close_parts(struct parts *parts)
 	sw_close(&parts->report);
 }
 
-int container_run(struct monitor *monitor, struct sw_error *error)
+static int begin(struct monitor *monitor, struct sw_error *error)
 {
 	struct parts parts = { -1, -1, -1, { -1, -1 }, -1 };
 	int result = device_directory_make(monitor->directory, error);
@@ -93,10 +100,58 @@ int container_run(struct monitor *monitor, struct sw_error *error)
 		result = open_parts(monitor, &parts, error);
 	if (result == 0)
 		result = device_filter_attach(parts.cgroup2, error);
-	if (result == 0) {
-		monitor->oom_kills_before = oom_kills(&monitor->launch);
+	if (result == 0)
 		result = spawn(monitor, &parts, error);
-	}
 	close_parts(&parts);
 	return result;
+}
+
+int container_run(struct monitor *monitor, struct sw_error *error)
+{
+	monitor->phase = PHASE_CREATING;
+	monitor->oom_kills_before = oom_kills(&monitor->launch);
+	return begin(monitor, error);
+}
+
+int container_stand(struct monitor *monitor, struct sw_error *error)
+{
+	monitor->phase = PHASE_STANDING;
+	return begin(monitor, error);
+}
+
+/* By its name in the working directory, which moved along: whoever looks for the container finds its monitor there. */
+static int listen_here(struct control *control, struct sw_error *error)
+{
+	static const struct sockaddr_un address = { AF_UNIX, "monitor.sock" };
+	SW_AUTOCLOSE int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (made < 0)
+		return sw_fail(error, errno, "make the control socket", NULL);
+	if (bind(made, (const struct sockaddr *)&address, sizeof address) < 0 || chmod(address.sun_path, 0600) < 0 ||
+	    listen(made, CONTROL_CLIENTS_MAX) < 0)
+		return sw_fail(error, errno, "bind the control socket", NULL);
+	control->listener = made;
+	made = -1;
+	return 0;
+}
+
+int container_launch(struct monitor *monitor, struct sw_error *error)
+{
+	if (!getcwd(monitor->moved, sizeof monitor->moved))
+		return sw_fail(error, errno, "find the container directory", NULL);
+	monitor->directory = monitor->moved;
+	int result = sw_launch_read(monitor->lock, &monitor->launch, error);
+	if (result < 0)
+		return result;
+	if (strcmp(monitor->launch.cgroup2, monitor->standing_cgroup2) != 0)
+		return sw_refuse(error, EINVAL, "launch", "the container stands ready in another cgroup than it is to run in");
+	monitor->epoch = monitor->launch.epoch;
+	monitor->oom_kills_before = oom_kills(&monitor->launch);
+	if (!monitor->launch.passing)
+		result = listen_here(&monitor->control, error);
+	if (result < 0)
+		return result;
+	monitor->phase = PHASE_CREATING;
+	/* When the init is dead already, SIGCHLD tells. */
+	send(monitor->report_fd, &(char){ SW_LAUNCH_BYTE }, 1, MSG_NOSIGNAL);
+	return 0;
 }

@@ -28,7 +28,10 @@ void monitor_state(const struct monitor *monitor, char *line, size_t size)
 		exit_record_format(&monitor->exit, line + used, size - (size_t)used);
 		return;
 	}
-	snprintf(line, size, "state %s %d", monitor->phase == PHASE_RUNNING ? "running" : "created", (int)monitor->pid);
+	const char *name = monitor->phase == PHASE_RUNNING  ? "running" :
+			   monitor->phase == PHASE_STANDING ? "standing" :
+							      "created";
+	snprintf(line, size, "state %s %d", name, (int)monitor->pid);
 }
 
 static void announce(struct monitor *monitor)
@@ -94,6 +97,8 @@ static void take_reports(struct monitor *monitor)
 			take_failure(monitor, &report);
 		} else if (report.kind == SW_WARNING) {
 			monitor_complain("%s", report.text);
+		} else if (report.kind == SW_READY && monitor->phase == PHASE_STANDING) {
+			announce(monitor);
 		} else if (report.kind == SW_READY && monitor->phase == PHASE_CREATING) {
 			monitor->phase = monitor->launch.passing ? PHASE_STARTING : PHASE_CREATED;
 			if (monitor->restored)
@@ -135,6 +140,19 @@ static void start(struct monitor *monitor, int index, uint64_t epoch)
 	send(monitor->report_fd, &(char){ SW_START_BYTE }, 1, MSG_NOSIGNAL);
 }
 
+/* The container directory has been moved to its place and the launch file written. */
+static void launch(struct monitor *monitor, struct client *client)
+{
+	struct sw_error error = { 0 };
+	if (monitor->phase != PHASE_STANDING)
+		return control_send(client, "error launch the container does not stand ready");
+	if (container_launch(monitor, &error) == 0)
+		return control_send(client, "ok launch");
+	kill(monitor->pid, SIGKILL);
+	monitor->failed = true;
+	monitor_fail(monitor, &error);
+}
+
 /* Our own child, not reaped yet: its pid is its own. */
 static void send_signal(struct monitor *monitor, struct client *client, int number)
 {
@@ -163,6 +181,8 @@ static void obey(struct monitor *monitor, int index, const char *line)
 	struct client *client = &monitor->control.clients[index];
 	struct command command = command_parse(line);
 	switch (command.kind) {
+	case COMMAND_LAUNCH:
+		return launch(monitor, client);
 	case COMMAND_START:
 		return start(monitor, index, command.number);
 	case COMMAND_SIGNAL:
@@ -189,6 +209,9 @@ static void serve(struct monitor *monitor, int index, short events)
 		obey(monitor, index, line);
 	if (!open && monitor->starter == index)
 		monitor->starter = -1;
+	/* Nobody else knows of a container that only stands ready. */
+	if (!open && monitor->phase == PHASE_STANDING)
+		kill(monitor->pid, SIGKILL);
 }
 
 static void welcome(struct monitor *monitor)
@@ -208,7 +231,7 @@ static void take_end(struct monitor *monitor, int status)
 	take_reports(monitor);
 	if (!monitor->failed) {
 		exit_record_from_status(&monitor->exit, status);
-		if (monitor->phase == PHASE_CREATING || monitor->phase == PHASE_CREATED)
+		if (monitor->phase < PHASE_STARTING)
 			snprintf(monitor->exit.text, sizeof monitor->exit.text, "The init ended before the start");
 	}
 	monitor->phase = PHASE_ENDED;
@@ -257,6 +280,7 @@ static void take_signals(struct monitor *monitor)
  * then; only a power cut in the moment until it is synced can take it (the file is then empty or absent). */
 static int finish(struct monitor *monitor, struct sw_error *error)
 {
+	bool standing = !monitor->launch.bytes;
 	log_finish(&monitor->logs[0]);
 	log_finish(&monitor->logs[1]);
 	monitor->exit.time_ms = sw_now_ms();
@@ -268,7 +292,7 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)
 		;
 	announce(monitor);
-	return result == 0 && !monitor->launch.passing ? exit_record_sync(monitor->directory, error) : result;
+	return result == 0 && !monitor->launch.passing && !standing ? exit_record_sync(monitor->directory, error) : result;
 }
 
 /* ---- the loop ---- */

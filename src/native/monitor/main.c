@@ -1,5 +1,5 @@
-/* swarm-monitor run|restore <container directory>, started by spawnDetached: standard error is the complaints file and
- * descriptor 3 the control socket. Survives the daemon; ends when its container has. */
+/* swarm-monitor run|restore <container directory> or stand <container directory> <v2 cgroup>, started by spawnDetached or
+ * spawnConnected: standard error is the complaints file and descriptor 3 the control socket. Survives the daemon; ends when its container has. */
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -56,6 +56,9 @@ static int read_launch(struct sw_error *error)
 		return sw_fail(error, errno, "open the launch file", NULL);
 	if (flock(monitor.lock, LOCK_EX | LOCK_NB) < 0)
 		return sw_refuse(error, EBUSY, "lock the launch file", "another monitor has this container");
+	/* Empty while it stands ready. */
+	if (monitor.standing_cgroup2)
+		return 0;
 	int result = sw_launch_read(monitor.lock, &monitor.launch, error);
 	monitor.epoch = monitor.launch.epoch;
 	return result;
@@ -82,19 +85,37 @@ static int prepare(const char *directory, struct sw_error *error)
 	return result;
 }
 
+typedef int beginning(struct monitor *monitor, struct sw_error *error);
+
+/* NULL: not an argument list of ours. */
+static beginning *beginning_of(int count, char **arguments)
+{
+	if (count < 3 || arguments[2][0] != '/')
+		return NULL;
+	if (count == 3 && strcmp(arguments[1], "run") == 0)
+		return container_run;
+	monitor.restored = count == 3 && strcmp(arguments[1], "restore") == 0;
+	if (monitor.restored)
+		return container_restore;
+	if (count != 4 || strcmp(arguments[1], "stand") != 0 || arguments[3][0] != '/')
+		return NULL;
+	monitor.standing_cgroup2 = arguments[3];
+	return container_stand;
+}
+
 int main(int count, char **arguments)
 {
 	struct sw_error error = { 0 };
-	monitor.restored = count == 3 && strcmp(arguments[1], "restore") == 0;
-	if (count != 3 || (!monitor.restored && strcmp(arguments[1], "run") != 0) || arguments[2][0] != '/') {
-		monitor_complain("usage: swarm-monitor run|restore <container directory>");
+	beginning *begin = beginning_of(count, arguments);
+	if (!begin) {
+		monitor_complain("usage: swarm-monitor run|restore <container directory> | stand <container directory> <cgroup>");
 		return 2;
 	}
 	if (prepare(arguments[2], &error) < 0) {
 		monitor_complain("%s", error.message);
 		return 1;
 	}
-	if ((monitor.restored ? container_restore(&monitor, &error) : container_run(&monitor, &error)) < 0)
+	if (begin(&monitor, &error) < 0)
 		monitor_fail(&monitor, &error);
 	if (monitor_loop(&monitor, &error) < 0) {
 		monitor_complain("%s", error.message);

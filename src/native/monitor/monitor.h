@@ -14,6 +14,7 @@
 
 enum phase {
 	PHASE_CREATING, /* the init is building */
+	PHASE_STANDING, /* the init has its namespaces and waits for the launch file to be written */
 	PHASE_CREATED,	/* everything but the first instruction */
 	PHASE_STARTING, /* told to execute */
 	PHASE_RUNNING,
@@ -22,10 +23,12 @@ enum phase {
 
 struct monitor {
 	const char *directory;
+	char moved[4096]; /* what `directory` became: a container that stood ready is moved to its place */
 	struct sw_launch launch;
 	/* The launch file, locked while this monitor has the container: a second one is refused. */
 	int lock;
 	enum phase phase;
+	const char *standing_cgroup2; /* the cgroup of a container that stands ready */
 	pid_t pid; /* the container's first process, a child of the monitor */
 	/* Highest epoch seen; `start` with a lower one is refused. */
 	uint64_t epoch;
@@ -47,6 +50,12 @@ struct monitor {
 
 /* Starts the init in new namespaces and its cgroups: pid, logs[].pipe and report_fd are set. */
 int container_run(struct monitor *monitor, struct sw_error *error);
+
+/* The same before the launch file is written, in standing_cgroup2. */
+int container_stand(struct monitor *monitor, struct sw_error *error);
+
+/* The launch file of a container that stood ready is there: takes it and lets the init go on. */
+int container_launch(struct monitor *monitor, struct sw_error *error);
 
 /* Starts criu with the arguments of <directory>/restore: builder, logs[].pipe and report_fd are set, pid when the copy is whole. */
 int container_restore(struct monitor *monitor, struct sw_error *error);

@@ -126,7 +126,7 @@ static int spawn(struct monitor *monitor, const struct parts *parts, struct criu
 
 static int open_parts(struct monitor *monitor, struct parts *parts, struct sw_error *error)
 {
-	parts->cgroup2 = sw_cgroup2_open(&monitor->launch, error);
+	parts->cgroup2 = sw_cgroup2_open(monitor->launch.cgroup2, error);
 	if (parts->cgroup2 < 0)
 		return parts->cgroup2;
 	int result = sw_cgroup2_check_empty(parts->cgroup2, error);

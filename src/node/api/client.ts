@@ -1,7 +1,7 @@
 // The client of the daemon's local API: what every command calls. Knows routes and framing, decides nothing, imports
 // nothing heavy (it is on the path of every command).
 
-import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
+import type { Agent as HttpAgent, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { type ErrorData, SwarmError } from "../../errors.js";
@@ -24,7 +24,7 @@ import type {
 import { decodeExecFrames, EXEC_FRAME_BYTES_MAX, encodeInputFrame } from "./frames.js";
 
 /** Not a static import: those read every export of node:http, and one of them loads all of fetch (45 ms a command). */
-const { request: httpRequest } = process.getBuiltinModule("node:http");
+const { Agent, request: httpRequest } = process.getBuiltinModule("node:http");
 const { connect } = process.getBuiltinModule("node:net");
 
 export const SOCKET_NAME = "swarm.sock";
@@ -91,10 +91,18 @@ interface Call {
 	/** Sent as it comes; else `body`. */
 	readonly stream?: Readable | null;
 	readonly signal?: AbortSignal | undefined;
+	/** Whose connections are used again; null: one of its own, so that nothing stays open behind a command. */
+	readonly agent?: HttpAgent | null;
 }
 
-export function connectLocal(stateDirectory: string): Client {
-	const json = <T>(call: Call): Promise<T> => answerOf<T>(stateDirectory, call);
+export interface ConnectOptions {
+	/** One connection for many calls: for programs that make more than one. It does not keep the process alive. */
+	readonly keepAlive?: boolean;
+}
+
+export function connectLocal(stateDirectory: string, { keepAlive = false }: ConnectOptions = {}): Client {
+	const agent = keepAlive ? agentOf(stateDirectory) : null;
+	const json = <T>(call: Call): Promise<T> => answerOf<T>(stateDirectory, { ...call, agent });
 	const ref = (name: string) => `/v1/containers/${encodeURIComponent(name)}`;
 	const workload = (name: string) => `/v1/workloads/${encodeURIComponent(name)}`;
 	return {
@@ -168,6 +176,12 @@ export function connectLocal(stateDirectory: string): Client {
 	};
 }
 
+function agentOf(stateDirectory: string): HttpAgent {
+	const agent = new Agent({ keepAlive: true });
+	agent.createConnection = () => connect(join(stateDirectory, SOCKET_NAME));
+	return agent;
+}
+
 function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 	const query = Object.entries(call.query ?? {}).flatMap(([key, value]) =>
 		value === null ? [] : [`${key}=${encodeURIComponent(value)}`],
@@ -175,8 +189,7 @@ function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 	const body = call.body === undefined ? null : JSON.stringify(call.body);
 	return new Promise((resolve, reject) => {
 		const outgoing = httpRequest({
-			// Without an agent: each call has its own connection, and nothing stays open behind a command.
-			createConnection: () => connect(join(stateDirectory, SOCKET_NAME)),
+			...(call.agent ? { agent: call.agent } : { createConnection: () => connect(join(stateDirectory, SOCKET_NAME)) }),
 			method: call.method,
 			path: query.length === 0 ? call.path : `${call.path}?${query.join("&")}`,
 			headers: headersOf(call, body),

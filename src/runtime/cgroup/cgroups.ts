@@ -1,5 +1,6 @@
 // The cgroups of this daemon's containers: `<tree>/swarm/<scope>/<container>` in the v2 tree and, on hybrid hosts, in the
-// v1 trees whose controllers are needed. Calls are synchronous: each is a few microseconds of kernel work. Must never touch a
+// v1 trees whose controllers are needed. Those of a container that stood ready keep the name they were made under: a v2 cgroup
+// cannot be renamed. Calls are synchronous: each is a few microseconds of kernel work. Must never touch a
 // cgroup outside `swarm/<scope>`, but for enabling controllers on the way down.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
@@ -39,6 +40,14 @@ export interface Cgroups {
 	readonly limits: readonly LimitName[];
 	/** Pure: the names, whether or not they exist. */
 	of(container: ContainerId, request: ResourceRequest): ContainerCgroup;
+	/** Makes those of a container that is not known yet, `<scope>/<name>`, and gives the v2 one. `name` begins with SPARE_PREFIX. */
+	prepare(name: string): string;
+	/** From now on what stands under `name` is the container's. */
+	adopt(container: ContainerId, name: string): void;
+	/** The name under which the container's stand, where it is another than its own. */
+	nameOf(container: ContainerId): string | null;
+	/** Kills and removes what stands under a name that no container has taken. As `remove`. */
+	discard(name: string): Promise<void>;
 	/** Makes them and writes the limits; undone when it throws. `unsupported` when a limit has no controller here. */
 	create(container: ContainerId, request: ResourceRequest): ContainerCgroup;
 	/**
@@ -58,6 +67,8 @@ export interface Cgroups {
 	stats(container: ContainerId): Omit<ContainerStats, "memoryBytesLimit">;
 	/** Containers that have a cgroup, also those that no record knows. */
 	list(): readonly ContainerId[];
+	/** Names of prepared ones that no container has taken. */
+	spares(): readonly string[];
 	/** Removes `swarm/<scope>` itself where it is empty; keeps it otherwise. */
 	close(): void;
 }
@@ -72,10 +83,14 @@ export interface CgroupsOptions {
 	readonly signal: (pid: number, signal: number) => boolean;
 }
 
+/** No container's name begins like this. */
+export const SPARE_PREFIX = "_spare-";
 /** A cgroup is busy until its dead processes are reaped and the kernel has let go of them. */
 export const REMOVE_MS_MAX = 10_000;
 const REMOVE_PAUSE_MS_MAX = 20;
 const SIGKILL = 9;
+/** Every container is in the trees of these. */
+const accounted: readonly Controller[] = ["memory", "pids"];
 /** Every cgroup of v2 has them. The others make each cgroup dearer and are enabled with the first container that asks for them. */
 const alwaysUsed: readonly Controller[] = ["cpu", "memory", "pids", "io"];
 
@@ -88,7 +103,9 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 		versionOf: (name) => (homes[name] as ControllerHome).version,
 		deviceOf: blockDeviceOf,
 	};
-	const pathIn = (mount: string, container: ContainerId) => join(scopePath(mount), container);
+	const names = new Map<ContainerId, string>();
+	const pathOf = (mount: string, name: string) => join(scopePath(mount), name);
+	const pathIn = (mount: string, container: ContainerId) => pathOf(mount, names.get(container) ?? container);
 	const legacyMounts = [
 		...new Set(controllers.flatMap((name) => (homes[name]?.version === 1 ? [homes[name].mount] : []))),
 	];
@@ -106,19 +123,35 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 	};
 	const of = (container: ContainerId, request: ResourceRequest): ContainerCgroup => {
 		// Memory and pids are always accounted; entering another v1 cgroup costs, so only for a limit.
-		const wanted = new Set<Controller>(["memory", "pids", ...controllersNeeded(request)]);
+		const wanted = new Set<Controller>([...accounted, ...controllersNeeded(request)]);
 		const used = controllers.filter((name) => homes[name]?.version === 1 && wanted.has(name));
 		const legacy = [...new Set(used.map((name) => pathIn((homes[name] as ControllerHome).mount, container)))];
 		return { unified: unifiedOf(container), legacy, memory: homePathOf("memory", container) };
 	};
-	const removeNow = (container: ContainerId) => {
-		for (const mount of allMounts) removeTree(pathIn(mount, container));
-	};
-	const kill = (container: ContainerId) => {
+	const killNamed = (name: string) => {
 		// Every process of a container is in its v2 cgroup. Linux before 5.14 has no such file.
-		if (writeIfThere(join(unifiedOf(container), "cgroup.kill"), "1")) return;
-		for (const mount of allMounts) for (const pid of processesIn(pathIn(mount, container))) signal(pid, SIGKILL);
+		if (writeIfThere(join(pathOf(options.layout.unified, name), "cgroup.kill"), "1")) return;
+		for (const mount of allMounts) for (const pid of processesIn(pathOf(mount, name))) signal(pid, SIGKILL);
 	};
+	const removeNamed = async (name: string) => {
+		const endMs = clock.monotonicMs() + REMOVE_MS_MAX;
+		for (let pauseMs = 1; ; pauseMs = Math.min(REMOVE_PAUSE_MS_MAX, pauseMs * 2)) {
+			try {
+				for (const mount of allMounts) removeTree(pathOf(mount, name));
+				return;
+			} catch (thrown) {
+				if (clock.monotonicMs() > endMs)
+					throw new SwarmError(
+						"timeout",
+						`Cannot remove the cgroups of ${name}: still busy after ${REMOVE_MS_MAX} ms, wanted no process inside`,
+						{ retryable: true, cause: thrown },
+					);
+				killNamed(name);
+			}
+			await clock.sleep(pauseMs, new AbortController().signal);
+		}
+	};
+	const namesPresent = () => [...new Set(allMounts.flatMap((mount) => directoriesIn(scopePath(mount))))];
 	return {
 		limits,
 		of,
@@ -129,6 +162,8 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 			try {
 				enableFor(request);
 				for (const path of [cgroup.unified, ...cgroup.legacy]) {
+					// Prepared: those that every container has are there.
+					if (names.has(container) && existsSync(path)) continue;
 					mkdirSync(path);
 					made.push(path);
 				}
@@ -155,24 +190,21 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 				processes: () => processesIn(unifiedOf(container)),
 			});
 		},
-		kill,
+		prepare(name) {
+			const mounts = new Set(
+				accounted.flatMap((name) => (homes[name]?.version === 1 ? [(homes[name] as ControllerHome).mount] : [])),
+			);
+			const paths = [options.layout.unified, ...mounts].map((mount) => pathOf(mount, name));
+			for (const path of paths) mkdirSync(path);
+			return paths[0] as string;
+		},
+		adopt: (container, name) => void names.set(container, name),
+		nameOf: (container) => names.get(container) ?? null,
+		discard: removeNamed,
+		kill: (container) => killNamed(names.get(container) ?? container),
 		async remove(container) {
-			const endMs = clock.monotonicMs() + REMOVE_MS_MAX;
-			for (let pauseMs = 1; ; pauseMs = Math.min(REMOVE_PAUSE_MS_MAX, pauseMs * 2)) {
-				try {
-					removeNow(container);
-					return;
-				} catch (thrown) {
-					if (clock.monotonicMs() > endMs)
-						throw new SwarmError(
-							"timeout",
-							`Cannot remove the cgroups of ${container}: still busy after ${REMOVE_MS_MAX} ms, wanted no process inside`,
-							{ retryable: true, cause: thrown },
-						);
-					kill(container);
-				}
-				await clock.sleep(pauseMs, new AbortController().signal);
-			}
+			await removeNamed(names.get(container) ?? container);
+			names.delete(container);
 		},
 		isFrozen: (container) => flagIn(join(unifiedOf(container), "cgroup.events"), "frozen") === 1,
 		isEmpty: (container) => (flagIn(join(unifiedOf(container), "cgroup.events"), "populated") ?? 0) === 0,
@@ -190,7 +222,15 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 				pids: numberIn(container, "pids", homePathOf("pids", container), "pids.current"),
 			};
 		},
-		list: () => [...new Set(allMounts.flatMap((mount) => directoriesIn(scopePath(mount))))] as ContainerId[],
+		list() {
+			const holders = new Map([...names].map(([container, name]) => [name, container]));
+			const present = namesPresent().filter((name) => holders.has(name) || !name.startsWith(SPARE_PREFIX));
+			return present.map((name) => holders.get(name) ?? (name as ContainerId));
+		},
+		spares() {
+			const taken = new Set(names.values());
+			return namesPresent().filter((name) => name.startsWith(SPARE_PREFIX) && !taken.has(name));
+		},
 		close() {
 			for (const mount of allMounts)
 				for (const path of [scopePath(mount), join(mount, "swarm")]) {
@@ -267,6 +307,8 @@ function enableController(path: string, name: Controller): void {
 }
 
 function removeTree(path: string): void {
+	// Asked first: most containers are in few of the trees, and an exception takes far longer than a look.
+	if (!existsSync(path)) return;
 	try {
 		rmdirSync(path);
 	} catch (thrown) {

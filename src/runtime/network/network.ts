@@ -78,10 +78,17 @@ export class ContainerNetwork {
 	}
 
 	/**
-	 * Namespace, veth pair, address and published ports. `conflict` when the address or a port is taken, `usage` for an
-	 * address outside the network. Undone when it throws.
+	 * Namespace (that of process `pid`, or a new one), veth pair, address and published ports. `conflict` when the address or a port
+	 * is taken, `usage` for an address outside the network. Undone when it throws.
 	 */
-	async attach(container: ContainerId, address: string, ports: readonly PublishedPort[]): Promise<Attachment> {
+	async attach(
+		container: ContainerId,
+		{
+			address,
+			ports,
+			pid,
+		}: { readonly address: string; readonly ports: readonly PublishedPort[]; readonly pid: number | null },
+	): Promise<Attachment> {
 		checkAddress(container, address);
 		this.#refuseTaken(container, address, ports);
 		const attachment = this.#plan(container, address, ports);
@@ -92,7 +99,7 @@ export class ContainerNetwork {
 			for (const port of ports) await checkPortFree(container, port);
 			await this.#links.gone(attachment.linkName);
 			await this.#departing.get(address);
-			this.#make(attachment);
+			this.#make(attachment, pid);
 			if (ports.length > 0) await this.#publish(container, attachment);
 			return attachment;
 		} catch (thrown) {
@@ -169,11 +176,12 @@ export class ContainerNetwork {
 		}
 	}
 
-	#make(attachment: Attachment): void {
+	#make(attachment: Attachment, pid: number | null): void {
 		const { native } = this.#options;
 		mkdirSync(this.#netnsDirectory, { recursive: true });
 		if (existsSync(attachment.netnsPath)) native.netnsDelete(attachment.netnsPath);
-		native.netnsCreate(attachment.netnsPath);
+		if (pid === null) native.netnsCreate(attachment.netnsPath);
+		else native.netnsKeep(attachment.netnsPath, pid);
 		native.vethCreate({
 			hostName: attachment.linkName,
 			bridge: BRIDGE,

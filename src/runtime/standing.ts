@@ -1,0 +1,61 @@
+// A container that stands ready: monitor and init in their namespaces and cgroup, in a directory of their own, waiting to be told
+// which container they are. It ends by itself when its daemon goes away before that. Knows nothing of how many there are.
+
+import { join } from "node:path";
+import type { Clock } from "../clock.js";
+import { SwarmError } from "../errors.js";
+import type { ContainerId } from "../model.js";
+import type { Native } from "../native/native.js";
+import type { NativePaths } from "../native/paths.js";
+import type { Cgroups } from "./cgroup/cgroups.js";
+import { Monitor } from "./monitor.js";
+
+export interface StandingParts {
+	readonly native: Pick<Native, "spawnConnected">;
+	readonly paths: NativePaths;
+	readonly cgroups: Pick<Cgroups, "prepare" | "discard">;
+	readonly clock: Clock;
+}
+
+export interface Standing {
+	readonly directory: string;
+	readonly cgroupName: string;
+	/** Its first process, whose network namespace is the container's. */
+	readonly pid: number;
+	readonly monitor: Monitor;
+}
+
+/** Clone and exec of two small programs; on a loaded machine. */
+const STAND_MS_MAX = 10_000;
+
+/** In a directory that `containerDirectoryMake` made. When it fails only the directory is left. */
+export async function standReady(directory: string, cgroupName: string, parts: StandingParts): Promise<Standing> {
+	const { native, paths, cgroups, clock } = parts;
+	const cgroup = cgroups.prepare(cgroupName);
+	let monitor: Monitor | null = null;
+	try {
+		const argv = [paths.monitor, "stand", directory, cgroup];
+		const { connection } = native.spawnConnected(argv, join(directory, "stderr"));
+		const { promise, resolve, reject } = Promise.withResolvers<number>();
+		const refuse = (why: string) => reject(new SwarmError("failed", `Cannot make a container stand ready: ${why}`));
+		const cancel = clock.after(STAND_MS_MAX, () => refuse(`not done after ${STAND_MS_MAX} ms`));
+		// Messages name the container only once it has become one.
+		monitor = Monitor.over(cgroupName as ContainerId, connection, (event) => {
+			if (event.kind === "standing") resolve(event.pid);
+			else if (event.kind === "exited") refuse(event.exit.reason ?? "its init ended");
+			else if (event.kind === "gone") refuse("its monitor ended");
+		});
+		const pid = await promise.finally(cancel);
+		return { directory, cgroupName, pid, monitor };
+	} catch (thrown) {
+		monitor?.close();
+		await cgroups.discard(cgroupName);
+		throw thrown;
+	}
+}
+
+/** Resolves when nothing but its directory is left. */
+export async function dismiss(standing: Standing, cgroups: Pick<Cgroups, "discard">): Promise<void> {
+	standing.monitor.close();
+	await cgroups.discard(standing.cgroupName);
+}
