@@ -55,6 +55,53 @@ export interface Security {
 	readonly sysctls: Readonly<Record<string, string>>;
 	/** −1000 (never) to 1000 (first) when memory runs out; null: the daemon's own. */
 	readonly oomScoreAdj: number | null;
+	/** Which system calls it may make: `default` is Docker's list, `unconfined` all of them, else a profile of its own. */
+	readonly seccomp: "default" | "unconfined" | SeccompProfile;
+}
+
+/** As the OCI runtime spec has it (config-linux.md, "Seccomp"), without what needs a listener. Compiled by runtime/seccomp. */
+export interface SeccompProfile {
+	readonly defaultAction: SeccompAction;
+	readonly defaultErrnoRet?: number;
+	/** Calls of other architectures than the node's own never pass, whatever this says. */
+	readonly architectures?: readonly string[];
+	readonly syscalls: readonly SeccompRule[];
+}
+
+export type SeccompAction =
+	| "SCMP_ACT_KILL"
+	| "SCMP_ACT_KILL_THREAD"
+	| "SCMP_ACT_KILL_PROCESS"
+	| "SCMP_ACT_TRAP"
+	| "SCMP_ACT_ERRNO"
+	| "SCMP_ACT_TRACE"
+	| "SCMP_ACT_LOG"
+	| "SCMP_ACT_ALLOW";
+
+export interface SeccompRule {
+	readonly names: readonly string[];
+	readonly action: SeccompAction;
+	/** Of ERRNO and TRACE; EPERM when absent. */
+	readonly errnoRet?: number;
+	/** All of them must hold. */
+	readonly args?: readonly SeccompArgument[];
+}
+
+/** 64 bits without sign: a number up to 2^53 - 1, or text, decimal or with 0x. */
+export interface SeccompArgument {
+	/** 0 to 5. */
+	readonly index: number;
+	readonly value: number | string;
+	/** MASKED_EQ: (argument & value) == valueTwo. */
+	readonly valueTwo?: number | string;
+	readonly op:
+		| "SCMP_CMP_NE"
+		| "SCMP_CMP_LT"
+		| "SCMP_CMP_LE"
+		| "SCMP_CMP_EQ"
+		| "SCMP_CMP_GE"
+		| "SCMP_CMP_GT"
+		| "SCMP_CMP_MASKED_EQ";
 }
 
 /** Dropped after adding. `ambient` are kept by a user that is not root, and are added too. */
@@ -78,6 +125,7 @@ export const standardSecurity: Security = {
 	rlimits: [],
 	sysctls: {},
 	oomScoreAdj: null,
+	seccomp: "default",
 };
 
 /**

@@ -15,8 +15,8 @@ import { connectLocal, stateDirectoryOf } from "../node/api/client.js";
 import type { Ping } from "../node/api/contract.js";
 import { completeConfig, type DaemonConfig, type GivenConfig } from "../node/config.js";
 import { launchDaemon, type ReadyLine, type StartReport, startFailure } from "../node/launch-daemon.js";
+import { pairsOf } from "./flag-values.js";
 import { fields, oneLine } from "./print.js";
-import { pairsOf } from "./spec-flags.js";
 
 /** A daemon ends its mesh and its journal; longer than this means that it hangs. */
 const END_MS_MAX = 20_000;

@@ -2,20 +2,8 @@
 // (node/spec); here only KEY=VALUE is taken apart.
 
 import * as Flags from "@oclif/core/flags";
-import { SwarmError } from "../errors.js";
-
-const securityFlags = {
-	"cap-add": many("Capability beside the usual ones, such as NET_ADMIN, or ALL.", "NAME"),
-	"cap-drop": many("Capability to take away, or ALL.", "NAME"),
-	"cap-ambient": many("Capability that a user other than root keeps, such as NET_BIND_SERVICE.", "NAME"),
-	"read-only": Flags.boolean({ summary: "Show the root read-only; /dev/shm stays writable." }),
-	rlimit: many("Resource limit, such as nofile=1024 or nofile=1024:4096 (soft:hard; unlimited).", "NAME=LIMIT"),
-	sysctl: many("Kernel parameter of the container's own namespaces, such as net.ipv4.ip_forward=1.", "NAME=VALUE"),
-	"oom-score-adj": Flags.string({
-		summary: "How soon to end it when memory runs out, -1000 (never) to 1000 (first; default: as the daemon).",
-		helpValue: "SCORE",
-	}),
-};
+import { given, many, numberOrText, pairsOf, unlessEmpty } from "./flag-values.js";
+import { type GivenSecurityFlags, securityFlags, securityFromFlags } from "./security-flags.js";
 
 /** What can be changed while it runs (`swarm update`). */
 export const resourceFlags = {
@@ -101,12 +89,6 @@ export const specFlags = {
 	}),
 };
 
-function many(summary: string, helpValue: string, char?: "e" | "l" | "p") {
-	const shared = { summary: `${summary} May be given several times.`, helpValue } as const;
-	const options = { ...shared, multiple: true, multipleNonGreedy: true } as const;
-	return char === undefined ? Flags.string(options) : Flags.string({ ...options, char });
-}
-
 export interface GivenResourceFlags {
 	readonly cpus?: string | undefined;
 	readonly memory?: string | undefined;
@@ -120,7 +102,7 @@ export interface GivenResourceFlags {
 	readonly hugepages?: readonly string[] | undefined;
 }
 
-export interface GivenSpecFlags extends GivenResourceFlags {
+export interface GivenSpecFlags extends GivenResourceFlags, GivenSecurityFlags {
 	readonly image?: string | undefined;
 	readonly env?: readonly string[] | undefined;
 	readonly label?: readonly string[] | undefined;
@@ -132,13 +114,6 @@ export interface GivenSpecFlags extends GivenResourceFlags {
 	readonly workdir?: string | undefined;
 	readonly "stop-grace"?: string | undefined;
 	readonly restart?: string | undefined;
-	readonly "cap-add"?: readonly string[] | undefined;
-	readonly "cap-drop"?: readonly string[] | undefined;
-	readonly "cap-ambient"?: readonly string[] | undefined;
-	readonly "read-only"?: boolean | undefined;
-	readonly rlimit?: readonly string[] | undefined;
-	readonly sysctl?: readonly string[] | undefined;
-	readonly "oom-score-adj"?: string | undefined;
 	readonly "health-command"?: string | undefined;
 	readonly "health-http"?: string | undefined;
 	readonly "health-tcp"?: string | undefined;
@@ -185,30 +160,6 @@ export function resourcesFromFlags(flags: GivenResourceFlags): Readonly<Record<s
 	});
 }
 
-function securityFromFlags(flags: GivenSpecFlags): Readonly<Record<string, unknown>> {
-	const capabilities = given({ add: flags["cap-add"], drop: flags["cap-drop"], ambient: flags["cap-ambient"] });
-	return given({
-		capabilities: unlessEmpty(capabilities),
-		readOnlyRoot: flags["read-only"],
-		rlimits: flags.rlimit && rlimitsFrom(flags.rlimit),
-		sysctls: flags.sysctl && pairsOf("--sysctl", flags.sysctl),
-		oomScoreAdj: numberOrText(flags["oom-score-adj"]),
-	});
-}
-
-function rlimitsFrom(texts: readonly string[]): Readonly<Record<string, unknown>> {
-	return Object.fromEntries(
-		Object.entries(pairsOf("--rlimit", texts)).map(([name, value]) => {
-			const [soft = "", hard = soft] = value.split(":");
-			return [name, { soft: numberOrText(soft), hard: numberOrText(hard) }];
-		}),
-	);
-}
-
-function unlessEmpty(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
-	return Object.keys(values).length === 0 ? undefined : values;
-}
-
 function healthFrom(flags: GivenSpecFlags): Readonly<Record<string, unknown>> {
 	const command = flags["health-command"];
 	return given({
@@ -220,24 +171,4 @@ function healthFrom(flags: GivenSpecFlags): Readonly<Record<string, unknown>> {
 		retries: numberOrText(flags["health-retries"]),
 		startPeriod: flags["health-start-period"],
 	});
-}
-
-function given(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-	return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-/** What is no number stays text, so that the door can show it as it was typed. */
-function numberOrText(text: string | undefined): number | string | undefined {
-	if (text === undefined) return undefined;
-	return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
-}
-
-export function pairsOf(flag: string, texts: readonly string[]): Readonly<Record<string, string>> {
-	return Object.fromEntries(
-		texts.map((text) => {
-			const at = text.indexOf("=");
-			if (at <= 0) throw new SwarmError("usage", `Cannot read ${flag}: it is "${text}", wanted KEY=VALUE`);
-			return [text.slice(0, at), text.slice(at + 1)];
-		}),
-	);
 }

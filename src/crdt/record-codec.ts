@@ -3,6 +3,7 @@
 
 import { SwarmError } from "../errors.js";
 import { type NodeId, type Spec, type StateRecord, wholeSpec } from "../model.js";
+import { readSeccompProfile } from "../runtime/seccomp/read-profile.js";
 import {
 	checkJson,
 	dictionary,
@@ -43,6 +44,14 @@ const ioLimit = record({
 	writeOperationsPerSecond: rate,
 });
 
+const seccompShape: Shape = (value, path) => {
+	if (value === "default" || value === "unconfined") return;
+	try {
+		readSeccompProfile(value);
+	} catch (thrown) {
+		throw new SwarmError("corrupt", `Cannot take a record: ${path} is no seccomp profile`, { cause: thrown });
+	}
+};
 const capabilities = list(text(64), 64);
 const security = record({
 	capabilities: record({ add: capabilities, drop: capabilities, ambient: capabilities }),
@@ -50,6 +59,7 @@ const security = record({
 	rlimits: list(record({ name: text(16), soft: nullable(integer(0)), hard: nullable(integer(0)) }), 16),
 	sysctls: dictionary(text(256), 64),
 	oomScoreAdj: nullable(integer(-1000, 1000)),
+	seccomp: seccompShape,
 });
 
 const spec = record({

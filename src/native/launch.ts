@@ -55,6 +55,8 @@ export interface LaunchSecurity {
 	readonly sysctls: Readonly<Record<string, string>>;
 	/** −1000 to 1000; null: the daemon's. A lower one than the daemon's own needs CAP_SYS_RESOURCE, and stays that without. */
 	readonly oomScoreAdj: number | null;
+	/** File with the compiled filter (runtime/seccomp/programs.ts); null: every system call is allowed. */
+	readonly seccompProgram: string | null;
 }
 
 export interface LaunchBind {
@@ -121,6 +123,7 @@ function securityEntries(security: LaunchSecurity): readonly Entry[] {
 	const masks = [bounding, permitted, effective, inheritable, ambient].map((set) => capabilityMask(set).toString(16));
 	return [
 		["capabilities", masks.join(" ")],
+		["seccomp", security.seccompProgram ?? "none"],
 		...(security.readOnlyRoot ? [["read-only-root", "yes"] as const] : []),
 		...security.maskedPaths.map((path): Entry => ["mask", path]),
 		...security.readOnlyPaths.map((path): Entry => ["read-only", path]),
@@ -162,6 +165,7 @@ function pathsOf(config: LaunchConfig): readonly string[] {
 		...config.hostPaths,
 		...config.binds.flatMap((bind) => [bind.source, bind.target]),
 		...config.files.map((file) => file.path),
+		...(config.security.seccompProgram === null ? [] : [config.security.seccompProgram]),
 		...config.security.maskedPaths,
 		...config.security.readOnlyPaths,
 	];

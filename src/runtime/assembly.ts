@@ -16,6 +16,7 @@ import { launchConfigOf, resolvConfOf } from "./launch-config.js";
 import { hasEnded } from "./life-cycle.js";
 import type { ContainerNetwork } from "./network/network.js";
 import type { RestoreRequest } from "./runtime.js";
+import type { SeccompPrograms } from "./seccomp/programs.js";
 import type { Spares } from "./spares.js";
 import type { Trash } from "./trash.js";
 
@@ -26,6 +27,7 @@ export interface AssemblyParts {
 	readonly network: ContainerNetwork;
 	readonly trash: Trash;
 	readonly spares: Spares;
+	readonly seccomp: SeccompPrograms;
 }
 
 /** Monitor and init have this long to build the container: mounts on a loaded machine, not the workload. */
@@ -57,13 +59,14 @@ export async function makeSurroundings(container: Container, parts: AssemblyPart
 	writeLaunch(container, parts);
 }
 
-function writeLaunch(container: Container, { network }: AssemblyParts): void {
+function writeLaunch(container: Container, { network, seccomp }: AssemblyParts): void {
 	const config = launchConfigOf(container.request, container.state.epoch, {
 		directory: container.directory,
 		cgroup: container.cgroup,
 		netnsPath: network.attachmentOf(container.id)?.netnsPath ?? null,
 		resolvConf: resolvConf(),
 		passing: container.passing,
+		programOf: (profile) => seccomp.pathOf(profile),
 	});
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
 }

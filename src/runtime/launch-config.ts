@@ -1,6 +1,7 @@
 // From a request to what monitor and init are told. Pure.
 
 import { SwarmError } from "../errors.js";
+import type { SeccompProfile } from "../model.js";
 import type { LaunchConfig, LaunchFile } from "../native/launch.js";
 import type { ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
@@ -15,6 +16,8 @@ export interface LaunchPlace {
 	/** Text of /etc/resolv.conf inside. */
 	readonly resolvConf: string;
 	readonly passing: boolean;
+	/** File of a compiled seccomp profile. */
+	readonly programOf: (profile: SeccompProfile) => string;
 }
 
 /** sethostname(2) */
@@ -41,7 +44,7 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		cgroup1: place.cgroup.legacy,
 		netns: place.netnsPath,
 		rlimits: spec.security.rlimits,
-		security: launchSecurityOf(spec.security),
+		security: launchSecurityOf(spec.security, place.programOf),
 	};
 }
 

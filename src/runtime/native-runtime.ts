@@ -41,12 +41,15 @@ import type {
 	Runtime,
 } from "./runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
+import { standardProfile } from "./seccomp/profiles.js";
+import { openSeccompPrograms } from "./seccomp/programs.js";
+import { seccompProfileOf } from "./security/launch-security.js";
 import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
 import { openTrash } from "./trash.js";
 import { updateResources } from "./update-resources.js";
 
 export interface RuntimeOptions {
-	/** Holds `containers/`, `spares/`, `removed/` and `fences`; on a file system that overlayfs takes as upper layer. */
+	/** Holds `containers/`, `spares/`, `removed/`, `seccomp/` and `fences`; on a file system that overlayfs takes as upper layer. */
 	readonly stateDirectory: string;
 	/** Short name of the daemon, `[a-z0-9]{1,16}`: cgroups, namespaces and links of several on one machine differ by it. */
 	readonly scope: string;
@@ -100,7 +103,8 @@ class NativeRuntime implements Runtime {
 		const standing = { native, paths, cgroups, clock };
 		const standingMax = options.standingMax ?? STANDING_MAX_DEFAULT;
 		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock, logger });
-		this.#parts = { native, paths, cgroups, network, trash, spares };
+		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
+		this.#parts = { native, paths, cgroups, network, trash, spares, seccomp };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
 		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
@@ -127,6 +131,8 @@ class NativeRuntime implements Runtime {
 			const { address, spec } = container.request;
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
+		const profiles = containers.map(({ request }) => seccompProfileOf(request.spec.security));
+		this.#parts.seccomp.keepOnly([standardProfile, ...profiles.filter((profile) => profile !== null)]);
 		for (const id of halfMade) await this.#roster.dismantle(id);
 		for (const name of cgroups.spares()) await cgroups.discard(name);
 		for (const container of containers) await this.#adoptMove(container);

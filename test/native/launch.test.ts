@@ -33,6 +33,7 @@ const config: LaunchConfig = {
 		readOnlyPaths: ["/proc/sys"],
 		sysctls: { "net/ipv4/ip_forward": "1" },
 		oomScoreAdj: null,
+		seccompProgram: "/state/seccomp/x.bpf",
 	},
 };
 
@@ -59,6 +60,7 @@ test("writes one entry per value, in order, and no entry for what is absent", ()
 		"file=/etc/hosts\n127.0.0.1 localhost\n",
 		"rlimit=nofile 1024 unlimited",
 		"capabilities=8000000001 1 1 0 0",
+		"seccomp=/state/seccomp/x.bpf",
 		"mask=/proc/kcore",
 		"read-only=/proc/sys",
 		"sysctl=net/ipv4/ip_forward\n1",
@@ -69,6 +71,7 @@ test("writes one entry per value, in order, and no entry for what is absent", ()
 	]);
 	expect(entries({ netns: "/run/n" })).toContain("netns=/run/n");
 	const sealed = entries({ security: { ...config.security, readOnlyRoot: true, oomScoreAdj: -5 } });
+	expect(entries({ security: { ...config.security, seccompProgram: null } })).toContain("seccomp=none");
 	expect(sealed).toEqual(expect.arrayContaining(["read-only-root=yes", "oom-score-adj=-5"]));
 });
 

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Security, standardSecurity } from "../../src/model.js";
 import type { LaunchConfig } from "../../src/native/launch.js";
-import { launchSecurityOf } from "../../src/runtime/security/launch-security.js";
-import { make, makeRoot, missing, type Trial } from "./support/trial.js";
+import { make, makeRoot, missing, securityOf, type Trial } from "./support/trial.js";
 
 const lacking = missing();
 
@@ -24,7 +23,7 @@ describe.skipIf(lacking !== null)(`security options${lacking === null ? "" : ` (
 
 	/** Runs a shell script to its end; gives its output. */
 	async function run(script: string, security: Partial<Security>, overrides: Partial<LaunchConfig> = {}) {
-		const own = launchSecurityOf({ ...standardSecurity, ...security });
+		const own = securityOf({ ...standardSecurity, ...security });
 		trial = await make(root.path, { args: ["sh", "-c", script], security: own, ...overrides });
 		expect(await trial.ask("start 3")).toBe("ok start");
 		await trial.exited();
@@ -93,7 +92,7 @@ describe.skipIf(lacking !== null)(`security options${lacking === null ? "" : ` (
 	});
 
 	test("a parameter that this kernel does not know is named", async () => {
-		const own = launchSecurityOf({ ...standardSecurity, sysctls: { "net.no.such": "1" } });
+		const own = securityOf({ ...standardSecurity, sysctls: { "net.no.such": "1" } });
 		trial = await make(root.path, { security: own });
 		expect((await trial.exited()).text).toBe("Cannot create: sysctl net/no/such is not known to this kernel");
 	});

@@ -2,7 +2,7 @@ import * as Flags from "@oclif/core/flags";
 import { SwarmError } from "../../errors.js";
 import { containerArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
-import { pairsOf } from "../spec-flags.js";
+import { pairsOf } from "../flag-values.js";
 
 export default class Exec extends NodeCommand {
 	static override summary = "Run a command inside a running container, wherever that is.";

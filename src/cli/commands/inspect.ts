@@ -63,7 +63,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 
 /** What differs from the usual; null when nothing does. */
 function securityInWords(security: Security): string | null {
-	const { capabilities, rlimits, sysctls, oomScoreAdj, readOnlyRoot } = security;
+	const { capabilities, rlimits, sysctls, oomScoreAdj, readOnlyRoot, seccomp } = security;
 	const counts = (value: number | null) => value ?? "unlimited";
 	return (
 		[
@@ -73,6 +73,7 @@ function securityInWords(security: Security): string | null {
 			...(readOnlyRoot ? ["read-only root"] : []),
 			...rlimits.map(({ name, soft, hard }) => `${name} ${counts(soft)}:${counts(hard)}`),
 			...Object.entries(sysctls).map(([name, value]) => `${name}=${value}`),
+			...(seccomp === "default" ? [] : [`seccomp ${seccomp === "unconfined" ? seccomp : "of its own"}`]),
 			...(oomScoreAdj === null ? [] : [`oom score ${oomScoreAdj}`]),
 		].join(", ") || null
 	);

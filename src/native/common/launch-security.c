@@ -84,10 +84,24 @@ static int add_path(struct sw_strings *list, const char *value)
 	return *value == '/' ? sw_launch_add(list, value) : -EINVAL;
 }
 
+/* `none` must be said: a file without the entry is not taken. */
+static int take_seccomp(struct sw_security *security, const char *value)
+{
+	if (security->has_seccomp)
+		return -EEXIST;
+	if (*value != '/' && strcmp(value, "none") != 0)
+		return -EINVAL;
+	security->seccomp = *value == '/' ? value : NULL;
+	security->has_seccomp = true;
+	return 0;
+}
+
 int sw_launch_take_security(struct sw_security *security, const char *key, char *value)
 {
 	if (strcmp(key, "capabilities") == 0)
 		return take_capabilities(security, value);
+	if (strcmp(key, "seccomp") == 0)
+		return take_seccomp(security, value);
 	if (strcmp(key, "mask") == 0)
 		return add_path(&security->masked, value);
 	if (strcmp(key, "read-only") == 0)

@@ -192,6 +192,8 @@ static int check_complete(const struct sw_launch *launch, struct sw_error *error
 		return wrong(error, "lower", "at least one");
 	if (!launch->security.has_capabilities)
 		return wrong(error, "capabilities", "them");
+	if (!launch->security.has_seccomp)
+		return wrong(error, "seccomp", "a file or none");
 	return 0;
 }
 

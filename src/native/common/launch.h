@@ -42,9 +42,10 @@ struct sw_sysctl {
 
 /* What the container may do (launch-security.c). */
 struct sw_security {
-	bool has_capabilities, read_only_root, has_oom_score_adj;
+	bool has_capabilities, has_seccomp, read_only_root, has_oom_score_adj;
 	struct sw_capabilities capabilities;
 	int oom_score_adj;
+	const char *seccomp; /* file of the program (seccomp.h); NULL: every call is allowed */
 	struct sw_strings masked, read_only;
 	struct sw_sysctl *sysctls;
 	size_t sysctl_count;

@@ -86,8 +86,11 @@ static int open_stdin(struct sw_error *error)
 static int build(const char *directory, bool standing, struct sw_launch *launch, struct identity *identity,
 		 struct sw_error *error)
 {
+	struct sw_seccomp seccomp;
 	int result = sw_launch_read(SW_LAUNCH_FD, launch, error);
 	close(SW_LAUNCH_FD);
+	if (result == 0)
+		result = sw_seccomp_read(launch->security.seccomp, &seccomp, error);
 	if (result == 0)
 		result = oom_score_adjust(&launch->security, warn, error);
 	if (result == 0)
@@ -104,7 +107,7 @@ static int build(const char *directory, bool standing, struct sw_launch *launch,
 		result = open_stdin(error);
 	if (result == 0)
 		result = identity_find(launch->user, identity, error);
-	return result == 0 ? privileges_drop(launch, identity, launch->workdir, warn, error) : result;
+	return result == 0 ? privileges_drop(launch, &seccomp, identity, launch->workdir, warn, error) : result;
 }
 
 /* False when the monitor has gone away: a container that nobody will start ends. */

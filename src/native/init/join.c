@@ -92,7 +92,9 @@ void join_close(struct join *join)
 static int enter(struct join *join, struct sw_error *error)
 {
 	int result = sw_cgroup1_join(&join->cgroup1, error);
-	/* By the host's /proc, as long as it is there. */
+	/* By the host's names, as long as they are there. */
+	if (result == 0)
+		result = sw_seccomp_read(join->launch.security.seccomp, &join->seccomp, error);
 	if (result == 0)
 		result = oom_score_adjust(&join->launch.security, complain, error);
 	if (result == 0 && setns(join->pidfd, NAMESPACES) < 0)
@@ -131,7 +133,7 @@ static int prepare(struct join *join, const struct exec_options *options, const 
 		if (result == 0)
 			failure = STDERR_FILENO;
 	}
-	return result == 0 ? privileges_drop(&join->launch, identity, workdir, complain, error) : result;
+	return result == 0 ? privileges_drop(&join->launch, &join->seccomp, identity, workdir, complain, error) : result;
 }
 
 /* Comes back with an exit code only when the command was not executed. */

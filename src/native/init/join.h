@@ -3,11 +3,13 @@
 #define SW_JOIN_H
 
 #include "../common/cgroup.h"
+#include "../common/seccomp.h"
 #include "exec-options.h"
 
 /* Everything of the container that has a name on the host. */
 struct join {
 	struct sw_launch launch;
+	struct sw_seccomp seccomp; /* read by the command's process */
 	struct sw_cgroup1 cgroup1;
 	int cgroup2, pidfd;
 };

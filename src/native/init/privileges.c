@@ -8,7 +8,6 @@
 
 #include "../common/cleanup.h"
 #include "../common/rlimits.h"
-#include "../common/seccomp.h"
 #include "../common/syscalls.h"
 #include "capabilities.h"
 #include "directories.h"
@@ -66,8 +65,8 @@ static int own_streams(const struct identity *identity, struct sw_error *error)
 	return 0;
 }
 
-int privileges_drop(const struct sw_launch *launch, const struct identity *identity, const char *workdir,
-		    void (*warn)(const char *text), struct sw_error *error)
+int privileges_drop(const struct sw_launch *launch, const struct sw_seccomp *seccomp, const struct identity *identity,
+		    const char *workdir, void (*warn)(const char *text), struct sw_error *error)
 {
 	struct sw_capabilities capabilities = launch->security.capabilities;
 	int result = set_rlimits(launch, warn, error);
@@ -88,5 +87,5 @@ int privileges_drop(const struct sw_launch *launch, const struct identity *ident
 		result = capabilities_set(&capabilities, identity->uid, error);
 	if (result == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		result = sw_fail(error, errno, "set no_new_privs", NULL);
-	return result == 0 ? sw_seccomp_load(error) : result;
+	return result == 0 ? sw_seccomp_load(seccomp, error) : result;
 }

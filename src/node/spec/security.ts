@@ -1,8 +1,10 @@
 // The `security` part of a spec. Capabilities may be written without CAP_ and in small letters, rlimits as `{nofile: 1024}` or
 // `{nofile: {soft: 1024, hard: unlimited}}`. Must never accept what would change the node: sysctls go by an allow-list.
 
+import type { SwarmError } from "../../errors.js";
 import { type ResourceLimit, type Security, standardSecurity } from "../../model.js";
 import { capabilityOf } from "../../native/capabilities.js";
+import { readSeccompProfile } from "../../runtime/seccomp/read-profile.js";
 import { SYSCTL_WANTED, sysctlPath } from "../../runtime/security/sysctls.js";
 import { SYSCTL_VALUE_CHARACTERS_MAX, SYSCTLS_MAX } from "./limits.js";
 import type { FieldPath, Report } from "./problems.js";
@@ -42,7 +44,29 @@ export function securityOf(given: unknown, report: Report): Security {
 			fields.oomScoreAdj == null
 				? null
 				: wholeNumber(fields.oomScoreAdj, ["security", "oomScoreAdj"], -1000, 1000, report),
+		seccomp: seccompOf(fields.seccomp, report),
 	};
+}
+
+/** A profile is carried inline; its size counts to the spec's. */
+function seccompOf(given: unknown, report: Report): Security["seccomp"] {
+	if (given === undefined || given === null || given === "default") return "default";
+	if (given === "unconfined") return given;
+	if (typeof given === "string") {
+		report.value(
+			["security", "seccomp"],
+			given,
+			"default, unconfined or a profile (fields defaultAction and syscalls)",
+		);
+		return "default";
+	}
+	try {
+		return readSeccompProfile(given);
+	} catch (thrown) {
+		const details = (thrown as SwarmError).details as { field: string; given: string; wanted: string };
+		report.phrase(["security", "seccomp", details.field], details.given, details.wanted);
+		return "default";
+	}
 }
 
 function capabilitiesOf(given: unknown, report: Report): Security["capabilities"] {

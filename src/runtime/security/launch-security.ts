@@ -1,12 +1,15 @@
 // From what a spec says about security to what monitor and init are told. Pure.
 
-import type { Security } from "../../model.js";
+import type { SeccompProfile, Security } from "../../model.js";
 import type { LaunchSecurity } from "../../native/launch.js";
+import { standardProfile } from "../seccomp/profiles.js";
 import { capabilitySetsOf, standardCapabilities } from "./capabilities.js";
 import { standardMaskedPaths, standardReadOnlyPaths } from "./paths.js";
 import { sysctlPath } from "./sysctls.js";
 
-export function launchSecurityOf(security: Security): LaunchSecurity {
+/** `programOf` gives the file of a compiled profile. */
+export function launchSecurityOf(security: Security, programOf: (profile: SeccompProfile) => string): LaunchSecurity {
+	const profile = seccompProfileOf(security);
 	return {
 		capabilities: capabilitySetsOf(standardCapabilities, security.capabilities),
 		readOnlyRoot: security.readOnlyRoot,
@@ -19,5 +22,12 @@ export function launchSecurityOf(security: Security): LaunchSecurity {
 			}),
 		),
 		oomScoreAdj: security.oomScoreAdj,
+		seccompProgram: profile === null ? null : programOf(profile),
 	};
+}
+
+/** null: unconfined. */
+export function seccompProfileOf({ seccomp }: Security): SeccompProfile | null {
+	if (seccomp === "unconfined") return null;
+	return seccomp === "default" ? standardProfile : seccomp;
 }

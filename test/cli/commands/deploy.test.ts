@@ -88,7 +88,16 @@ describe("swarm deploy", () => {
 		});
 	});
 
+	it("carries a seccomp profile from a file inside the spec", async () => {
+		const daemon = await placed(containerRow());
+		const profile = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["bpf"], action: "SCMP_ACT_ERRNO" }] };
+		const file = specFile(JSON.stringify(profile));
+		await runCommand(Deploy, "deploy", ["web", "--seccomp", file, "--state", daemon.stateDirectory]);
+		expect(daemon.asked[0]?.body).toMatchObject({ security: { seccomp: profile } });
+	});
+
 	it.each([
+		[["web", "--seccomp", "/does/not/exist.json"], /there is no such file, wanted default, unconfined or a JSON file/],
 		[["web", "--image", "a b"], /image is "a b", wanted an image such as host/],
 		[["web", "--image", "host", "--memory", "lots"], /resources.memory is "lots", wanted at least 1M/],
 		[["web", "--image", "host", "--replicas", "many"], /replicas is "many", wanted a whole number/],

@@ -7,7 +7,7 @@
 #include "harness.h"
 
 #define BARE "version=1\0container=web.0\0epoch=3\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"
-#define SETS "capabilities=f 7 3 1 1\0"
+#define SETS "capabilities=f 7 3 1 1\0seccomp=/p.bpf\0"
 #define NEEDED BARE SETS
 
 static int decode(const char *text, size_t size, struct sw_launch *launch)
@@ -45,6 +45,7 @@ static void takes_everything(void)
 	CHECK(security->capabilities.bounding == 15 && security->capabilities.permitted == 7 &&
 	      security->capabilities.effective == 3 && security->capabilities.inheritable == 1 &&
 	      security->capabilities.ambient == 1);
+	CHECK(strcmp(security->seccomp, "/p.bpf") == 0);
 	CHECK(security->masked.count == 1 && security->read_only.count == 2 && security->read_only_root);
 	CHECK(security->sysctl_count == 1 && strcmp(security->sysctls[0].name, "net/a/b") == 0 &&
 	      strcmp(security->sysctls[0].value, "1 2") == 0);
@@ -83,6 +84,10 @@ static void refuses_what_is_wrong(void)
 	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0" SETS));
 	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=\0" SETS));
 	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"));
+	CHECK(REFUSED(BARE "capabilities=f 7 3 1 1\0") && REFUSED(BARE "capabilities=f 7 3 1 1\0seccomp=any\0"));
+	CHECK(REFUSED(NEEDED "seccomp=none\0"));
+	CHECK(DECODE(BARE "capabilities=f 7 3 1 1\0seccomp=none\0", &launch) == 0 && !launch.security.seccomp);
+	sw_launch_free(&launch);
 	CHECK(REFUSED(BARE "capabilities=f 7 3 1\0") && REFUSED(BARE "capabilities=f 7 3 1 1 1\0"));
 	CHECK(REFUSED(BARE "capabilities=7 f 3 1 1\0") && REFUSED(BARE "capabilities=f 7 f 1 1\0"));
 	CHECK(REFUSED(BARE "capabilities=f 7 3 1 3\0") && REFUSED(BARE "capabilities=-f 7 3 1 1\0"));

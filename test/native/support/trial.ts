@@ -16,10 +16,11 @@ import {
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ContainerId, standardSecurity } from "../../../src/model.js";
+import { type ContainerId, type Security, standardSecurity } from "../../../src/model.js";
 import { loadNative } from "../../../src/native/binding.js";
 import { encodeLaunch, type LaunchConfig } from "../../../src/native/launch.js";
 import { nativePaths } from "../../../src/native/paths.js";
+import { openSeccompPrograms } from "../../../src/runtime/seccomp/programs.js";
 import { launchSecurityOf } from "../../../src/runtime/security/launch-security.js";
 import { until } from "../../support/until.js";
 
@@ -157,6 +158,13 @@ export function makeRoot(): { readonly path: string; dispose(): void } {
 	return { path, dispose: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+const programs = openSeccompPrograms(mkdtempSync(join(tmpdir(), "swarm-native-seccomp-")));
+
+/** As the runtime tells it to monitor and init. */
+export function securityOf(security: Security) {
+	return launchSecurityOf(security, (profile) => programs.pathOf(profile));
+}
+
 let counter = 0;
 
 export function launchConfig(root: string, name: string, overrides: Partial<LaunchConfig>): LaunchConfig {
@@ -179,7 +187,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		cgroup1: cgroups.slice(1),
 		netns: null,
 		rlimits: [],
-		security: launchSecurityOf(standardSecurity),
+		security: securityOf(standardSecurity),
 		...overrides,
 	};
 }

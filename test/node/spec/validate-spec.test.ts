@@ -100,7 +100,14 @@ describe("validateSpec", () => {
 			],
 			sysctls: { "net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/rp_filter": "2" },
 			oomScoreAdj: -5,
+			seccomp: "default",
 		});
+		const profile = {
+			defaultAction: "SCMP_ACT_ALLOW",
+			syscalls: [{ names: ["bpf"], action: "SCMP_ACT_KILL_PROCESS" }],
+		};
+		for (const seccomp of ["default", "unconfined", profile])
+			expect(validateSpec({ ...least, security: { seccomp } }).security.seccomp).toEqual(seccomp);
 		expect(validateSpec({ ...least, security }).security).toEqual(security);
 	});
 
@@ -128,6 +135,8 @@ describe("validateSpec", () => {
 		[{ sysctls: { "net/../kernel/core_pattern": "|/x" } }, "is not of the container alone"],
 		[{ sysctls: { "net.ipv4.ip_forward": "1\n" } }, "wanted a value"],
 		[{ oomScoreAdj: 1001 }, "security.oomScoreAdj is the number 1001, wanted a whole number from -1000 to 1000"],
+		[{ seccomp: "none" }, 'security.seccomp is "none", wanted default, unconfined or a profile'],
+		[{ seccomp: { defaultAction: "ALLOW" } }, "security.seccomp.defaultAction is ALLOW, wanted one of SCMP_ACT_KILL"],
 		[{ readOnlyRoot: "yes" }, 'security.readOnlyRoot is "yes", wanted true or false'],
 		[{ privileged: true }, "security.privileged is not a known field"],
 	])("refuses the security options %j", (security, sentence) => {
