@@ -40,6 +40,8 @@ export interface Spec {
 	readonly stopGraceMs: number;
 	readonly restart: RestartPolicy;
 	readonly security: Security;
+	/** Of all log files of a container together, half for each of its two streams: the oldest lines go when it is full. */
+	readonly logBytesMax: number;
 	/** null: nobody asks. */
 	readonly health: HealthCheck | null;
 }
@@ -173,6 +175,7 @@ const laterSpecFields = {
 	restart: { when: "never", attemptsMax: null },
 	security: standardSecurity,
 	health: null,
+	logBytesMax: 64 * 1024 * 1024,
 } satisfies Partial<Spec>;
 
 /** A spec with every field, from one that may have been written before the last ones existed. */

@@ -62,6 +62,10 @@ export const specFlags = {
 		helpValue: "POLICY",
 	}),
 	...securityFlags,
+	"log-size": Flags.string({
+		summary: "What the log files of a container may take together, 1M to 64G; the oldest lines go (default: 64M).",
+		helpValue: "SIZE",
+	}),
 	"health-command": Flags.string({
 		summary: "Health check: a shell command in the container (/bin/sh -c), healthy with exit code 0.",
 		helpValue: "COMMAND",
@@ -114,6 +118,7 @@ export interface GivenSpecFlags extends GivenResourceFlags, GivenSecurityFlags {
 	readonly workdir?: string | undefined;
 	readonly "stop-grace"?: string | undefined;
 	readonly restart?: string | undefined;
+	readonly "log-size"?: string | undefined;
 	readonly "health-command"?: string | undefined;
 	readonly "health-http"?: string | undefined;
 	readonly "health-tcp"?: string | undefined;
@@ -138,6 +143,7 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		workdir: flags.workdir,
 		stopGrace: flags["stop-grace"],
 		restart: flags.restart,
+		logSize: flags["log-size"],
 		health: unlessEmpty(healthFrom(flags)),
 		resources: unlessEmpty(resources),
 		security: unlessEmpty(securityFromFlags(flags)),

@@ -92,6 +92,7 @@ const spec = record({
 	stopGraceMs: integer(0),
 	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
 	security,
+	logBytesMax: integer(0),
 	health: nullable(
 		record({
 			probe: variant({

@@ -8,6 +8,8 @@ import { type CapabilitySets, capabilityMask } from "./capabilities.js";
 /** Limits of the decoder (common/launch.h). */
 export const LAUNCH_BYTES_MAX = 1024 * 1024;
 export const LAUNCH_ENTRIES_MAX = 8192;
+/** Room for a block of output in each of a stream's files. */
+export const LOG_BYTES_MIN = 1024 * 1024;
 
 export interface LaunchConfig {
 	readonly container: ContainerId;
@@ -17,6 +19,8 @@ export interface LaunchConfig {
 	readonly passing: boolean;
 	/** At most 64 bytes (sethostname(2)). */
 	readonly hostname: string;
+	/** Of all log files of the container together; at least 1 MiB. */
+	readonly logBytesMax: number;
 	/** args[0] is looked up in PATH inside the container unless it has a slash. */
 	readonly args: readonly string[];
 	/** PATH and HOME are added when absent (HOME from the container's own /etc/passwd). */
@@ -101,6 +105,7 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		["epoch", String(config.epoch)],
 		...(config.passing ? [["passing", "yes"] as const] : []),
 		["hostname", config.hostname],
+		["log-bytes", String(config.logBytesMax)],
 		["workdir", config.workdir],
 		["user", config.user],
 		["cgroup2", config.cgroup2],
@@ -139,6 +144,8 @@ function rlimitText(limit: LaunchRlimit): string {
 function check(config: LaunchConfig): void {
 	const { hostname, args, lowerDirectories } = config;
 	if (!Number.isSafeInteger(config.epoch) || config.epoch < 1) wrong("epoch", config.epoch, "a whole number from 1");
+	if (!Number.isSafeInteger(config.logBytesMax) || config.logBytesMax < LOG_BYTES_MIN)
+		wrong("logBytesMax", config.logBytesMax, `bytes from ${LOG_BYTES_MIN}`);
 	if (hostname === "" || Buffer.byteLength(hostname) > 64) wrong("hostname", hostname, "1 to 64 bytes");
 	if (args.length === 0 || args[0] === "") wrong("args", args, "a program");
 	if (lowerDirectories.length === 0) wrong("lowerDirectories", lowerDirectories, "at least one");

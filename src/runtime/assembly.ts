@@ -2,7 +2,7 @@
 // step can be undone by names alone, so that a new daemon can clean up after one that was killed in between. Knows nothing of
 // phases and epochs.
 
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
@@ -35,13 +35,14 @@ export const BUILD_MS_MAX = 60_000;
 /** From the end of the container's processes to the end of its monitor: draining the pipes, one fsync. */
 const MONITOR_MS_MAX = 15_000;
 
+/** The file that grows and the full ones before it (native/monitor/log-file.c). */
+const LOG_NAME_PATTERN = /^(stdout|stderr)(\.[1-9]\d{0,11})?$/;
+
 /** The upper layer and the logs of a moved container, by rename: all are on the file system of the state directory. */
 export function moveFilesIn(directory: ContainerDirectory, request: RestoreRequest): void {
 	renameSync(request.upperDirectory, directory.upper);
-	for (const stream of ["stdout", "stderr"]) {
-		const source = join(request.logDirectory, stream);
-		if (existsSync(source)) renameSync(source, join(directory.log, stream));
-	}
+	for (const name of readdirSync(request.logDirectory).filter((entry) => LOG_NAME_PATTERN.test(entry)))
+		renameSync(join(request.logDirectory, name), join(directory.log, name));
 }
 
 /** Cgroups with limits, network, launch file; then only processes are missing. */

@@ -32,6 +32,7 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		epoch,
 		passing: place.passing,
 		hostname,
+		logBytesMax: spec.logBytesMax,
 		args: argumentsOf(request),
 		env: { ...image.config.env, ...spec.env },
 		workdir: spec.workdir ?? (image.config.workdir || "/"),

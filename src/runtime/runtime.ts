@@ -105,6 +105,8 @@ export interface ExecSession {
 export interface LogOptions {
 	/** Last lines only; null: all. */
 	readonly tail: number | null;
+	/** Only lines from that time on (ms since the Unix epoch), of which `tail` takes the last; null: all that are kept. */
+	readonly sinceMs: number | null;
 	readonly follow: boolean;
 	/** null: both. */
 	readonly stream: "stdout" | "stderr" | null;

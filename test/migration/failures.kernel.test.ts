@@ -42,7 +42,7 @@ describe.skipIf(missing !== null)(`moves that fail${missing === null ? "" : ` (n
 	};
 	const numbers = async (node: RealNode) => {
 		const seen: number[] = [];
-		for await (const line of node.runtime.logs(web, { tail: null, follow: false, stream: null }, never))
+		for await (const line of node.runtime.logs(web, { tail: null, sinceMs: null, follow: false, stream: null }, never))
 			seen.push(Number(line.text));
 		return seen;
 	};

@@ -80,7 +80,7 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 	};
 	const lines = async (node: RealNode) => {
 		const texts: string[] = [];
-		for await (const line of node.runtime.logs(web, { tail: null, follow: false, stream: null }, never))
+		for await (const line of node.runtime.logs(web, { tail: null, sinceMs: null, follow: false, stream: null }, never))
 			texts.push(line.text);
 		return texts;
 	};

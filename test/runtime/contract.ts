@@ -324,7 +324,8 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 			await endOf(web);
 			const read = async (tail: number | null) => {
 				const texts: string[] = [];
-				for await (const line of runtime.logs(web, { tail, follow: true, stream: null }, never)) texts.push(line.text);
+				for await (const line of runtime.logs(web, { tail, sinceMs: null, follow: true, stream: null }, never))
+					texts.push(line.text);
 				return texts;
 			};
 			expect(await read(null)).toEqual(["one", "two", "three"]);

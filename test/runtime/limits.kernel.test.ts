@@ -44,7 +44,7 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 	const output = async () => {
 		await untilEnded(world.runtime, web);
 		const texts: string[] = [];
-		const options = { tail: null, follow: true, stream: null };
+		const options = { tail: null, sinceMs: null, follow: true, stream: null };
 		for await (const line of world.runtime.logs(web, options, never)) texts.push(line.text);
 		return texts;
 	};
@@ -175,7 +175,7 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		needs(test, "memory", "pids");
 		const script = "a=$(cat /file /file); echo ready; sleep 1000";
 		await run(shell(`dd if=/dev/zero bs=1M count=8 2>/dev/null | tr '\\0' x > /file; ${script}`), { pids: 50 });
-		const options = { tail: null, follow: true, stream: null };
+		const options = { tail: null, sinceMs: null, follow: true, stream: null };
 		for await (const line of world.runtime.logs(web, options, never)) if (line.text === "ready") break;
 		const wish = { cpus: null, memoryBytes: 4 * MIB, pids: 10 };
 		const refused = world.runtime.update(web, 1, 2, wish);

@@ -40,7 +40,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			},
 			// A first process that has no handler yet does not see the signal at all (pid_namespaces(7)).
 			ready: async (container) => {
-				const options = { tail: null, follow: true, stream: null };
+				const options = { tail: null, sinceMs: null, follow: true, stream: null };
 				for await (const line of world.runtime.logs(container, options, never)) if (line.text === "ready") return;
 			},
 			stoppedExitCode: 5,
@@ -74,7 +74,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 		};
 		const output = async (id: ContainerId = web) => {
 			const texts: string[] = [];
-			for await (const line of world.runtime.logs(id, { tail: null, follow: true, stream: null }, never))
+			for await (const line of world.runtime.logs(id, { tail: null, sinceMs: null, follow: true, stream: null }, never))
 				texts.push(line.text);
 			return texts;
 		};
@@ -324,7 +324,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 						await run(shell(`${serve}; ping -c 1 -W 10 198.18.77.2 && echo reached; sleep 1000`), { address, ports });
 						await until("a ping to come back", async () => {
 							const lines: string[] = [];
-							const options = { tail: null, follow: false, stream: null };
+							const options = { tail: null, sinceMs: null, follow: false, stream: null };
 							for await (const line of world.runtime.logs(web, options, never)) lines.push(line.text);
 							return lines.includes("reached");
 						});

@@ -68,11 +68,12 @@ async function specOf(
 	const { parseSpec } = await import("../../node/spec/parse-spec.js");
 	const spec = parseSpec(await textOf(file));
 	const resources = { ...spec.resources, ...(fields.resources as object | undefined) };
-	const { stopGraceMs, ...rest } = spec;
+	const { stopGraceMs, logBytesMax, ...rest } = spec;
+	const logs = flags["log-size"] === undefined ? { logBytesMax } : {};
 	const grace = flags["stop-grace"] === undefined ? { stopGraceMs } : {};
 	const security = { ...spec.security, ...(fields.security as object | undefined) };
 	const health = fields.health === undefined ? spec.health : { ...spec.health, ...(fields.health as object) };
-	return validateSpec({ ...rest, ...grace, ...fields, resources, security, health });
+	return validateSpec({ ...rest, ...grace, ...logs, ...fields, resources, security, health });
 }
 
 async function textOf(file: string): Promise<string> {

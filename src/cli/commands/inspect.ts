@@ -53,6 +53,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["finished", timeInWords(state?.finishedAtMs ?? null)],
 		["restart", restartInWords(spec.restart)],
 		["restarts", restartsInWords(detail, Date.now())],
+		["log size", `at most ${bytesInWords(spec.logBytesMax)}`],
 		["health check", spec.health === null ? null : healthCheckInWords(spec.health)],
 		["health", healthInWords(detail.health)],
 		["exit code", detail.exitCode === null ? null : String(detail.exitCode)],

@@ -89,6 +89,14 @@ static int set_epoch(struct sw_launch *launch, const char *value)
 	return launch->epoch == 0 && sw_parse_number(value, &launch->epoch) == 0 && launch->epoch > 0 ? 0 : -EINVAL;
 }
 
+static int set_log_bytes(struct sw_launch *launch, const char *value)
+{
+	return launch->log_bytes == 0 && sw_parse_number(value, &launch->log_bytes) == 0 &&
+			       launch->log_bytes >= SW_LOG_BYTES_MIN ?
+		       0 :
+		       -EINVAL;
+}
+
 static int set_passing(struct sw_launch *launch, const char *value)
 {
 	if (launch->passing || strcmp(value, "yes") != 0)
@@ -132,6 +140,8 @@ static int take_single_entry(struct sw_launch *launch, const char *key, char *va
 		return set_epoch(launch, value);
 	if (strcmp(key, "passing") == 0)
 		return set_passing(launch, value);
+	if (strcmp(key, "log-bytes") == 0)
+		return set_log_bytes(launch, value);
 	if (strcmp(key, "container") == 0)
 		return set_once(&launch->container, value);
 	if (strcmp(key, "hostname") == 0)
@@ -214,6 +224,8 @@ int sw_launch_decode(char *bytes, size_t size, struct sw_launch *launch, struct 
 	}
 	if (result == 0)
 		result = check_complete(launch, error);
+	if (launch->log_bytes == 0)
+		launch->log_bytes = SW_LOG_BYTES_DEFAULT;
 	if (result < 0)
 		sw_launch_free(launch);
 	return result;

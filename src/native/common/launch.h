@@ -11,6 +11,10 @@
 #define SW_LAUNCH_BYTES_MAX (1024 * 1024)
 #define SW_LAUNCH_ENTRIES_MAX 8192
 
+/* Room for a block of output in each of a stream's files. */
+#define SW_LOG_BYTES_MIN (1024 * 1024)
+#define SW_LOG_BYTES_DEFAULT (64 * 1024 * 1024)
+
 /* Always followed by a NULL item. */
 struct sw_strings {
 	const char **items;
@@ -55,6 +59,7 @@ struct sw_security {
 struct sw_launch {
 	char *bytes;
 	uint64_t epoch;
+	uint64_t log_bytes; /* of all log files together */
 	bool passing; /* for a caller that waits: starts as soon as it is made, and nothing need survive a power cut */
 	const char *container, *hostname, *workdir, *user, *cgroup2;
 	const char *netns; /* NULL: a new one with loopback only */

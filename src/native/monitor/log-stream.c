@@ -1,11 +1,9 @@
 #include "log-stream.h"
 
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../common/cleanup.h"
 #include "../common/file.h"
@@ -15,41 +13,14 @@
 #define RECORD_OVERHEAD 32
 #define READ_SIZE (64 * 1024)
 
-int log_open(struct log_stream *log, const char *name, const char *directory, struct sw_error *error)
+int log_open(struct log_stream *log, const char *name, const char *directory, uint64_t bytes_max, struct sw_error *error)
 {
-	char path[PATH_MAX];
 	log->name = name;
 	log->pipe = -1;
 	log->line_size = log->block_size = 0;
 	log->dropped_bytes = 0;
-	snprintf(path, sizeof path, "%s/log/%s", directory, name);
-	log->file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	return log->file < 0 ? sw_fail(error, errno, "open the log file", path) : 0;
-}
-
-/* A write that stopped in the middle of a record is taken back, so that the next one starts on its own line. */
-static void take_back(struct log_stream *log, size_t written)
-{
-	struct stat status;
-	if (written > 0 && fstat(log->file, &status) == 0 && status.st_size >= (off_t)written &&
-	    ftruncate(log->file, status.st_size - (off_t)written) < 0)
-		monitor_complain("cannot shorten the log of %s: %s", log->name, strerror(errno));
-}
-
-/* 0 or -errno; all or nothing. */
-static int write_block(struct log_stream *log, const char *bytes, size_t size)
-{
-	size_t written = 0;
-	while (written < size) {
-		ssize_t count = SW_RETRY(write(log->file, bytes + written, size - written));
-		if (count < 0) {
-			int code = errno;
-			take_back(log, written);
-			return -code;
-		}
-		written += (size_t)count;
-	}
-	return 0;
+	log->file = (struct log_file){ .directory = directory, .name = name, .bytes_max = bytes_max / LOG_FILES_MAX };
+	return log_file_open(&log->file, error);
 }
 
 static void drop(struct log_stream *log, size_t bytes, int code)
@@ -67,7 +38,7 @@ static bool confess(struct log_stream *log, uint64_t now_ms)
 	int size = snprintf(record, sizeof record, "%llu F swarm: %llu bytes of output were not logged: %s\n",
 			    (unsigned long long)now_ms, (unsigned long long)log->dropped_bytes,
 			    strerror(log->dropped_errno));
-	if (write_block(log, record, (size_t)size) < 0)
+	if (log_file_append(&log->file, record, (size_t)size) < 0)
 		return false;
 	monitor_complain("the log of %s lacks %llu bytes", log->name, (unsigned long long)log->dropped_bytes);
 	log->dropped_bytes = 0;
@@ -78,8 +49,9 @@ void log_write(struct log_stream *log, uint64_t now_ms)
 {
 	if (log->block_size == 0)
 		return;
-	int result = log->dropped_bytes == 0 || confess(log, now_ms) ? write_block(log, log->block, log->block_size) :
-									-log->dropped_errno;
+	int result = log->dropped_bytes == 0 || confess(log, now_ms) ?
+			     log_file_append(&log->file, log->block, log->block_size) :
+			     -log->dropped_errno;
 	if (result < 0)
 		drop(log, log->block_size, -result);
 	log->block_size = 0;
@@ -163,7 +135,7 @@ int log_drain(struct log_stream *log)
 {
 	relay_present(log);
 	end_line(log, 'P');
-	return fdatasync(log->file) < 0 ? -errno : 0;
+	return fdatasync(log->file.descriptor) < 0 ? -errno : 0;
 }
 
 void log_finish(struct log_stream *log)
@@ -172,5 +144,5 @@ void log_finish(struct log_stream *log)
 		;
 	end_line(log, 'F');
 	sw_close(&log->pipe);
-	sw_close(&log->file);
+	sw_close(&log->file.descriptor);
 }

@@ -1,4 +1,4 @@
-/* One output pipe of the container and its log file. Lines become `<unix-ms> <F or P> <text>\n`; a line longer than
+/* One output pipe of the container and its log files. Lines become `<unix-ms> <F or P> <text>\n`; a line longer than
  * LOG_LINE_MAX comes in P parts with F at its end. A full disk never stops the container: what cannot be written
  * is counted, dropped and told of once writing works again. */
 #ifndef SW_LOG_STREAM_H
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../common/error.h"
+#include "log-file.h"
 
 #define LOG_LINE_MAX (16 * 1024)
 /* Formatted records waiting for one write(2). */
@@ -17,7 +18,7 @@
 struct log_stream {
 	const char *name; /* "stdout" or "stderr" */
 	int pipe;	  /* -1: closed */
-	int file;
+	struct log_file file;
 	/* The unfinished line. */
 	char line[LOG_LINE_MAX];
 	size_t line_size;
@@ -27,8 +28,8 @@ struct log_stream {
 	int dropped_errno;
 };
 
-/* Opens <directory>/log/<name> for appending. */
-int log_open(struct log_stream *log, const char *name, const char *directory, struct sw_error *error);
+/* Opens <directory>/log/<name> for appending. `bytes_max`: of all files of this stream, at least SW_LOG_BYTES_MIN / 2. */
+int log_open(struct log_stream *log, const char *name, const char *directory, uint64_t bytes_max, struct sw_error *error);
 
 /* Turns bytes of the pipe into records; full blocks are written, the rest waits for log_write. */
 void log_take(struct log_stream *log, const char *bytes, size_t size, uint64_t now_ms);

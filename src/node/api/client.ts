@@ -128,6 +128,7 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 				path: `${ref(name)}/logs`,
 				query: {
 					tail: options.tail === null ? null : String(options.tail),
+					since: options.sinceMs === null ? null : String(options.sinceMs),
 					follow: options.follow ? "1" : null,
 					stream: options.stream,
 				},

@@ -17,7 +17,7 @@
 // GET    /v1/containers                    → ContainerRow[]
 // GET    /v1/containers/:ref               → ContainerDetail
 // POST   /v1/containers/:ref/resources ResourceChange → {}   between nodes: the owner changes the limits at once
-// GET    /v1/containers/:ref/logs?tail=&follow=&stream=      → lines of LogLine
+// GET    /v1/containers/:ref/logs?tail=&since=&follow=&stream= → lines of LogLine
 // POST   /v1/containers/:ref/exec?request= (ExecRequest JSON) body: frames (see InputFrame) → frames (see ExecFrame)
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
 // GET    /v1/images                        → ImageRow[]

@@ -262,6 +262,7 @@ function logs({ ports, call }: Match, container: ContainerId): ApiAnswer {
 		throw new SwarmError("usage", `Cannot show logs: stream is ${stream}, wanted stdout or stderr`);
 	const options: LogOptions = {
 		tail: countOf(call.query.get("tail"), "tail"),
+		sinceMs: countOf(call.query.get("since"), "since"),
 		follow: call.query.get("follow") === "1",
 		stream,
 	};

@@ -19,6 +19,9 @@ export const IO_LIMITS_MAX = 16;
 export const HUGEPAGE_LIMITS_MAX = 8;
 export const STOP_GRACE_MS_DEFAULT = 10_000;
 export const STOP_GRACE_MS_MAX = 3_600_000;
+export const LOG_BYTES_DEFAULT = 64 * 1024 ** 2;
+/** A container must not fill a disk by what it prints. */
+export const LOG_BYTES_MAX = 64 * 1024 ** 3;
 export const RESTART_ATTEMPTS_MAX = 1_000_000;
 export const SYSCTLS_MAX = 64;
 export const SYSCTL_VALUE_CHARACTERS_MAX = 256;

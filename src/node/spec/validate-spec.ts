@@ -4,6 +4,7 @@
 // Must never accept a field that it does not know: a typing error would silently change what runs.
 
 import type { Constraint, PublishedPort, Spec } from "../../model.js";
+import { LOG_BYTES_MIN } from "../../native/launch.js";
 import { healthOf } from "./health-field.js";
 import {
 	COMMAND_ARGUMENTS_MAX,
@@ -11,6 +12,8 @@ import {
 	ENV_ENTRIES_MAX,
 	LABEL_VALUE_CHARACTERS_MAX,
 	LABELS_MAX,
+	LOG_BYTES_DEFAULT,
+	LOG_BYTES_MAX,
 	PORTS_MAX,
 	REPLICAS_MAX,
 	SPEC_BYTES_MAX,
@@ -18,7 +21,15 @@ import {
 	STOP_GRACE_MS_MAX,
 } from "./limits.js";
 import { type FieldPath, type Problem, problemsError, type Report, reportInto } from "./problems.js";
-import { isPort, LABEL_PATTERN, LABEL_WANTED, parseConstraint, parseDuration, parsePort } from "./quantities.js";
+import {
+	isPort,
+	LABEL_PATTERN,
+	LABEL_WANTED,
+	parseConstraint,
+	parseDuration,
+	parsePort,
+	parseSize,
+} from "./quantities.js";
 import { type Fields, fieldsOf, listOf, optionalText, textField, textsOf, wholeNumber } from "./readers.js";
 import { resourcesOf } from "./resources.js";
 import { restartOf } from "./restart-field.js";
@@ -47,6 +58,8 @@ const specFields = [
 	"restart",
 	"security",
 	"health",
+	"logSize",
+	"logBytesMax",
 ];
 
 /** The spec, or a `usage` error that names every wrong field in one line. */
@@ -79,12 +92,24 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		stopGraceMs: stopGraceOf(fields, report),
 		restart: restartOf(fields.restart, report),
 		security: securityOf(fields.security, report),
+		logBytesMax: logBytesOf(fields, report),
 		health: healthOf(fields.health, fields.network === "none" ? "none" : "bridge", report),
 	};
 	if (problems.length > 0) return { spec: null, problems };
 	const bytes = Buffer.byteLength(JSON.stringify(spec));
 	if (bytes > SPEC_BYTES_MAX) report.phrase([], `${bytes} bytes as JSON`, `at most ${SPEC_BYTES_MAX}`);
 	return problems.length > 0 ? { spec: null, problems } : { spec, problems };
+}
+
+/** `logSize` as text ("64M") or `logBytesMax`. */
+function logBytesOf(fields: Fields, report: Report): number {
+	const field = fields.logSize == null ? "logBytesMax" : "logSize";
+	const given = fields[field] ?? LOG_BYTES_DEFAULT;
+	const bytes = field === "logSize" ? parseSize(String(given)) : given;
+	if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= LOG_BYTES_MIN && bytes <= LOG_BYTES_MAX)
+		return bytes;
+	report.value([field], given, "1M to 64G, such as 64M");
+	return LOG_BYTES_DEFAULT;
 }
 
 /** The embedded default image: needs no registry. */

@@ -1,15 +1,14 @@
-// A container's output as one sequence: both log files merged by time, from the start or the last lines, and on to the
+// A container's output as one sequence: both streams merged by time, from the start or the last lines, and on to the
 // container's end when followed. Woken by inotify and by the container's state; never polls.
 
 import { type FSWatcher, watch } from "node:fs";
-import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
 import type { LogLine } from "../../model.js";
 import type { LogOptions } from "../runtime.js";
 import { LogFile } from "./log-file.js";
 
 export interface LogSource {
-	/** Directory with `stdout` and `stderr`. */
+	/** Directory with `stdout` and `stderr` and what was full before them. */
 	readonly directory: string;
 	/** Whether no line can follow any more. */
 	ended(): boolean;
@@ -27,15 +26,17 @@ export async function* readLogs(source: LogSource, options: LogOptions, signal: 
 	)
 		throw new SwarmError("usage", `Cannot read logs: tail is ${options.tail}, wanted 0 to ${TAIL_LINES_MAX}`);
 	const streams = options.stream === null ? (["stdout", "stderr"] as const) : [options.stream];
-	const files = streams.map((stream) => new LogFile(join(source.directory, stream), stream));
+	const files = streams.map((stream) => new LogFile(source.directory, stream));
 	// Before the first read, so that nothing written in between is missed.
 	const bell = options.follow ? ringOnChange(source, signal) : null;
+	const { sinceMs } = options;
 	try {
-		if (options.tail !== null) yield* await tailOf(files, options.tail);
+		if (sinceMs !== null) for (const file of files) await file.skipBefore(sinceMs);
+		if (options.tail !== null) yield* since(await tailOf(files, options.tail), sinceMs);
 		for (;;) {
 			signal.throwIfAborted();
 			const last = bell === null || source.ended();
-			yield* linesOf(files, signal);
+			for await (const line of linesOf(files, signal)) yield* since([line], sinceMs);
 			if (last) return;
 			await bell.rung();
 		}
@@ -43,6 +44,10 @@ export async function* readLogs(source: LogSource, options: LogOptions, signal: 
 		bell?.close();
 		for (const file of files) await file.close();
 	}
+}
+
+function since(lines: readonly LogLine[], sinceMs: number | null): readonly LogLine[] {
+	return sinceMs === null ? lines : lines.filter((line) => line.timeMs >= sinceMs);
 }
 
 /** What is there now, merged by time; the lines of one file keep their order. */

@@ -24,6 +24,15 @@ describe("swarm logs", () => {
 		expect(daemon.asked[0]?.query).toEqual({ follow: "1", tail: "5", stream: "stderr" });
 	});
 
+	it("asks from a moment on", async () => {
+		const daemon = await fakeDaemon(routes);
+		await runCommand(Logs, "logs", ["web", "--since", "2026-01-31T12:00:00Z", "--state", daemon.stateDirectory]);
+		expect(daemon.asked[0]?.query).toEqual({ since: String(Date.UTC(2026, 0, 31, 12)) });
+		const ran = await runCommand(Logs, "logs", ["web", "--since", "soon", "--state", daemon.stateDirectory]);
+		expect(ran).toMatchObject({ exitCode: 2 });
+		expect(ran.stderr).toContain('Cannot read --since: it is "soon"');
+	});
+
 	it("puts the time before lines, not before their parts", async () => {
 		const daemon = await fakeDaemon(routes);
 		const { stdout } = await runCommand(Logs, "logs", ["web", "-t", "--state", daemon.stateDirectory]);

@@ -1,4 +1,5 @@
 /* The log writer: lines, parts, drains, a full disk. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,10 +13,12 @@
 #include "harness.h"
 #include "monitor/log-stream.h"
 
+#define BYTES_MAX (64 * 1024 * 1024)
+
 static struct log_stream stream;
 static char directory[64], content[4 * 1024 * 1024];
 
-static void begin(void)
+static void begin_with(uint64_t bytes_max)
 {
 	struct sw_error error;
 	char path[128];
@@ -23,7 +26,12 @@ static void begin(void)
 	CHECK(mkdtemp(directory) != NULL);
 	snprintf(path, sizeof path, "%s/log", directory);
 	mkdir(path, 0755);
-	CHECK(log_open(&stream, "stdout", directory, &error) == 0);
+	CHECK(log_open(&stream, "stdout", directory, bytes_max, &error) == 0);
+}
+
+static void begin(void)
+{
+	begin_with(BYTES_MAX);
 }
 
 static const char *read_back(void)
@@ -37,15 +45,34 @@ static const char *read_back(void)
 	return content;
 }
 
+/* What is there of a stream: its files, their bytes together, and the largest. */
+static int count_files(uint64_t *bytes, uint64_t *largest)
+{
+	char path[512];
+	struct stat status;
+	int files = 0;
+	snprintf(path, sizeof path, "%s/log", directory);
+	DIR *entries = opendir(path);
+	*bytes = *largest = 0;
+	for (struct dirent *entry; (entry = readdir(entries));) {
+		snprintf(path, sizeof path, "%s/log/%s", directory, entry->d_name);
+		if (entry->d_name[0] == '.' || stat(path, &status) < 0)
+			continue;
+		files++;
+		*bytes += (uint64_t)status.st_size;
+		if ((uint64_t)status.st_size > *largest)
+			*largest = (uint64_t)status.st_size;
+	}
+	closedir(entries);
+	return files;
+}
+
 static void end(void)
 {
-	char path[128];
+	char command[128];
 	log_finish(&stream);
-	snprintf(path, sizeof path, "%s/log/stdout", directory);
-	unlink(path);
-	snprintf(path, sizeof path, "%s/log", directory);
-	rmdir(path);
-	rmdir(directory);
+	snprintf(command, sizeof command, "rm -r %s", directory);
+	CHECK(system(command) == 0);
 }
 
 static void take(const char *text)
@@ -158,8 +185,93 @@ static void lives_on_a_full_disk(void)
 	end();
 }
 
+/* Ten times what it may keep: the newest lines are there, whole, and no more bytes than allowed. */
+static void keeps_to_its_bound(void)
+{
+	char line[64], path[512];
+	uint64_t bytes, largest;
+	begin_with(512 * 1024);
+	for (int i = 0; i < 5 * 1024 * 1024 / 64; i++) {
+		snprintf(line, sizeof line, "line %07d of a program that never stops printing\n", i);
+		take(line);
+		if (i % 100 == 0)
+			log_write(&stream, 1);
+	}
+	log_write(&stream, 1);
+	CHECK(count_files(&bytes, &largest) == LOG_FILES_MAX);
+	CHECK(bytes <= 512 * 1024 && bytes > 384 * 1024 && largest <= 128 * 1024);
+	uint64_t last = stream.file.number;
+	CHECK(last > 30);
+	CHECK(strstr(read_back(), "line 0081919 of a program") != NULL);
+	snprintf(path, sizeof path, "%s/log/stdout.%llu", directory, (unsigned long long)last - 2);
+	CHECK(access(path, F_OK) == 0);
+	snprintf(path, sizeof path, "%s/log/stdout.%llu", directory, (unsigned long long)last - 3);
+	CHECK(access(path, F_OK) < 0);
+	end();
+}
+
+/* A monitor that comes later (after a move, with another bound) goes on with the numbers, and takes away what is too much. */
+static void goes_on_with_the_numbers(void)
+{
+	static const char *const names[] = { "stdout.7", "stdout.8", "stdout.9", "stdout.10", "stdout.11", "stdout.x",
+					     "stderr.99", "stdout.012" };
+	char path[512];
+	uint64_t bytes, largest;
+	begin_with(512 * 1024);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "%s/log/%s", directory, names[i]);
+		close(open(path, O_WRONLY | O_CREAT, 0600));
+	}
+	static char much[100 * 1024];
+	memset(much, 'x', sizeof much - 2);
+	much[sizeof much - 2] = '\n';
+	take(much);
+	take(much);
+	log_write(&stream, 1);
+	CHECK(stream.file.number == 12);
+	/* stdout, stdout.10 to .12, and the three that are not of this stream. */
+	CHECK(count_files(&bytes, &largest) == 7);
+	end();
+}
+
+/* Where no new file can be made, output is dropped and told of, and the bound holds. */
+static void does_not_grow_where_it_cannot_rotate(void)
+{
+	char path[512], away[512];
+	uint64_t bytes, largest;
+	int complaints = dup(2), null = open("/dev/null", O_WRONLY);
+	begin_with(512 * 1024);
+	dup2(null, 2);
+	static char much[120 * 1024];
+	memset(much, 'x', sizeof much - 2);
+	much[sizeof much - 2] = '\n';
+	take(much);
+	log_write(&stream, 1);
+	snprintf(path, sizeof path, "%s/log", directory);
+	snprintf(away, sizeof away, "%s/away", directory);
+	CHECK(rename(path, away) == 0);
+	take(much);
+	log_write(&stream, 2);
+	take(much);
+	log_write(&stream, 3);
+	CHECK(stream.dropped_bytes > 0);
+	CHECK(rename(away, path) == 0);
+	CHECK(count_files(&bytes, &largest) == 1 && largest <= 128 * 1024);
+	take("fits again\n");
+	log_write(&stream, 4);
+	dup2(complaints, 2);
+	CHECK(strstr(read_back(), "bytes of output were not logged: No such file") != NULL);
+	CHECK(strstr(content, " F fits again\n") != NULL);
+	close(complaints);
+	close(null);
+	end();
+}
+
 void run_log(void)
 {
+	keeps_to_its_bound();
+	goes_on_with_the_numbers();
+	does_not_grow_where_it_cannot_rotate();
 	writes_whole_lines();
 	parts_long_lines();
 	bounds_its_buffers();

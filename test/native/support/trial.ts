@@ -175,6 +175,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		epoch: 3,
 		passing: false,
 		hostname: "trial-0",
+		logBytesMax: 64 * 1024 * 1024,
 		args: ["sleep", "1000"],
 		env: {},
 		workdir: "/",

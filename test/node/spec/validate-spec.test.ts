@@ -33,6 +33,7 @@ describe("validateSpec", () => {
 			stopGraceMs: 10_000,
 			restart: { when: "never", attemptsMax: null },
 			security: standardSecurity,
+			logBytesMax: 64 * 1024 ** 2,
 			health: null,
 		} satisfies Spec);
 	});
@@ -141,6 +142,12 @@ describe("validateSpec", () => {
 		[{ privileged: true }, "security.privileged is not a known field"],
 	])("refuses the security options %j", (security, sentence) => {
 		expect(refusalOf({ ...least, security }).message).toContain(sentence);
+	});
+
+	it("reads the size of the logs, within its bounds", () => {
+		expect(validateSpec({ ...least, logSize: "2M" }).logBytesMax).toBe(2 * 1024 ** 2);
+		for (const wrong of [{ logSize: "1K" }, { logBytesMax: 1 }, { logSize: "1000G" }, { logSize: "much" }])
+			expect(refusalOf({ ...least, ...wrong }).message).toContain("wanted 1M to 64G");
 	});
 
 	it("accepts its own answer unchanged, so that a spec can be sent again", () => {

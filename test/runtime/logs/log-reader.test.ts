@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,7 +8,7 @@ import { type LogSource, readLogs } from "../../../src/runtime/logs/log-reader.j
 let directory: string;
 let ended: boolean;
 let wake: (() => void)[];
-const all = { tail: null, follow: false, stream: null };
+const all = { tail: null, sinceMs: null, follow: false, stream: null };
 const never = new AbortController().signal;
 
 beforeEach(() => {
@@ -118,6 +118,69 @@ describe("logs", () => {
 		controller.abort(new Error("gone"));
 		await expect(reading).rejects.toThrow("gone");
 		expect(wake).toEqual([]);
+	});
+
+	/** As the monitor does when a file is full (native/monitor/log-file.c). */
+	function rotate(stream: "stdout" | "stderr", number: number): void {
+		renameSync(join(directory, stream), join(directory, `${stream}.${number}`));
+		rmSync(join(directory, `${stream}.${number - 3}`), { force: true });
+		write(stream, "");
+	}
+
+	it("are read across full files, in their order, also their last lines", async () => {
+		for (let number = 1; number <= 12; number++) {
+			write("stdout", `${number} F a${number}\n${number} F b${number}\n`);
+			rotate("stdout", number);
+		}
+		write("stdout", "13 F last\n");
+		write("stderr", "11 F error\n");
+		const stdout = ["a10", "b10", "a11", "b11", "a12", "b12", "last"];
+		expect(await texts(readLogs(source(), { ...all, stream: "stdout" }, never))).toEqual(stdout);
+		expect(await texts(readLogs(source(), { ...all, tail: 5 }, never))).toEqual(["b11", "error", "a12", "b12", "last"]);
+		for (let tail = 0; tail <= 9; tail++)
+			expect(await texts(readLogs(source(), { ...all, stream: "stdout", tail }, never))).toEqual(
+				tail === 0 ? [] : stdout.slice(-tail),
+			);
+	});
+
+	it("are followed over full files, however many became full meanwhile", async () => {
+		write("stdout", "1 F first\n");
+		const lines = readLogs(source(), { ...all, follow: true }, never)[Symbol.asyncIterator]();
+		expect((await lines.next()).value?.text).toBe("first");
+		const next = lines.next();
+		write("stdout", "2 F second\n");
+		rotate("stdout", 1);
+		write("stdout", "3 F third\n");
+		expect((await next).value?.text).toBe("second");
+		expect((await lines.next()).value?.text).toBe("third");
+		for (let number = 2; number <= 9; number++) {
+			rotate("stdout", number);
+			write("stdout", `${number} F n${number}\n`);
+		}
+		end();
+		const rest: string[] = [];
+		for (let line = await lines.next(); !line.done; line = await lines.next()) rest.push(line.value.text);
+		// Three full files are kept: those that were full when it looked again.
+		expect(rest).toEqual(["n6", "n7", "n8", "n9"]);
+	});
+
+	it("are read where the next file was never begun", async () => {
+		write("stdout", "1 F whole\n");
+		renameSync(join(directory, "stdout"), join(directory, "stdout.4"));
+		expect(await texts(readLogs(source(), all, never))).toEqual(["whole"]);
+		expect(await texts(readLogs(source(), { ...all, tail: 3 }, never))).toEqual(["whole"]);
+	});
+
+	it("begin at a given time, and its last lines are of those", async () => {
+		write("stdout", "10 F a\n");
+		rotate("stdout", 1);
+		utimesSync(join(directory, "stdout.1"), 0.01, 0.01);
+		write("stdout", "20 F b\n30 F c\n40 F d\n");
+		write("stderr", "15 F e\n35 F f\n");
+		expect(await texts(readLogs(source(), { ...all, sinceMs: 30 }, never))).toEqual(["c", "f", "d"]);
+		expect(await texts(readLogs(source(), { ...all, sinceMs: 12, tail: 4 }, never))).toEqual(["b", "c", "f", "d"]);
+		expect(await texts(readLogs(source(), { ...all, sinceMs: 35, tail: 9 }, never))).toEqual(["f", "d"]);
+		expect(await texts(readLogs(source(), { ...all, sinceMs: 41 }, never))).toEqual([]);
 	});
 
 	it("leave out what a power cut tore, and refuse a tail that is no count", async () => {

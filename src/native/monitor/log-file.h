@@ -1,0 +1,27 @@
+/* The files of one output stream: `<name>`, which grows, and before it `<name>.<number>`, which rose when it was full. At most
+ * LOG_FILES_MAX of them, each of at most bytes_max: the oldest goes when a new one begins. */
+#ifndef SW_LOG_FILE_H
+#define SW_LOG_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/error.h"
+
+#define LOG_FILES_MAX 4
+
+struct log_file {
+	const char *directory; /* of the container */
+	const char *name;      /* "stdout" or "stderr" */
+	int descriptor;	       /* -1: closed, or could not be opened anew */
+	uint64_t size, bytes_max;
+	uint64_t number; /* of the last full one; 0: not looked yet */
+};
+
+/* Opens <directory>/log/<name> for appending. */
+int log_file_open(struct log_file *file, struct sw_error *error);
+
+/* 0 or -errno; all or nothing. At most bytes_max at once. */
+int log_file_append(struct log_file *file, const char *bytes, size_t size);
+
+#endif
