@@ -300,8 +300,25 @@ export interface ContainerRecord {
 	readonly finishedAtMs: number | null;
 	/** Why it failed, one line; null when it did not. */
 	readonly error: string | null;
+	/** Absent from records of older versions: null. */
+	readonly oom?: OomReport | null;
 	/** null without a health check, and once it has ended. */
 	readonly health: ContainerHealth | null;
+}
+
+/** What the kernel's out-of-memory killer did in a container since it was made on that node. */
+export interface OomReport {
+	/** Processes killed; the container itself need not have ended. */
+	readonly kills: number;
+	/** null: its own limit was lifted since. */
+	readonly limitBytes: number | null;
+	/** When the report was made. */
+	readonly usageBytes: number;
+	/** Most that was ever in use; null on kernels that do not say. */
+	readonly peakBytes: number | null;
+	/** The last process killed; null where the kernel's log cannot be read. */
+	readonly process: { readonly name: string; readonly pid: number } | null;
+	readonly timeMs: number;
 }
 
 /** Static description of a node, written by itself at every boot and when it changes. */

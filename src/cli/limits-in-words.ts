@@ -1,7 +1,7 @@
 // The limits of a container beside cpus, memory and pids, as `swarm inspect` prints them: one line for each that was asked for.
 
-import type { IoLimit, ResourceRequest } from "../model.js";
-import { bytesInWords } from "./print.js";
+import type { IoLimit, OomReport, ResourceRequest } from "../model.js";
+import { bytesInWords, timeInWords } from "./print.js";
 
 export function limitsInWords(resources: ResourceRequest): readonly (readonly [string, string | null])[] {
 	const { cpuWeight, cpusetCpus, cpusetMems, memoryHighBytes, swapBytes, io, hugepages } = resources;
@@ -25,4 +25,10 @@ function ioInWords(limit: IoLimit): string {
 		limit.writeOperationsPerSecond === null ? null : `${limit.writeOperationsPerSecond} writes/s`,
 	];
 	return `${limit.device} ${rates.filter((rate) => rate !== null).join(", ")}`;
+}
+
+export function oomInWords({ kills, limitBytes, usageBytes, peakBytes, process, timeMs }: OomReport): string {
+	const victim = process === null ? "" : `, last ${process.name} (pid ${process.pid})`;
+	const limit = limitBytes === null ? "no limit" : bytesInWords(limitBytes);
+	return `${kills}${victim}, at most ${bytesInWords(peakBytes ?? usageBytes)} of ${limit}, ${timeInWords(timeMs)}`;
 }

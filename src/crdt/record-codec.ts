@@ -200,6 +200,16 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		startedAtMs: nullable(number(0)),
 		finishedAtMs: nullable(number(0)),
 		error: nullable(text(4096)),
+		oom: optional(
+			record({
+				kills: integer(0),
+				limitBytes: nullable(integer(0)),
+				usageBytes: integer(0),
+				peakBytes: nullable(integer(0)),
+				process: nullable(record({ name: text(256), pid: integer(0) })),
+				timeMs: number(0),
+			}),
+		),
 		health: nullable(
 			record({
 				status: oneOf("starting", "healthy", "unhealthy"),

@@ -3,8 +3,9 @@
 
 import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
-import type { ContainerId, ContainerRecord, Liveness, NodeId, SwarmEvent } from "../model.js";
+import type { ContainerId, ContainerRecord, Liveness, NodeId, OomReport, SwarmEvent } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
+import { bytesInWords } from "../scheduler/words.js";
 import { workloadOf } from "./plan.js";
 import { type Restart, restartAfter } from "./restart.js";
 
@@ -24,6 +25,7 @@ export function eventsBetween(before: Seen, after: Seen): readonly Draft[] {
 		...workloadEvents(before.view, after.view),
 		...claimEvents(before.view, after.view),
 		...containerEvents(before.view, after.view),
+		...oomEvents(before.view, after.view),
 		...healthEvents(before.view, after.view),
 	];
 }
@@ -145,6 +147,31 @@ function restartOf(view: ClusterView, record: ContainerRecord): Restart | null {
 	const claim = view.claims.get(record.container);
 	if (spec === undefined || claim?.epoch !== record.epoch || spec.desired !== "running" || spec.removed) return null;
 	return record.imageDigest === null ? null : restartAfter(record, spec.spec.restart, claim);
+}
+
+function oomEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
+	const drafts: Draft[] = [];
+	for (const [container, records] of after.containers)
+		for (const { node, epoch, oom } of records) {
+			if (oom == null || after.specs.get(workloadOf(container)) === undefined) continue;
+			const known = before.containers.get(container)?.find((candidate) => candidate.node === node);
+			if (known?.epoch === epoch && known.oom?.kills === oom.kills) continue;
+			const [{ kills, process }, where] = [oom, after.nodes.get(node)?.name ?? node];
+			const victim = process === null ? "a process" : `${process.name} (pid ${process.pid})`;
+			drafts.push({
+				node,
+				subject: container,
+				kind: "container.oom-killed",
+				message: `${container} on ${where}: the kernel killed ${victim} for memory, ${oomNumbers(oom)}; kills so far: ${kills}`,
+				details: { epoch, ...oom },
+			});
+		}
+	return drafts;
+}
+
+function oomNumbers({ limitBytes, peakBytes, usageBytes }: OomReport): string {
+	const limit = limitBytes === null ? "no limit of its own" : `the limit is ${bytesInWords(limitBytes)}`;
+	return `${limit}, the most in use was ${bytesInWords(peakBytes ?? usageBytes)}`;
 }
 
 function phaseOn(view: ClusterView, container: ContainerId, node: NodeId): string | null {

@@ -360,6 +360,7 @@ function recordOf(state: ContainerState, self: NodeId, health: ContainerHealth |
 		startedAtMs: state.startedAtMs,
 		finishedAtMs: state.finishedAtMs,
 		error: state.error,
+		oom: state.oom,
 		health,
 	};
 }

@@ -11,6 +11,7 @@ import { checkContainerId, containerDirectoryOf } from "./container-directory.js
 import { hasEnded } from "./life-cycle.js";
 import { readExit } from "./monitor.js";
 import type { ExitRecord } from "./monitor-protocol.js";
+import { oomReportOf } from "./oom.js";
 import { type ContainerFile, readRecord } from "./record.js";
 
 export interface Found {
@@ -66,9 +67,9 @@ function containerOf(containersPath: string, record: ContainerFile, around: Cont
 	const directory = containerDirectoryOf(containersPath, record.request.container);
 	if (record.cgroupName?.startsWith(SPARE_PREFIX)) around.cgroups.adopt(record.request.container, record.cgroupName);
 	const container = new Container(record.request, directory, record.phase, around);
-	const { epoch, revision, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, error, move } = record;
+	const { epoch, revision, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, oom, error, move } = record;
 	container.adopt(adoptedPhase(record, readExit(directory), around.cgroups), {
-		...{ epoch, revision, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, error, move },
+		...{ epoch, revision, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, oom: oom ?? null, error, move },
 		...endOf(record, readExit(directory), around),
 	});
 	return container;
@@ -100,7 +101,8 @@ function adoptedPhase(record: ContainerFile, exit: ExitRecord | null, cgroups: C
 function endOf(record: ContainerFile, exit: ExitRecord | null, around: ContainerSurroundings) {
 	if (exit !== null) {
 		const { exitCode, oomKilled, finishedAtMs, reason } = exit;
-		return { exitCode, oomKilled, finishedAtMs, error: reason };
+		const oom = oomKilled ? oomReportOf(around.cgroups, record.request.container, finishedAtMs) : null;
+		return { exitCode, oomKilled, finishedAtMs, error: reason, ...(oom === null ? {} : { oom }) };
 	}
 	if (hasEnded(record.phase) || record.bootId === around.bootId) return {};
 	return { error: "the machine restarted while it ran" };

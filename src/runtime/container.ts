@@ -5,13 +5,14 @@
 import type { Clock } from "../clock.js";
 import { SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { ContainerId, Phase, ResourceRequest } from "../model.js";
+import type { ContainerId, OomReport, Phase, ResourceRequest } from "../model.js";
 import type { Native } from "../native/native.js";
 import type { Cgroups, ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
 import { hasEnded, type LifeEffect, type LifeEvent, nextStep, stepOf } from "./life-cycle.js";
 import { Monitor, type MonitorEvent, readExit } from "./monitor.js";
 import type { ExitRecord } from "./monitor-protocol.js";
+import { oomReportOf } from "./oom.js";
 import { type ContainerFile, writeRecord } from "./record.js";
 import type { ContainerState, CreateRequest } from "./runtime.js";
 import type { Standing } from "./standing.js";
@@ -36,6 +37,7 @@ export type StateChanges = Partial<
 		| "pid"
 		| "exitCode"
 		| "oomKilled"
+		| "oom"
 		| "startedAtMs"
 		| "finishedAtMs"
 		| "error"
@@ -235,6 +237,7 @@ export class Container {
 			pid: null,
 			exitCode: exit.exitCode,
 			oomKilled: exit.oomKilled,
+			oom: exit.oomKilled ? this.#oomReport(exit.finishedAtMs) : this.#state.oom,
 			finishedAtMs: exit.finishedAtMs,
 			error: exit.reason,
 		};
@@ -247,6 +250,16 @@ export class Container {
 		const changes = { pid: null, finishedAtMs: this.#around.clock.nowMs(), error: reason };
 		this.perform(this.step("lost", changes));
 		this.save(false);
+	}
+
+	/** The kernel killed something in it, and it goes on. */
+	noteOom(oom: OomReport): void {
+		this.#set({ ...this.#state, oom });
+		this.save(false);
+	}
+
+	#oomReport(timeMs: number): OomReport | null {
+		return oomReportOf(this.#around.cgroups, this.id, timeMs) ?? this.#state.oom;
 	}
 
 	#follow(event: MonitorEvent): void {
@@ -293,13 +306,13 @@ export class Container {
 
 	#record(): ContainerFile {
 		const { epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs } = this.#state;
-		const { exitCode, oomKilled, error, move } = this.#state;
+		const { exitCode, oomKilled, oom, error, move } = this.#state;
 		return {
 			version: 1,
 			bootId: this.#around.bootId,
 			cgroupName: this.#around.cgroups.nameOf(this.id),
 			request: this.request,
-			...{ epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, error, move },
+			...{ epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, oom, error, move },
 		};
 	}
 
@@ -323,6 +336,7 @@ function firstState(request: CreateRequest, phase: Phase, nowMs: number): Contai
 		address: request.address,
 		exitCode: null,
 		oomKilled: false,
+		oom: null,
 		createdAtMs: nowMs,
 		startedAtMs: null,
 		finishedAtMs: null,

@@ -27,6 +27,7 @@ import { hasEnded, stepOf } from "./life-cycle.js";
 import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
 import { nft } from "./network/nft.js";
+import { OomWatch } from "./oom.js";
 import { readBootId } from "./record.js";
 import { Roster } from "./roster.js";
 import type {
@@ -89,6 +90,7 @@ class NativeRuntime implements Runtime {
 	readonly #readers = new Map<ContainerId, AbortController>();
 	readonly #part: CheckpointsPart | null;
 	readonly #execServer: ExecServer;
+	readonly #oom: OomWatch;
 	readonly #closing = new AbortController();
 
 	constructor(options: RuntimeOptions) {
@@ -108,6 +110,7 @@ class NativeRuntime implements Runtime {
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
 		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
+		this.#oom = new OomWatch(clock, cgroups, () => this.#roster.all());
 		this.#part = options.checkpoints?.(this.#seams()) ?? null;
 		const stderrPath = join(stateDirectory, "exec.stderr");
 		this.#execServer = new ExecServer({ native, initPath: paths.init, stderrPath, logger });
@@ -128,6 +131,7 @@ class NativeRuntime implements Runtime {
 		const { containers, halfMade } = await findContainers(this.#roster.containersPath, traces, this.#around);
 		for (const container of containers) {
 			this.#roster.add(container);
+			this.#oom.ask();
 			const { address, spec } = container.request;
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
@@ -297,6 +301,7 @@ class NativeRuntime implements Runtime {
 
 	async close(): Promise<void> {
 		this.#closing.abort(new SwarmError("aborted", "Cannot wait for the end: the daemon is closing"));
+		this.#oom.stop();
 		await this.#roster.idle();
 		this.#execServer.close();
 		for (const container of this.#roster.all()) container.letGo();
@@ -379,6 +384,7 @@ class NativeRuntime implements Runtime {
 	}
 
 	#announce(state: ContainerState): void {
+		this.#oom.ask();
 		for (const listener of [...this.#listeners]) {
 			try {
 				listener(state);
@@ -389,7 +395,15 @@ class NativeRuntime implements Runtime {
 	}
 }
 
-const freshLife = { exitCode: null, oomKilled: false, startedAtMs: null, finishedAtMs: null, error: null, pid: null };
+const freshLife = {
+	exitCode: null,
+	oomKilled: false,
+	oom: null,
+	startedAtMs: null,
+	finishedAtMs: null,
+	error: null,
+	pid: null,
+};
 
 function ended(state: ContainerState): boolean {
 	return hasEnded(state.phase);

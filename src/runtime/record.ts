@@ -4,7 +4,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { SwarmError } from "../errors.js";
-import { type ContainerId, type Phase, wholeSpec } from "../model.js";
+import { type ContainerId, type OomReport, type Phase, wholeSpec } from "../model.js";
 import type { CreateRequest } from "./runtime.js";
 
 export interface ContainerFile {
@@ -21,6 +21,8 @@ export interface ContainerFile {
 	readonly finishedAtMs: number | null;
 	readonly exitCode: number | null;
 	readonly oomKilled: boolean;
+	/** Absent from records of older versions. */
+	readonly oom?: OomReport | null;
 	readonly error: string | null;
 	readonly move: string | null;
 	/** Name of its cgroups where that is not its own (cgroup/cgroups.ts). Absent in records from before. */

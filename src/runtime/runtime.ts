@@ -9,7 +9,7 @@
 // Not guaranteed: that a container still runs when `get` says so; subscribe for its end.
 
 import type { Readable, Writable } from "node:stream";
-import type { ContainerId, Digest, LimitName, LogLine, Phase, ResourceRequest, Spec } from "../model.js";
+import type { ContainerId, Digest, LimitName, LogLine, OomReport, Phase, ResourceRequest, Spec } from "../model.js";
 
 export interface CreateRequest {
 	readonly container: ContainerId;
@@ -57,6 +57,8 @@ export interface ContainerState {
 	/** 0–255; 128 + signal when a signal ended it; null while it runs or when it never ran. */
 	readonly exitCode: number | null;
 	readonly oomKilled: boolean;
+	/** null: nothing in it was killed for memory. */
+	readonly oom: OomReport | null;
 	readonly createdAtMs: number;
 	readonly startedAtMs: number | null;
 	readonly finishedAtMs: number | null;

@@ -106,6 +106,7 @@ export function containerDetail(): ContainerDetail {
 			address: "10.99.0.2",
 			exitCode: null,
 			oomKilled: false,
+			oom: null,
 			createdAtMs: 0,
 			startedAtMs: 0,
 			finishedAtMs: null,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Digest, Liveness, NodeId, SwarmEvent } from "../../src/model.js";
-import { EVENTS_KEPT_MAX, EventLog, eventsBetween } from "../../src/node/events.js";
+import { EVENTS_KEPT_MAX, EventLog, eventsBetween, type Seen } from "../../src/node/events.js";
 import {
 	claimRecord,
 	containerRecord,
@@ -85,6 +85,29 @@ describe("what happened between two views", () => {
 			{ kind: "container.unhealthy", message: "web.0 is unhealthy on node-a: HTTP status 500" },
 		]);
 		expect(eventsBetween(at("unhealthy"), at("unhealthy"))).toEqual([]);
+	});
+
+	it("is a kill for memory with its numbers, told once for each further kill", () => {
+		const specs = [specRecord("web")];
+		const oom = { kills: 1, limitBytes: 2 ** 24, usageBytes: 4096, peakBytes: 2 ** 24, timeMs: 5 };
+		const process = { name: "tail", pid: 7 };
+		const at = (kills: number | null) =>
+			seen({
+				specs,
+				containers: [containerRecord("web.0", nodeA, 1, { oom: kills === null ? null : { ...oom, kills, process } })],
+			});
+		const told = (from: Seen, to: Seen) =>
+			eventsBetween(from, to).filter(({ kind }) => kind === "container.oom-killed");
+		expect(told(at(null), at(1))).toMatchObject([
+			{
+				subject: "web.0",
+				message:
+					"web.0 on node-a: the kernel killed tail (pid 7) for memory, the limit is 16 MiB, the most in use was 16 MiB; kills so far: 1",
+				details: { kills: 1, limitBytes: 2 ** 24, process },
+			},
+		]);
+		expect(told(at(1), at(1))).toEqual([]);
+		expect(told(at(1), at(2))).toHaveLength(1);
 	});
 
 	it("is a lost concurrent revision", () => {

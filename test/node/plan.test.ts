@@ -82,6 +82,7 @@ function held(epoch: number, phase: ContainerState["phase"], move: string | null
 		address: null,
 		exitCode: null,
 		oomKilled: false,
+		oom: null,
 		createdAtMs: 0,
 		startedAtMs: 0,
 		finishedAtMs: null,

@@ -50,8 +50,11 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 	};
 	/** A number of a file of the container's cgroup, by its key where the file has keys. */
 	const cgroupNumber = (controller: Controller, file: string, key: string | null = null) => {
-		const mount = detectCgroups().homes[controller]?.mount ?? "";
-		const text = readFileSync(join(mount, "swarm", world.scope, web, file), "utf8");
+		const { mount = "", version } = detectCgroups().homes[controller] ?? {};
+		const name = version === 2 ? "" : controller === "io" ? "blkio" : controller;
+		const memberships = readFileSync(`/proc/${world.runtime.get(web)?.pid}/cgroup`, "utf8");
+		const path = new RegExp(`^\\d+:${name}:(.*)$`, "m").exec(memberships)?.[1] ?? "";
+		const text = readFileSync(join(mount, path, file), "utf8");
 		return key === null ? Number(text) : Number(new RegExp(`^${key} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
 	};
 	const needs = (test: TestContext, ...limits: readonly LimitName[]) => {
@@ -96,7 +99,21 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 	it("more memory than the limit is a kill that the state tells of", async (test) => {
 		needs(test, "memory");
 		await run(["/bin/tail", "/dev/zero"], { memoryBytes: 16 * MIB });
-		expect(await untilEnded(world.runtime, web)).toMatchObject({ exitCode: 137, oomKilled: true });
+		const { oom, ...state } = await untilEnded(world.runtime, web);
+		expect(state).toMatchObject({ exitCode: 137, oomKilled: true });
+		expect(oom).toMatchObject({ kills: 1, limitBytes: 16 * MIB });
+		expect(oom?.peakBytes ?? 16 * MIB).toBe(16 * MIB);
+		// Null where the kernel's log is not for us.
+		expect(["tail", undefined]).toContain(oom?.process?.name);
+	});
+
+	it("a kill that the container outlives is told as well", async (test) => {
+		needs(test, "memory");
+		await run(shell("tail /dev/zero; sleep 1000"), { memoryBytes: 16 * MIB });
+		await until("the kill to be told", () => world.runtime.get(web)?.oom?.kills === 1, 60_000);
+		expect(world.runtime.get(web)?.phase).toBe("running");
+		const runtime = await world.reopen();
+		expect(runtime.get(web)).toMatchObject({ phase: "running", oom: { kills: 1 } });
 	});
 
 	it("more than memory.high slows down and is counted, without a kill", async (test) => {
@@ -158,7 +175,6 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		expect(cgroupNumber("pids", "pids.max")).toBe(20);
 		const { version } = detectCgroups().homes.memory ?? {};
 		expect(cgroupNumber("memory", version === 2 ? "memory.max" : "memory.limit_in_bytes")).toBe(64 * MIB);
-		expect(readFileSync(join(world.stateDirectory, "containers", web, "launch"), "utf8")).toContain(`/${web}`);
 		const runtime = await world.reopen();
 		expect(runtime.get(web)).toMatchObject({ pid: before.pid, revision: 2, spec: { resources: limits } });
 		// What is executed in it afterwards has the same limits.
@@ -173,7 +189,8 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 
 	it("a limit that cannot be had changes nothing and says why", async (test) => {
 		needs(test, "memory", "pids");
-		const script = "a=$(cat /file /file); echo ready; sleep 1000";
+		// Without a command after it, the shell would become the sleep and give all back.
+		const script = "a=$(cat /file /file); echo ready; sleep 1000; true";
 		await run(shell(`dd if=/dev/zero bs=1M count=8 2>/dev/null | tr '\\0' x > /file; ${script}`), { pids: 50 });
 		const options = { tail: null, sinceMs: null, follow: true, stream: null };
 		for await (const line of world.runtime.logs(web, options, never)) if (line.text === "ready") break;

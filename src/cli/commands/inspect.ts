@@ -5,7 +5,7 @@ import { restartInWords } from "../../node/spec/restart-field.js";
 import { containerArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
 import { phaseInWords, restartsInWords } from "../container-table.js";
-import { limitsInWords } from "../limits-in-words.js";
+import { limitsInWords, oomInWords } from "../limits-in-words.js";
 import { bytesInWords, fields, pairsInWords, timeInWords } from "../print.js";
 
 export default class Inspect extends NodeCommand {
@@ -56,6 +56,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["log size", `at most ${bytesInWords(spec.logBytesMax)}`],
 		["health check", spec.health === null ? null : healthCheckInWords(spec.health)],
 		["health", healthInWords(detail.health)],
+		["oom kills", state?.oom == null ? null : oomInWords(state.oom)],
 		["exit code", detail.exitCode === null ? null : String(detail.exitCode)],
 		["move", state?.move ?? null],
 		["error", detail.error],

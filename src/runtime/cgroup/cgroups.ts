@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Clock } from "../../clock.js";
 import { SwarmError } from "../../errors.js";
 import type { Logger } from "../../log.js";
-import type { ContainerId, LimitName, ResourceRequest } from "../../model.js";
+import type { ContainerId, LimitName, OomReport, ResourceRequest } from "../../model.js";
 import type { ContainerStats } from "../runtime.js";
 import { blockDeviceOf } from "./block-device.js";
 import { changeLimits } from "./change-limits.js";
@@ -64,6 +64,8 @@ export interface Cgroups {
 	isEmpty(container: ContainerId): boolean;
 	/** OOM kills since it was made; 0 without a memory controller. */
 	oomKills(container: ContainerId): number;
+	/** null without a memory controller. */
+	oom(container: ContainerId): OomNumbers | null;
 	stats(container: ContainerId): Omit<ContainerStats, "memoryBytesLimit">;
 	/** Containers that have a cgroup, also those that no record knows. */
 	list(): readonly ContainerId[];
@@ -72,6 +74,23 @@ export interface Cgroups {
 	/** Removes `swarm/<scope>` itself where it is empty; keeps it otherwise. */
 	close(): void;
 }
+
+export interface OomNumbers extends Omit<OomReport, "process" | "timeMs"> {
+	/** End of its path, as the kernel's log names it. */
+	readonly cgroup: string;
+}
+
+const memoryFiles = {
+	v1: {
+		events: "memory.oom_control",
+		limit: "memory.limit_in_bytes",
+		usage: "memory.usage_in_bytes",
+		peak: "memory.max_usage_in_bytes",
+	},
+	v2: { events: "memory.events", limit: "memory.max", usage: "memory.current", peak: "memory.peak" },
+} as const;
+/** v1 says "no limit" with the largest number of pages that fit a signed long. */
+const UNLIMITED_BYTES_LEAST = 2 ** 62;
 
 export interface CgroupsOptions {
 	readonly layout: CgroupLayout;
@@ -211,8 +230,21 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 		oomKills(container) {
 			const path = homePathOf("memory", container);
 			if (path === null) return 0;
-			const file = homes.memory?.version === 2 ? "memory.events" : "memory.oom_control";
-			return flagIn(join(path, file), "oom_kill") ?? 0;
+			const { events } = homes.memory?.version === 2 ? memoryFiles.v2 : memoryFiles.v1;
+			return flagIn(join(path, events), "oom_kill") ?? 0;
+		},
+		oom(container) {
+			const path = homePathOf("memory", container);
+			if (path === null) return null;
+			const files = homes.memory?.version === 2 ? memoryFiles.v2 : memoryFiles.v1;
+			const number = (name: string) => sizeIn(join(path, name));
+			return {
+				cgroup: join("/swarm", scope, names.get(container) ?? container),
+				kills: flagIn(join(path, files.events), "oom_kill") ?? 0,
+				limitBytes: number(files.limit),
+				usageBytes: number(files.usage) ?? 0,
+				peakBytes: number(files.peak),
+			};
 		},
 		stats(container) {
 			const memoryFile = homes.memory?.version === 2 ? "memory.current" : "memory.usage_in_bytes";
@@ -344,6 +376,16 @@ function flagIn(path: string, key: string): number | null {
 	try {
 		const found = new RegExp(`^${key} (\\d+)$`, "m").exec(readFileSync(path, "utf8"));
 		return found === null ? null : Number(found[1]);
+	} catch {
+		return null;
+	}
+}
+
+/** Bytes in a file; null when it is absent or says that there is no limit. */
+function sizeIn(path: string): number | null {
+	try {
+		const bytes = Number(readFileSync(path, "utf8"));
+		return Number.isNaN(bytes) || bytes >= UNLIMITED_BYTES_LEAST ? null : bytes;
 	} catch {
 		return null;
 	}

@@ -129,6 +129,7 @@ export function openSimRuntime(
 			address,
 			exitCode: null,
 			oomKilled: false,
+			oom: null,
 			createdAtMs: process.clock.nowMs(),
 			startedAtMs: null,
 			finishedAtMs: null,

@@ -19,7 +19,7 @@ function stateOf(container: ContainerId, change: Partial<ContainerState> = {}): 
 	const { spec, image } = createRequest(container, { health: check });
 	return {
 		...{ container, epoch: 1, revision: 1, phase: "running", spec, imageName: image.name, imageDigest: image.digest },
-		...{ pid: 1, address: "10.99.1.1", exitCode: null, oomKilled: false, createdAtMs: 0, startedAtMs: 0 },
+		...{ pid: 1, address: "10.99.1.1", exitCode: null, oomKilled: false, oom: null, createdAtMs: 0, startedAtMs: 0 },
 		...{ finishedAtMs: null, error: null, move: null },
 		...change,
 	};
