@@ -155,12 +155,16 @@ async function writeManifest() {
 	return Object.keys(plugin.manifest.commands).length;
 }
 
-/** What bin/swarm runs: one CommonJS file. It keeps the compiled code of the rest beside the bundle, a quarter of its start. */
-async function bundleLauncher() {
+/**
+ * What bin/swarm and bin/swarm-oci run: a CommonJS file each. The former keeps the compiled code of the rest beside the bundle, a
+ * quarter of its start.
+ */
+async function bundleLaunchers() {
 	await build({
 		absWorkingDir: root,
-		entryPoints: ["src/cli/quick.ts"],
-		outfile: path.join(fresh, "swarm.cjs"),
+		entryPoints: { swarm: "src/cli/quick.ts", oci: "src/oci/entry.ts" },
+		outdir: fresh,
+		outExtension: { ".js": ".cjs" },
 		bundle: true,
 		format: "cjs",
 		platform: "node",
@@ -186,7 +190,7 @@ async function buildBundle() {
 	if (count === 0) return;
 	try {
 		await bundle(entries);
-		await bundleLauncher();
+		await bundleLaunchers();
 		await replaceDist();
 		const commands = await writeManifest();
 		const tookMs = Math.round(performance.now() - startedAtMs);

@@ -1,5 +1,6 @@
-// What bin/swarm starts: answers a plain `swarm ps` by itself, in little more than the time that Node takes to start, and hands
-// everything else, every failure too, to the command line proper (main.ts), whose parser alone takes longer than the answer.
+// What bin/swarm starts: answers a plain `swarm ps` by itself, in little more than the time that Node takes to start, hands
+// `swarm oci` to the OCI runtime (oci.cjs, which other programs call by the hundred), and everything else, every failure too, to the
+// command line proper (main.ts), whose parser alone takes longer than the answer.
 // A script of its own (dist/swarm.cjs): a CommonJS file starts sooner than a module. Must never print before it has the answer.
 
 import { enableCompileCache } from "node:module";
@@ -41,6 +42,12 @@ async function answered({ workload, state, json }: PlainPs): Promise<boolean> {
 
 async function main(): Promise<void> {
 	process.stdout.on("error", () => process.exit());
+	if (process.argv[2] === "oci") {
+		const runtime = "./oci.cjs";
+		process.argv.splice(2, 1);
+		require(runtime);
+		return;
+	}
 	const ps = plainPsOf(process.argv.slice(2));
 	if (ps !== null && (await answered(ps))) process.exit();
 	enableCompileCache(join(__dirname, "cache"));

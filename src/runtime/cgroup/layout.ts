@@ -52,7 +52,7 @@ interface CgroupMount {
 }
 
 // proc_pid_mountinfo(5): "id parent dev root path options [optional…] - type source superoptions"
-function cgroupMounts(mountinfo: string): readonly CgroupMount[] {
+export function cgroupMounts(mountinfo: string): readonly CgroupMount[] {
 	const mounts: CgroupMount[] = [];
 	for (const line of mountinfo.split("\n")) {
 		const [left, right] = line.split(" - ");

@@ -25,5 +25,6 @@ void run_exit_record(void);
 void run_identity(void);
 void run_workload(void);
 void run_overlay(void);
+void run_plan(void);
 
 #endif

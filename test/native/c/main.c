@@ -12,6 +12,7 @@ int main(void)
 	run_identity();
 	run_workload();
 	run_overlay();
+	run_plan();
 	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
 	return failed > 0;
 }

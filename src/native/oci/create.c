@@ -1,0 +1,193 @@
+#include "create.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/cleanup.h"
+#include "../common/file.h"
+#include "../common/syscalls.h"
+#include "channel.h"
+#include "console.h"
+#include "container.h"
+#include "device-rules.h"
+#include "hooks.h"
+#include "outcome.h"
+#include "pid-file.h"
+
+#define NEW_TIME 0x80ull
+/* Made by clone3 itself; the cgroup namespace by the container when it is in its cgroups, the time namespace by us. */
+#define CLONED (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER)
+
+static uint64_t new_namespaces(const struct plan *plan)
+{
+	uint64_t flags = 0;
+	for (size_t i = 0; i < plan->namespace_count; i++)
+		if (!plan->namespaces[i].path)
+			flags |= plan->namespaces[i].flag & CLONED;
+	return flags;
+}
+
+/* Of the next child: pid and time namespaces cannot be entered by a process itself. */
+static int prepare_child_namespaces(const struct plan *plan, struct sw_error *error)
+{
+	const struct plan_namespace *pid = plan_namespace(plan, CLONE_NEWPID);
+	const struct plan_namespace *time = plan_namespace(plan, NEW_TIME);
+	if (pid && pid->path) {
+		SW_AUTOCLOSE int file = open(pid->path, O_RDONLY | O_CLOEXEC);
+		if (file < 0 || setns(file, CLONE_NEWPID) < 0)
+			return sw_fail(error, errno, "join namespace (linux.namespaces)", pid->path);
+	}
+	if (!time || time->path)
+		return 0;
+	if (unshare((int)NEW_TIME) < 0)
+		return sw_fail(error, errno, "unshare the time namespace", NULL);
+	for (size_t i = 0; i < plan->clock_offsets.count; i++) {
+		int result = sw_write_file("/proc/self/timens_offsets", plan->clock_offsets.items[i], error);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int set_oom_score(const struct plan_process *process, struct sw_error *error)
+{
+	char text[16];
+	if (!process->has_oom_score_adj)
+		return 0;
+	snprintf(text, sizeof text, "%d", process->oom_score_adj);
+	return sw_write_file("/proc/self/oom_score_adj", text, error);
+}
+
+static int write_maps(pid_t pid, const char *file, const struct sw_strings *maps, struct sw_error *error)
+{
+	char path[48], text[4096];
+	size_t used = 0;
+	for (size_t i = 0; i < maps->count; i++) {
+		int size = snprintf(text + used, sizeof text - used, "%s\n", maps->items[i]);
+		if ((size_t)size >= sizeof text - used)
+			return sw_fail(error, E2BIG, "write the mappings of the user namespace", NULL);
+		used += (size_t)size;
+	}
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+	return sw_write_file(path, text, error);
+}
+
+static int map_users(const struct plan *plan, pid_t pid, struct sw_error *error)
+{
+	int result = write_maps(pid, "uid_map", &plan->uid_maps, error);
+	return result == 0 ? write_maps(pid, "gid_map", &plan->gid_maps, error) : result;
+}
+
+static int run_hooks(const struct plan *plan, pid_t pid, struct sw_error *error)
+{
+	int result = hooks_run(plan, PLAN_PRESTART, "creating", pid, error);
+	return result == 0 ? hooks_run(plan, PLAN_CREATE_RUNTIME, "creating", pid, error) : result;
+}
+
+/* 1 when the container is made. */
+static int serve(const struct plan *plan, pid_t pid, int channel, const struct sw_report *report, struct sw_error *error)
+{
+	int result = 0;
+	switch ((enum channel_kind)report->kind) {
+	case CHANNEL_CREATED:
+		return 1;
+	case CHANNEL_WARNING:
+		outcome_warn(report->text);
+		return 0;
+	case CHANNEL_WANTS_MAPS:
+		result = map_users(plan, pid, error);
+		break;
+	case CHANNEL_WANTS_HOOKS:
+		result = run_hooks(plan, pid, error);
+		break;
+	default:
+		return sw_refuse(error, report->code ? report->code : EPROTO, "create", "%s", report->text);
+	}
+	return result == 0 ? channel_answer(channel, error) : result;
+}
+
+static int follow(const struct plan *plan, pid_t pid, int channel, struct sw_error *error)
+{
+	for (;;) {
+		struct sw_report report;
+		int result = channel_read(channel, &report, error);
+		if (result == 0)
+			return sw_refuse(error, ECHILD, "create", "the container's first process ended early");
+		if (result > 0)
+			result = serve(plan, pid, channel, &report, error);
+		if (result != 0)
+			return result < 0 ? result : 0;
+	}
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	SW_RETRY(waitpid(pid, NULL, 0));
+}
+
+static int open_birth(const struct plan *plan, int cgroup2, struct birth *birth, struct sw_error *error)
+{
+	const struct sw_launch places = { .cgroup1 = plan->cgroup1 };
+	int result = sw_cgroup2_check_empty(cgroup2, error);
+	if (result == 0)
+		result = sw_cgroup1_open(&places, &birth->cgroup1, error);
+	if (result == 0)
+		result = device_rules_attach(plan, cgroup2, error);
+	if (result == 0 && plan->process.console_socket) {
+		birth->console = console_connect(plan->process.console_socket, error);
+		result = birth->console < 0 ? birth->console : 0;
+	}
+	if (result == 0)
+		result = set_oom_score(&plan->process, error);
+	return result == 0 ? prepare_child_namespaces(plan, error) : result;
+}
+
+pid_t create(const struct plan *plan, int directory, struct sw_error *error)
+{
+	int ends[2];
+	struct birth birth = { .plan = plan, .directory = directory, .console = -1 };
+	SW_AUTOCLOSE int cgroup2 = open(plan->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cgroup2 < 0)
+		return sw_fail(error, errno, "open cgroup", plan->cgroup2);
+	int result = open_birth(plan, cgroup2, &birth, error);
+	if (result == 0 && mkfifoat(directory, START_FIFO, 0600) < 0)
+		result = sw_fail(error, errno, "make the start fifo", NULL);
+	if (result == 0)
+		result = channel_make(ends, error);
+	if (result < 0)
+		return result;
+	struct sw_clone_args args = {
+		.flags = new_namespaces(plan) | SW_CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)cgroup2,
+	};
+	pid_t pid = sw_clone3(&args);
+	if (pid == 0) {
+		close(ends[0]);
+		birth.channel = ends[1];
+		container_become(&birth);
+	}
+	int code = errno;
+	sw_close(&birth.console);
+	close(ends[1]);
+	SW_AUTOCLOSE int channel = ends[0];
+	if (pid < 0)
+		return sw_fail(error, code, "clone the container's first process into", plan->cgroup2);
+	result = follow(plan, pid, channel, error);
+	if (result == 0)
+		result = pid_file_write(directory, pid, error);
+	if (result == 0 && plan->pid_file)
+		result = pid_file_tell(plan->pid_file, pid, error);
+	if (result == 0)
+		return pid;
+	end(pid);
+	return result;
+}

@@ -1,0 +1,120 @@
+// config.md#linux-mount-options: words of a mount as attributes of mount_setattr(2), propagation, and options that the file system itself
+// reads. Pure.
+
+/** linux/mount.h */
+const RDONLY = 0x1;
+const NOSUID = 0x2;
+const NODEV = 0x4;
+const NOEXEC = 0x8;
+const NOATIME = 0x10;
+const STRICTATIME = 0x20;
+const NODIRATIME = 0x80;
+const NOSYMFOLLOW = 0x200000;
+/** The kernel wants every change of the access time rule to name the whole field. */
+const ATIME_MASK = 0x70;
+
+/** sys/mount.h */
+export const MS_UNBINDABLE = 1 << 17;
+export const MS_PRIVATE = 1 << 18;
+export const MS_SLAVE = 1 << 19;
+export const MS_SHARED = 1 << 20;
+
+export interface MountOptions {
+	/** null: not a bind mount. */
+	readonly bind: "single" | "recursive" | null;
+	readonly remount: boolean;
+	readonly set: number;
+	readonly clear: number;
+	/** For the whole tree: the options that begin with r. */
+	readonly setBelow: number;
+	readonly clearBelow: number;
+	readonly propagation: number;
+	readonly propagationBelow: number;
+	/** tmpfs: what the image has at the target is copied into it. */
+	readonly copyUp: boolean;
+	readonly idmapped: boolean;
+	/** `key=value` or a word, for the file system. */
+	readonly data: readonly string[];
+}
+
+/** [set, clear]; also with r in front, for the whole tree. */
+const attributes: Readonly<Record<string, readonly [number, number]>> = {
+	ro: [RDONLY, 0],
+	rw: [0, RDONLY],
+	nosuid: [NOSUID, 0],
+	suid: [0, NOSUID],
+	nodev: [NODEV, 0],
+	dev: [0, NODEV],
+	noexec: [NOEXEC, 0],
+	exec: [0, NOEXEC],
+	nodiratime: [NODIRATIME, 0],
+	diratime: [0, NODIRATIME],
+	nosymfollow: [NOSYMFOLLOW, 0],
+	symfollow: [0, NOSYMFOLLOW],
+	noatime: [NOATIME, ATIME_MASK],
+	strictatime: [STRICTATIME, ATIME_MASK],
+	relatime: [0, ATIME_MASK],
+	atime: [0, ATIME_MASK],
+	norelatime: [0, ATIME_MASK],
+	nostrictatime: [0, ATIME_MASK],
+};
+
+const propagations: Readonly<Record<string, number>> = {
+	private: MS_PRIVATE,
+	slave: MS_SLAVE,
+	shared: MS_SHARED,
+	unbindable: MS_UNBINDABLE,
+};
+
+/** What every mount is without asking. */
+const noChange = new Set(["defaults", "async", "nomand", "nolazytime", "noiversion", "loud", "nofail"]);
+
+export const mountOptionNames: readonly string[] = [
+	...["bind", "rbind", "remount", "tmpcopyup"],
+	...["sync", "dirsync", "mand", "lazytime", "iversion", "silent"],
+	...noChange,
+	...Object.keys(attributes).flatMap((name) => [name, `r${name}`]),
+	...Object.keys(propagations).flatMap((name) => [name, `r${name}`]),
+].sort();
+
+export const propagationNames: readonly string[] = Object.keys(propagations);
+
+/** `rshared` or `shared` as a flag; null for a word that is none. */
+export function propagationOf(word: string): number | null {
+	return propagations[word] ?? propagations[withoutR(word)] ?? null;
+}
+
+export function decodeMountOptions(words: readonly string[]): MountOptions {
+	const options = { set: 0, clear: 0, setBelow: 0, clearBelow: 0, propagation: 0, propagationBelow: 0 };
+	const found = { bind: null as MountOptions["bind"], remount: false, copyUp: false, idmapped: false };
+	const data: string[] = [];
+	const below = (word: string) => attributes[withoutR(word)];
+	for (const word of words) {
+		if (word === "bind") found.bind ??= "single";
+		else if (word === "rbind") found.bind = "recursive";
+		else if (word === "remount") found.remount = true;
+		else if (word === "tmpcopyup") found.copyUp = true;
+		else if (word === "idmap" || word === "ridmap") found.idmapped = true;
+		else if (noChange.has(word)) continue;
+		else if (attributes[word] !== undefined) apply(attributes[word]);
+		else if (below(word) !== undefined) applyBelow(below(word) as readonly [number, number]);
+		else if (propagations[word] !== undefined) options.propagation = propagations[word];
+		else if (propagationOf(word) !== null) options.propagationBelow = propagationOf(word) as number;
+		else data.push(word);
+	}
+	return { ...options, ...found, data };
+
+	// The later word wins.
+	function apply([set, clear]: readonly [number, number]) {
+		options.set = ((options.set & ~clear) | set) >>> 0;
+		options.clear = ((options.clear & ~(set & ~ATIME_MASK)) | clear) >>> 0;
+	}
+	function applyBelow([set, clear]: readonly [number, number]) {
+		options.setBelow = ((options.setBelow & ~clear) | set) >>> 0;
+		options.clearBelow = ((options.clearBelow & ~(set & ~ATIME_MASK)) | clear) >>> 0;
+	}
+}
+
+function withoutR(word: string): string {
+	return word.startsWith("r") ? word.slice(1) : "";
+}
