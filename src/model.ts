@@ -1,6 +1,10 @@
 // The nouns of Stratoswarm: readonly, JSON-safe records that every folder shares. Read this first.
-// This file imports nothing and decides nothing. Byte counts are bytes, times are milliseconds since the Unix epoch
+// It imports but its own second part, model-resources.ts, and decides nothing. Byte counts are bytes, times are milliseconds since the Unix epoch
 // unless the name says otherwise, and `null` stands for "known to be absent" (an absent sensor is null, never 0).
+
+import type { LimitName, OomReport, ResourceRequest } from "./model-resources.js";
+
+export type { HugepageLimit, IoLimit, LimitName, OomReport, ResourceRequest } from "./model-resources.js";
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -183,45 +187,6 @@ export function wholeSpec(given: Omit<Spec, keyof typeof laterSpecFields> & Part
 	return { ...laterSpecFields, ...given };
 }
 
-/** null: not asked for, not limited. What stands after `pids` is absent from records of older versions: absent is null. */
-export interface ResourceRequest {
-	/** CPUs, fractions allowed (0.5 is half a core). Reserved by the scheduler, enforced as a quota. */
-	readonly cpus: number | null;
-	readonly memoryBytes: number | null;
-	/** Processes and threads. */
-	readonly pids: number | null;
-	/** Share of the CPU when more is wanted than there is, 1 to 10,000 (cpu.weight of cgroup v2); null: 100 for each of `cpus`. */
-	readonly cpuWeight?: number | null;
-	/** CPUs and memory nodes that it may use, as the kernel writes lists: `0-3,8`. */
-	readonly cpusetCpus?: string | null;
-	readonly cpusetMems?: string | null;
-	/** From here on the kernel slows it down and reclaims, before `memoryBytes` kills. */
-	readonly memoryHighBytes?: number | null;
-	/** Swap besides `memoryBytes`, which it needs; null: none. */
-	readonly swapBytes?: number | null;
-	readonly io?: readonly IoLimit[] | null;
-	readonly hugepages?: readonly HugepageLimit[] | null;
-}
-
-/** At least one of the four is a number. */
-export interface IoLimit {
-	/** `/dev/vda`, `8:0`, or a path: the device that holds it. Looked up on the node. */
-	readonly device: string;
-	readonly readBytesPerSecond: number | null;
-	readonly writeBytesPerSecond: number | null;
-	readonly readOperationsPerSecond: number | null;
-	readonly writeOperationsPerSecond: number | null;
-}
-
-export interface HugepageLimit {
-	/** As the kernel names it: `2MB`, `1GB`. */
-	readonly pageSize: string;
-	readonly bytes: number;
-}
-
-/** What a node may or may not be able to limit. */
-export type LimitName = "cpu" | "cpuset" | "memory" | "memory.high" | "swap" | "pids" | "io" | "hugepages";
-
 /** `label=value`, `label!=value`, or `label` (present). */
 export interface Constraint {
 	readonly label: string;
@@ -304,21 +269,6 @@ export interface ContainerRecord {
 	readonly oom?: OomReport | null;
 	/** null without a health check, and once it has ended. */
 	readonly health: ContainerHealth | null;
-}
-
-/** What the kernel's out-of-memory killer did in a container since it was made on that node. */
-export interface OomReport {
-	/** Processes killed; the container itself need not have ended. */
-	readonly kills: number;
-	/** null: its own limit was lifted since. */
-	readonly limitBytes: number | null;
-	/** When the report was made. */
-	readonly usageBytes: number;
-	/** Most that was ever in use; null on kernels that do not say. */
-	readonly peakBytes: number | null;
-	/** The last process killed; null where the kernel's log cannot be read. */
-	readonly process: { readonly name: string; readonly pid: number } | null;
-	readonly timeMs: number;
 }
 
 /** Static description of a node, written by itself at every boot and when it changes. */

@@ -5,6 +5,7 @@ import { bytesInWords, timeInWords } from "./print.js";
 
 export function limitsInWords(resources: ResourceRequest): readonly (readonly [string, string | null])[] {
 	const { cpuWeight, cpusetCpus, cpusetMems, memoryHighBytes, swapBytes, io, hugepages } = resources;
+	const { egressBytesPerSecond, ingressBytesPerSecond } = resources;
 	const lines: readonly (readonly [string, string | null])[] = [
 		["cpu weight", cpuWeight == null ? null : String(cpuWeight)],
 		["cpuset cpus", cpusetCpus ?? null],
@@ -13,6 +14,8 @@ export function limitsInWords(resources: ResourceRequest): readonly (readonly [s
 		["swap", swapBytes == null ? null : bytesInWords(swapBytes)],
 		["io", io?.map(ioInWords).join("; ") ?? null],
 		["hugepages", hugepages?.map(({ pageSize, bytes }) => `${bytesInWords(bytes)} of ${pageSize}`).join(", ") ?? null],
+		["egress", egressBytesPerSecond == null ? null : `${bytesInWords(egressBytesPerSecond)}/s`],
+		["ingress", ingressBytesPerSecond == null ? null : `${bytesInWords(ingressBytesPerSecond)}/s`],
 	];
 	return lines.filter(([, value]) => value !== null);
 }

@@ -29,6 +29,14 @@ export const resourceFlags = {
 		"Rates of a disk: DEVICE,read=10M,write=5M,read-ops=100,write-ops=50 (bytes and operations a second); DEVICE is /dev/…, 8:0 or a path on it.",
 		"LIMIT",
 	),
+	egress: Flags.string({
+		summary: "What it may send over the network in a second, such as 10M (bytes; default: no limit).",
+		helpValue: "SIZE",
+	}),
+	ingress: Flags.string({
+		summary: "What it may get over the network in a second, such as 10M (bytes; default: no limit).",
+		helpValue: "SIZE",
+	}),
 	hugepages: many("Huge pages of one size, such as 2MB=64M.", "LIMIT"),
 };
 
@@ -104,6 +112,8 @@ export interface GivenResourceFlags {
 	readonly swap?: string | undefined;
 	readonly io?: readonly string[] | undefined;
 	readonly hugepages?: readonly string[] | undefined;
+	readonly egress?: string | undefined;
+	readonly ingress?: string | undefined;
 }
 
 export interface GivenSpecFlags extends GivenResourceFlags, GivenSecurityFlags {
@@ -163,6 +173,8 @@ export function resourcesFromFlags(flags: GivenResourceFlags): Readonly<Record<s
 		swap: flags.swap,
 		io: flags.io,
 		hugepages: flags.hugepages,
+		egress: flags.egress,
+		ingress: flags.ingress,
 	});
 }
 

@@ -78,6 +78,8 @@ const spec = record({
 		cpusetMems: optional(text(4096)),
 		memoryHighBytes: optional(integer(0)),
 		swapBytes: optional(integer(0)),
+		egressBytesPerSecond: optional(integer(0)),
+		ingressBytesPerSecond: optional(integer(0)),
 		io: optional(list(ioLimit, 256)),
 		hugepages: optional(list(record({ pageSize: text(32), bytes: integer(0) }), 64)),
 	}),

@@ -6,7 +6,7 @@ import { type ErrorCode, SwarmError } from "../errors.js";
 import type { ExecForm, Native } from "./native.js";
 import { type NativePaths, nativePaths } from "./paths.js";
 
-const ABI_VERSION = 4;
+const ABI_VERSION = 5;
 /** XATTR_SIZE_MAX of linux/limits.h. */
 const ATTRIBUTE_BYTES_MAX = 65_536;
 const ENODATA = 61;
@@ -66,6 +66,9 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			),
 		linkDelete: (name) => onThread(`remove link ${name}`, f.linkDelete, name),
 		linkSetUp: (name, up) => void call(`set link ${name}`, (error) => f.linkSetUp(name, up ? 1 : 0, error)),
+		linkShape: (name, netnsPath, bytesPerSecond) =>
+			void call(`limit the rate of link ${name}`, (error) => f.linkShape(name, netnsPath, bytesPerSecond ?? 0, error)),
+		linkShapeWorks: () => call("ask for rate limits of links", (error) => f.linkShapeWorks(error)) === 1,
 		cgroupFreeze: (path, frozen, timeoutMs) =>
 			void call(`${frozen ? "freeze" : "thaw"} ${path}`, (error) =>
 				f.cgroupFreeze(path, frozen ? 1 : 0, timeoutMs, error),
@@ -73,6 +76,7 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 		deviceFilterAttach: (path) =>
 			void call(`restrict the devices of ${path}`, (error) => f.deviceFilterAttach(path, error)),
 		signal: (pid, signal) => call(`send signal ${signal} to ${pid}`, (error) => f.signal(pid, signal, error)) === 1,
+		readFiles: (paths) => readFilesWith(f.readFiles, paths),
 		makeNode: (path, mode, major, minor) =>
 			void call("make a file node", (error) => f.makeNode(pathBytes(path), mode, major, minor, error)),
 		setAttribute: (path, name, value) =>
@@ -88,6 +92,40 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 		containerDirectoryMake: (path) => onThread(`make ${path}`, f.containerDirectoryMake, path),
 		directoryRemove: (path) => onThread(`remove ${path}`, f.directoryRemove, path),
 	};
+}
+
+/** The files of a call are read into it; grown to what was needed once. */
+let filesBuffer = new Uint8Array(64 * 1024);
+const FILES_BYTES_MAX = 64 * 1024 * 1024;
+const ENOBUFS = 105;
+const FILE_ABSENT = 0xffff_ffff;
+
+function readFilesWith(
+	read: (...arguments_: unknown[]) => number,
+	paths: readonly string[],
+): readonly (string | null)[] {
+	if (paths.length === 0) return [];
+	for (;;) {
+		const ends = new Array<number>(paths.length).fill(0);
+		const error: Record<string, unknown> = {};
+		const value = read(paths, paths.length, filesBuffer, filesBuffer.length, ends, error);
+		if (value === -ENOBUFS && filesBuffer.length < FILES_BYTES_MAX) {
+			filesBuffer = new Uint8Array(filesBuffer.length * 2);
+			continue;
+		}
+		const used = checked("read files", { value, error: error as unknown as NativeError });
+		return textsBetween(Buffer.from(filesBuffer.buffer, 0, used).toString("latin1"), ends);
+	}
+}
+
+function textsBetween(text: string, ends: readonly number[]): readonly (string | null)[] {
+	let from = 0;
+	return ends.map((end) => {
+		if (end === FILE_ABSENT) return null;
+		const part = text.slice(from, end);
+		from = end;
+		return part;
+	});
 }
 
 interface AsyncFunction {
@@ -128,9 +166,19 @@ function functionsOf(library: LibraryHandle) {
 		vethCreate: func("sw_veth_create", "str", "str", "str", "str", "uint32_t", "str", "str"),
 		linkDelete: func("sw_link_delete", "str"),
 		linkSetUp: func("sw_link_set_up", "str", "uint32_t"),
+		linkShape: func("sw_link_shape", "str", "str", "uint64_t"),
+		linkShapeWorks: func("sw_link_shape_works"),
 		cgroupFreeze: func("sw_cgroup_freeze", "str", "uint32_t", "uint32_t"),
 		deviceFilterAttach: func("sw_device_filter_attach", "str"),
 		signal: func("sw_signal", "int32_t", "int32_t"),
+		readFiles: func(
+			"sw_read_files",
+			koffi.pointer("str"),
+			"uint32_t",
+			bytes,
+			"uint32_t",
+			koffi.out(koffi.pointer("uint32_t")),
+		),
 		makeNode: func("sw_make_node", bytes, "uint32_t", "uint32_t", "uint32_t"),
 		setAttribute: func("sw_set_attribute", bytes, "str", bytes, "uint32_t"),
 		getAttribute: func("sw_get_attribute", bytes, "str", bytes, "uint32_t"),

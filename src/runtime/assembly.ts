@@ -56,6 +56,7 @@ export async function makeSurroundings(container: Container, parts: AssemblyPart
 		await parts.network.detach(container.id);
 		await parts.network.attach(container.id, { address, ports: spec.ports, pid: container.standingPid });
 	}
+	parts.network.shape(container.id, spec.resources);
 	signal.throwIfAborted();
 	writeLaunch(container, parts);
 }

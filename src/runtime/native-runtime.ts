@@ -117,7 +117,8 @@ class NativeRuntime implements Runtime {
 	}
 
 	get limits(): readonly LimitName[] {
-		return this.#parts.cgroups.limits;
+		const { cgroups, network } = this.#parts;
+		return network.canShape() ? [...cgroups.limits, "bandwidth"] : cgroups.limits;
 	}
 
 	get checkpoints(): Checkpoints | null {
@@ -226,7 +227,7 @@ class NativeRuntime implements Runtime {
 
 	update(id: ContainerId, epoch: number, revision: number, resources: ResourceRequest): Promise<ContainerState> {
 		return this.#roster.alone("update", id, epoch, async (container) => {
-			await updateResources(container, this.#parts.cgroups, { revision, resources });
+			await updateResources(container, this.#parts, { revision, resources });
 			return container.state;
 		});
 	}

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, type TestContext } from "vitest";
@@ -7,8 +9,9 @@ import { type ContainerId, containerIdOf, type LimitName, type ResourceRequest }
 import { blockDeviceOf } from "../../src/runtime/cgroup/block-device.js";
 import { type Controller, detectCgroups } from "../../src/runtime/cgroup/layout.js";
 import { plainExec } from "../../src/runtime/exec-request.js";
+import { linkNameOf } from "../../src/runtime/network/names.js";
 import { createRequest } from "../support/create-request.js";
-import { noTraces, pathOf, tracesOf } from "../support/kernel.js";
+import { hasNftables, noTraces, pathOf, tracesOf } from "../support/kernel.js";
 import { missingForContainers, type NativeWorld, openNativeWorld, untilEnded } from "../support/native-world.js";
 import { until } from "../support/until.js";
 
@@ -164,6 +167,40 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		expect(await output()).toEqual(["2 pages", "refused: Cannot allocate memory"]);
 	});
 
+	describe.skipIf(!hasNftables())("over the network (needs nftables)", () => {
+		const address = "10.99.211.7";
+		const runOnNetwork = async (script: string, limits: Partial<ResourceRequest>) => {
+			const resources = { cpus: null, memoryBytes: null, pids: null, ...limits };
+			const request = createRequest(web, { command: shell(script), resources, address, image: world.image });
+			await world.runtime.create(request, never);
+			await world.runtime.start(web, 1, never);
+		};
+
+		it("a container sends and gets no faster than allowed, and changes of that bite at once", async (test) => {
+			needs(test, "bandwidth");
+			await runOnNetwork("nc -l -p 7 < /dev/zero > /dev/null", {
+				egressBytesPerSecond: MIB / 2,
+				ingressBytesPerSecond: MIB / 2,
+			});
+			const socket = await until("it to listen", () => connectTo(address, 7), 60_000);
+			onTestFinished(() => void socket.destroy());
+			const receive = receiving(socket);
+			const sent = () => bytesSentBy(linkNameOf(world.scope, web));
+			socket.write(Buffer.alloc(8 * MIB));
+			// What the bucket holds passes at once.
+			await receive(MIB / 4);
+			const [before, startedAtMs] = [sent(), performance.now()];
+			expect(await timed(() => receive(MIB / 2))).toBeGreaterThan(500);
+			const bytesPerSecond = (sent() - before) / ((performance.now() - startedAtMs) / 1_000);
+			expect(bytesPerSecond).toBeGreaterThan(MIB / 16);
+			expect(bytesPerSecond).toBeLessThan(MIB);
+			await world.runtime.update(web, 1, 2, { cpus: null, memoryBytes: null, pids: null });
+			// 32 MiB take more than a minute at the old rate.
+			const fastMs = await timed(() => receive(32 * MIB));
+			expect(fastMs).toBeLessThan(20_000);
+		}, 60_000);
+	});
+
 	it("all of them change while it runs, without a start, and stay changed for the next daemon", async (test) => {
 		needs(test, "cpu", "cpuset", "memory", "pids");
 		const before = await run(shell("while read line; do echo $line; done; sleep 1000"), {});
@@ -217,6 +254,40 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		expect(world.runtime.list()).toEqual([]);
 	});
 });
+
+async function connectTo(host: string, port: number): Promise<Socket | null> {
+	const socket = connect({ host, port });
+	return new Promise((resolve) => {
+		socket.once("connect", () => resolve(socket));
+		socket.once("error", () => resolve(null));
+	});
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+	const startedAtMs = performance.now();
+	await work();
+	return performance.now() - startedAtMs;
+}
+
+/** Resolves when that many more bytes have come. */
+function receiving(socket: Socket): (bytes: number) => Promise<void> {
+	let received = 0;
+	socket.on("data", (part) => {
+		received += part.length;
+	});
+	return async (bytes) => {
+		const end = received + bytes;
+		while (received < end) await once(socket, "data");
+	};
+}
+
+/** proc(5), net/dev: the ninth number of a link's line. */
+function bytesSentBy(link: string): number {
+	const line = readFileSync("/proc/self/net/dev", "utf8")
+		.split("\n")
+		.find((text) => text.trim().startsWith(`${link}:`));
+	return Number(line?.split(":")[1]?.trim().split(/\s+/)[8]);
+}
 
 function diskOf(path: string): string | null {
 	try {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Rises with every change of this file; binding.ts refuses another one. */
-#define SW_ABI_VERSION 4
+#define SW_ABI_VERSION 5
 
 struct sw_error {
 	int32_t code;     /* errno, positive */
@@ -53,6 +53,10 @@ int32_t sw_veth_create(const char *host_name, const char *bridge, const char *ne
 		       uint32_t prefix, const char *gateway, const char *mac, struct sw_error *error);
 int32_t sw_link_delete(const char *name, struct sw_error *error);
 int32_t sw_link_set_up(const char *name, uint32_t up, struct sw_error *error);
+/* Limits what leaves by the link, in the namespace kept at netns_path or, when that is NULL, the caller's. 0 lifts the limit. */
+int32_t sw_link_shape(const char *name, const char *netns_path, uint64_t bytes_per_second, struct sw_error *error);
+/* 1: this kernel can, 0: it cannot. */
+int32_t sw_link_shape_works(struct sw_error *error);
 
 int32_t sw_cgroup_freeze(const char *cgroup_path, uint32_t frozen, uint32_t timeout_ms, struct sw_error *error);
 
@@ -61,6 +65,10 @@ int32_t sw_device_filter_attach(const char *cgroup_path, struct sw_error *error)
 
 /* 1 sent, 0 no such process. */
 int32_t sw_signal(int32_t pid, int32_t signal, struct sw_error *error);
+
+/* One after the other into `buffer`; ends[i] is where file i ends, UINT32_MAX when it cannot be read. -ENOBUFS when they do not fit. */
+int32_t sw_read_files(const char *const *paths, uint32_t count, uint8_t *buffer, uint32_t size, uint32_t *ends,
+		      struct sw_error *error);
 
 int32_t sw_make_node(const char *path, uint32_t mode, uint32_t major, uint32_t minor, struct sw_error *error);
 int32_t sw_set_attribute(const char *path, const char *name, const uint8_t *value, uint32_t size,

@@ -23,6 +23,8 @@ const longNames: Readonly<Record<string, string>> = {
 	memory: "memoryBytes",
 	memoryHigh: "memoryHighBytes",
 	swap: "swapBytes",
+	egress: "egressBytesPerSecond",
+	ingress: "ingressBytesPerSecond",
 };
 
 export async function updateWorkload(match: Match): Promise<ApiAnswer> {

@@ -13,6 +13,8 @@ export const CPUS_MIN = 0.01;
 export const CPUS_MAX = 4096;
 export const MEMORY_BYTES_MIN = 1024 * 1024;
 export const PIDS_MAX = 4_194_304;
+/** Bytes a second of a container's network. */
+export const RATE_MIN = 8 * 1024;
 export const CPU_WEIGHT_MAX = 10_000;
 export const CPU_LIST_CHARACTERS_MAX = 1024;
 export const IO_LIMITS_MAX = 16;

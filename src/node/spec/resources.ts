@@ -11,6 +11,7 @@ import {
 	IO_LIMITS_MAX,
 	MEMORY_BYTES_MIN,
 	PIDS_MAX,
+	RATE_MIN,
 } from "./limits.js";
 import type { FieldPath, Report } from "./problems.js";
 import { parseHugepages, parseIoLimit, parseSize } from "./quantities.js";
@@ -30,6 +31,10 @@ const fieldNames = [
 	"swapBytes",
 	"io",
 	"hugepages",
+	"egress",
+	"egressBytesPerSecond",
+	"ingress",
+	"ingressBytesPerSecond",
 ];
 /** cpuset(7), list format. */
 const CPU_LIST_PATTERN = /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/;
@@ -40,13 +45,16 @@ export function resourcesOf(given: unknown, report: Report): ResourceRequest {
 	if (given === undefined || given === null) return none;
 	const fields = fieldsOf(given, ["resources"], fieldNames, report);
 	if (fields === null) return none;
-	const bytes = (name: string, least: number) => bytesOf(fields, name, least, report);
+	const bytes = (name: string, least: number, unit = "Bytes") =>
+		bytesOf(fields, [name, `${name}${unit}`], least, report);
 	const more = {
 		cpuWeight: number(fields, "cpuWeight", CPU_WEIGHT_MAX, report),
 		cpusetCpus: cpuListOf(fields, "cpusetCpus", report),
 		cpusetMems: cpuListOf(fields, "cpusetMems", report),
 		memoryHighBytes: bytes("memoryHigh", MEMORY_BYTES_MIN),
 		swapBytes: bytes("swap", 0),
+		egressBytesPerSecond: bytes("egress", RATE_MIN, "BytesPerSecond"),
+		ingressBytesPerSecond: bytes("ingress", RATE_MIN, "BytesPerSecond"),
 		io: present(listOf(fields.io, ["resources", "io"], IO_LIMITS_MAX, ioLimitOf, report)),
 		hugepages: present(
 			listOf(fields.hugepages, ["resources", "hugepages"], HUGEPAGE_LIMITS_MAX, hugepageLimitOf, report),
@@ -77,14 +85,19 @@ function cpusOf(given: unknown, report: Report): number | null {
 	return null;
 }
 
-/** `name` as a size in text (`256M`) or number, or `<name>Bytes` as a number. */
-function bytesOf(fields: Fields, name: string, least: number, report: Report): number | null {
-	const field = fields[name] === undefined || fields[name] === null ? `${name}Bytes` : name;
+/** By its short name a size in text (`256M`) or a number, by the model's a number. */
+function bytesOf(
+	fields: Fields,
+	[short, long]: readonly [string, string],
+	least: number,
+	report: Report,
+): number | null {
+	const field = fields[short] === undefined || fields[short] === null ? long : short;
 	const given = fields[field];
 	if (given === undefined || given === null) return null;
-	const bytes = typeof given === "string" && field === name ? parseSize(given) : given;
+	const bytes = typeof given === "string" && field === short ? parseSize(given) : given;
 	if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= least) return bytes;
-	const from = least === 0 ? "" : "at least 1M, as ";
+	const from = least === 0 ? "" : `at least ${least === MEMORY_BYTES_MIN ? "1M" : "8K"}, as `;
 	report.value(["resources", field], given, `${from}a size such as 256M or 1.5G`);
 	return null;
 }

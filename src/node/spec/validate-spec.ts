@@ -95,6 +95,9 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		logBytesMax: logBytesOf(fields, report),
 		health: healthOf(fields.health, fields.network === "none" ? "none" : "bridge", report),
 	};
+	const { egressBytesPerSecond, ingressBytesPerSecond } = spec.resources;
+	if (spec.network === "none" && (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null)
+		report.phrase(["resources"], "with rates of a network, given with network none", "network bridge, or no rates");
 	if (problems.length > 0) return { spec: null, problems };
 	const bytes = Buffer.byteLength(JSON.stringify(spec));
 	if (bytes > SPEC_BYTES_MAX) report.phrase([], `${bytes} bytes as JSON`, `at most ${SPEC_BYTES_MAX}`);

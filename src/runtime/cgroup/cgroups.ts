@@ -14,10 +14,10 @@ import { blockDeviceOf } from "./block-device.js";
 import { changeLimits } from "./change-limits.js";
 import { type CgroupLayout, type Controller, type ControllerHome, controllers } from "./layout.js";
 import {
+	cgroupLimitsNeeded,
 	controllerOf,
 	controllersNeeded,
 	limitNames,
-	limitsNeeded,
 	type SettingsPlace,
 	settingChanges,
 	settingsOf,
@@ -36,7 +36,7 @@ export interface ContainerCgroup {
 }
 
 export interface Cgroups {
-	/** What can be limited here. */
+	/** What cgroups can limit here. */
 	readonly limits: readonly LimitName[];
 	/** Pure: the names, whether or not they exist. */
 	of(container: ContainerId, request: ResourceRequest): ContainerCgroup;
@@ -323,7 +323,7 @@ function offers(limit: LimitName, home: ControllerHome | null, scopePath: (mount
 }
 
 function refuseMissing(container: ContainerId, request: ResourceRequest, limits: readonly LimitName[]): void {
-	const missing = limitsNeeded(request).filter((name) => !limits.includes(name));
+	const missing = cgroupLimitsNeeded(request).filter((name) => !limits.includes(name));
 	if (missing.length === 0) return;
 	throw new SwarmError(
 		"unsupported",

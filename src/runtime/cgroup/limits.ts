@@ -98,6 +98,13 @@ export function settingsOf(request: ResourceRequest, place: SettingsPlace): read
 
 /** What a machine must be able to limit for a request. */
 export function limitsNeeded(request: ResourceRequest): readonly LimitName[] {
+	const { egressBytesPerSecond, ingressBytesPerSecond } = request;
+	const bandwidth = (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null;
+	return [...cgroupLimitsNeeded(request), ...(bandwidth ? (["bandwidth"] as const) : [])];
+}
+
+/** Of these, what cgroups limit; network/ does the rest. */
+export function cgroupLimitsNeeded(request: ResourceRequest): readonly LimitName[] {
 	return kinds.filter((kind) => kind.asked(request)).map((kind) => kind.name);
 }
 

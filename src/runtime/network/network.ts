@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "../../clock.js";
 import { SwarmError } from "../../errors.js";
 import type { Logger } from "../../log.js";
-import type { ContainerId, PublishedPort } from "../../model.js";
+import type { ContainerId, PublishedPort, ResourceRequest } from "../../model.js";
 import type { Native } from "../../native/native.js";
 import { type DepartingLinks, linksPresent, watchLinks } from "./links.js";
 import { BRIDGE, checkAddress, GATEWAY, GATEWAY_MAC, linkNameOf, macOf, PREFIX_BITS } from "./names.js";
@@ -34,6 +34,8 @@ export interface Attachment {
 	readonly ports: readonly PublishedPort[];
 }
 
+/** The container's end of its link (lib/link.c). */
+const INNER_LINK = "eth0";
 /** statfs(2) type of a namespace file. */
 const NSFS_MAGIC = 0x6e736673;
 
@@ -44,6 +46,9 @@ export class ContainerNetwork {
 	/** Addresses whose last owner may still answer, until its link is gone. */
 	readonly #departing = new Map<string, Promise<void>>();
 	readonly #links: DepartingLinks;
+	/** Rates that stand on the links; not known of adopted ones. */
+	readonly #shaped = new Map<ContainerId, { readonly egress: number | null; readonly ingress: number | null }>();
+	#canShape: boolean | null = null;
 	#ready: Promise<void> | null = null;
 
 	constructor(options: NetworkOptions) {
@@ -100,6 +105,7 @@ export class ContainerNetwork {
 			await this.#links.gone(attachment.linkName);
 			await this.#departing.get(address);
 			this.#make(attachment, pid);
+			this.#shaped.set(container, { egress: null, ingress: null });
 			if (ports.length > 0) await this.#publish(container, attachment);
 			return attachment;
 		} catch (thrown) {
@@ -123,10 +129,36 @@ export class ContainerNetwork {
 		}
 		this.#unmake(attachment);
 		this.#attached.delete(container);
+		this.#shaped.delete(container);
 		const gone = this.#links.gone(attachment.linkName).then(() => {
 			if (this.#departing.get(attachment.address) === gone) this.#departing.delete(attachment.address);
 		});
 		this.#departing.set(attachment.address, gone);
+	}
+
+	/** Whether `shape` works on this kernel; asked once. */
+	canShape(): boolean {
+		this.#canShape ??= this.#options.native.linkShapeWorks();
+		return this.#canShape;
+	}
+
+	/** The rates of an attached container, both directions; null lifts one. `unsupported` when the kernel has no token bucket queues. */
+	shape(container: ContainerId, { egressBytesPerSecond, ingressBytesPerSecond }: ResourceRequest): void {
+		const attachment = this.#attached.get(container);
+		const [egress, ingress] = [egressBytesPerSecond ?? null, ingressBytesPerSecond ?? null];
+		const was = this.#shaped.get(container);
+		if (attachment === undefined || (was?.egress === egress && was.ingress === ingress)) return;
+		if ((egress ?? ingress) !== null && !this.canShape())
+			throw new SwarmError(
+				"unsupported",
+				`Cannot limit the network of ${container}: this kernel has no token bucket queue, wanted sch_tbf`,
+				{ details: { container, missing: ["bandwidth"] } },
+			);
+		const { native } = this.#options;
+		// What leaves one end of the pair is what the other end gets.
+		native.linkShape(INNER_LINK, attachment.netnsPath, egress);
+		native.linkShape(attachment.linkName, null, ingress);
+		this.#shaped.set(container, { egress, ingress });
 	}
 
 	/** Namespaces that are kept on disk, also those that no record knows. */

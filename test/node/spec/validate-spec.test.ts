@@ -233,6 +233,16 @@ describe("validateSpec", () => {
 		expect(refusalOf({ ...least, resources }).message).toContain(sentence);
 	});
 
+	it("takes rates of the network only with one", () => {
+		const resources = { egress: "1M", ingressBytesPerSecond: 8192 };
+		expect(validateSpec({ ...least, resources }).resources).toMatchObject({
+			egressBytesPerSecond: 2 ** 20,
+			ingressBytesPerSecond: 8192,
+		});
+		expect(refusalOf({ ...least, resources, network: "none" }).message).toContain("wanted network bridge, or no rates");
+		expect(refusalOf({ ...least, resources: { egress: "1K" } }).message).toContain("wanted at least 8K, as a size");
+	});
+
 	it("names every wrong field at once", () => {
 		const refusal = refusalOf({ name: "_", image: "host", replicas: 1.5 });
 		expect(refusal.details.problems).toMatchObject([{ field: "name" }, { field: "replicas" }]);

@@ -1,0 +1,68 @@
+// The part of model.ts about what a container may use and what it uses. Imported through model.ts by everybody else; imports nothing
+// and decides nothing.
+
+/** null: not asked for, not limited. What stands after `pids` is absent from records of older versions: absent is null. */
+export interface ResourceRequest {
+	/** CPUs, fractions allowed (0.5 is half a core). Reserved by the scheduler, enforced as a quota. */
+	readonly cpus: number | null;
+	readonly memoryBytes: number | null;
+	/** Processes and threads. */
+	readonly pids: number | null;
+	/** Share of the CPU when more is wanted than there is, 1 to 10,000 (cpu.weight of cgroup v2); null: 100 for each of `cpus`. */
+	readonly cpuWeight?: number | null;
+	/** CPUs and memory nodes that it may use, as the kernel writes lists: `0-3,8`. */
+	readonly cpusetCpus?: string | null;
+	readonly cpusetMems?: string | null;
+	/** From here on the kernel slows it down and reclaims, before `memoryBytes` kills. */
+	readonly memoryHighBytes?: number | null;
+	/** Swap besides `memoryBytes`, which it needs; null: none. */
+	readonly swapBytes?: number | null;
+	readonly io?: readonly IoLimit[] | null;
+	readonly hugepages?: readonly HugepageLimit[] | null;
+	/** What it may send and what it may get over the container network, in bytes a second, headers included. */
+	readonly egressBytesPerSecond?: number | null;
+	readonly ingressBytesPerSecond?: number | null;
+}
+
+/** At least one of the four is a number. */
+export interface IoLimit {
+	/** `/dev/vda`, `8:0`, or a path: the device that holds it. Looked up on the node. */
+	readonly device: string;
+	readonly readBytesPerSecond: number | null;
+	readonly writeBytesPerSecond: number | null;
+	readonly readOperationsPerSecond: number | null;
+	readonly writeOperationsPerSecond: number | null;
+}
+
+export interface HugepageLimit {
+	/** As the kernel names it: `2MB`, `1GB`. */
+	readonly pageSize: string;
+	readonly bytes: number;
+}
+
+/** What a node may or may not be able to limit. */
+export type LimitName =
+	| "cpu"
+	| "cpuset"
+	| "memory"
+	| "memory.high"
+	| "swap"
+	| "pids"
+	| "io"
+	| "hugepages"
+	| "bandwidth";
+
+/** What the kernel's out-of-memory killer did in a container since it was made on that node. */
+export interface OomReport {
+	/** Processes killed; the container itself need not have ended. */
+	readonly kills: number;
+	/** null: its own limit was lifted since. */
+	readonly limitBytes: number | null;
+	/** When the report was made. */
+	readonly usageBytes: number;
+	/** Most that was ever in use; null on kernels that do not say. */
+	readonly peakBytes: number | null;
+	/** The last process killed; null where the kernel's log cannot be read. */
+	readonly process: { readonly name: string; readonly pid: number } | null;
+	readonly timeMs: number;
+}
