@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -125,7 +126,42 @@ static size_t add_attribute(char *at, uint16_t type, const void *data, size_t le
 	return RTA_SPACE(length);
 }
 
-// rtnetlink(7), RTM_NEWLINK with IFLA_LINKINFO { IFLA_INFO_KIND }; the answer is an nlmsgerr.
+// In a network namespace of its own; the answer is an nlmsgerr.
+static int ask_netlink(const char *message, size_t length) {
+	if (unshare(CLONE_NEWNET) < 0) return errno;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0 || send(fd, message, length, 0) < 0) return errno;
+	char answer[512];
+	ssize_t got = recv(fd, answer, sizeof answer, 0);
+	if (got < (ssize_t)NLMSG_LENGTH(sizeof(int))) return got < 0 ? errno : EPROTO;
+	int32_t error;
+	memcpy(&error, answer + NLMSG_HDRLEN, sizeof error);
+	return -error;
+}
+
+// A token bucket (tc-tbf(8)) on loopback, the first link of every namespace.
+static int probe_token_bucket(int unused) {
+	(void)unused;
+	uint32_t burst = 65536;
+	struct tcmsg queue = {.tcm_ifindex = 1, .tcm_parent = TC_H_ROOT};
+	struct tc_tbf_qopt rates = {.rate = {.rate = 1000000, .linklayer = TC_LINKLAYER_ETHERNET}, .limit = burst};
+	char options[128] = {0}, message[256] = {0};
+	size_t options_length = add_attribute(options, TCA_TBF_PARMS, &rates, sizeof rates);
+	options_length += add_attribute(options + options_length, TCA_TBF_BURST, &burst, sizeof burst);
+	memcpy(message + NLMSG_HDRLEN, &queue, sizeof queue);
+	size_t length = NLMSG_LENGTH(sizeof queue);
+	length += add_attribute(message + length, TCA_KIND, "tbf", sizeof "tbf");
+	length += add_attribute(message + length, TCA_OPTIONS, options, options_length);
+	struct nlmsghdr head = {
+		.nlmsg_len = (uint32_t)length,
+		.nlmsg_type = RTM_NEWQDISC,
+		.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK,
+	};
+	memcpy(message, &head, sizeof head);
+	return ask_netlink(message, length);
+}
+
+// rtnetlink(7), RTM_NEWLINK with IFLA_LINKINFO { IFLA_INFO_KIND }.
 static int probe_link(int kind) {
 	char info[32] = {0}, message[256] = {0};
 	size_t info_length = add_attribute(info, IFLA_INFO_KIND, link_kinds[kind], strlen(link_kinds[kind]));
@@ -137,15 +173,7 @@ static int probe_link(int kind) {
 		.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
 	};
 	memcpy(message, &head, sizeof head);
-	if (unshare(CLONE_NEWNET) < 0) return errno;
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (fd < 0 || send(fd, message, length, 0) < 0) return errno;
-	char answer[512];
-	ssize_t got = recv(fd, answer, sizeof answer, 0);
-	if (got < (ssize_t)NLMSG_LENGTH(sizeof(int))) return got < 0 ? errno : EPROTO;
-	int32_t error;
-	memcpy(&error, answer + NLMSG_HDRLEN, sizeof error);
-	return -error;
+	return ask_netlink(message, length);
 }
 
 static const struct {
@@ -166,6 +194,7 @@ static const struct {
 	{"bpf-cgroup-device", probe_bpf_device, 0},
 	{"veth", probe_link, 0},
 	{"bridge", probe_link, 1},
+	{"token-bucket", probe_token_bucket, 0},
 	{"io-uring", probe_io_uring, 0},
 	{"userfaultfd", probe_userfaultfd, 0},
 	{"userfaultfd-wp-async", probe_userfaultfd, UFFD_WP_ASYNC},

@@ -17,6 +17,7 @@ export const probeNames = [
 	"bpf-cgroup-device",
 	"veth",
 	"bridge",
+	"token-bucket",
 	"io-uring",
 	"userfaultfd",
 	"userfaultfd-wp-async",

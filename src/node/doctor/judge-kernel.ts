@@ -31,6 +31,13 @@ const features: readonly Feature[] = [
 	{ name: "veth", probe: "veth", wanted: "veth pairs", without: "containers have no network", fix: "modprobe veth" },
 	{ name: "bridge", probe: "bridge", wanted: "bridges", without: "containers have no network", fix: "modprobe bridge" },
 	{
+		name: "tbf",
+		probe: "token-bucket",
+		wanted: "token bucket queues",
+		without: "rates of a container's network are refused",
+		fix: "modprobe sch_tbf",
+	},
+	{
 		name: "io_uring",
 		probe: "io-uring",
 		wanted: "io_uring for programs that ask for it",
