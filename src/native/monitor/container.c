@@ -146,6 +146,7 @@ int container_launch(struct monitor *monitor, struct sw_error *error)
 		return sw_refuse(error, EINVAL, "launch", "the container stands ready in another cgroup than it is to run in");
 	monitor->epoch = monitor->launch.epoch;
 	monitor->oom_kills_before = oom_kills(&monitor->launch);
+	outputs_bound(monitor);
 	if (!monitor->launch.passing)
 		result = listen_here(&monitor->control, error);
 	if (result < 0)

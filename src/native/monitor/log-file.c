@@ -19,20 +19,31 @@
 /* 0 or -errno. */
 static int open_current(struct log_file *file)
 {
-	char path[PATH_MAX];
 	struct stat status;
-	snprintf(path, sizeof path, "%s/log/%s", file->directory, file->name);
-	file->descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	file->descriptor = openat(file->directory, file->name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (file->descriptor < 0 || fstat(file->descriptor, &status) < 0)
 		return -errno;
 	file->size = (uint64_t)status.st_size;
 	return 0;
 }
 
-int log_file_open(struct log_file *file, struct sw_error *error)
+int log_file_open(struct log_file *file, const char *name, const char *directory, struct sw_error *error)
 {
-	int result = open_current(file);
-	return result < 0 ? sw_fail(error, -result, "open the log file", file->name) : 0;
+	char path[PATH_MAX];
+	*file = (struct log_file){ .name = name, .directory = -1, .descriptor = -1, .bytes_max = UINT64_MAX };
+	snprintf(path, sizeof path, "%s/log", directory);
+	file->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int result = file->directory < 0 ? -errno : open_current(file);
+	if (result == 0)
+		return 0;
+	log_file_close(file);
+	return sw_fail(error, -result, "open the log file", name);
+}
+
+void log_file_close(struct log_file *file)
+{
+	sw_close(&file->descriptor);
+	sw_close(&file->directory);
 }
 
 /* The number of a full file of this stream; 0 for any other name. */
@@ -48,9 +59,9 @@ static uint64_t number_in(const struct log_file *file, const char *entry)
 }
 
 /* Finds the last number and removes what is too old, also after a bound was lowered. 0 or -errno. */
-static int look_around(struct log_file *file, int directory, uint64_t next)
+static int look_around(struct log_file *file, uint64_t next)
 {
-	int again = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int again = openat(file->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = again < 0 ? NULL : fdopendir(again);
 	if (!entries) {
 		int code = errno;
@@ -63,7 +74,7 @@ static int look_around(struct log_file *file, int directory, uint64_t next)
 		if (number > last)
 			last = number;
 		if (number > 0 && next > 0 && number + LOG_FILES_MAX - 1 <= next)
-			unlinkat(directory, entry->d_name, 0);
+			unlinkat(file->directory, entry->d_name, 0);
 	}
 	closedir(entries);
 	if (next == 0)
@@ -74,20 +85,16 @@ static int look_around(struct log_file *file, int directory, uint64_t next)
 /* The current file becomes the last full one. What cannot be renamed is not written on: the bound holds. 0 or -errno. */
 static int rotate(struct log_file *file)
 {
-	char path[PATH_MAX], full[64];
-	snprintf(path, sizeof path, "%s/log", file->directory);
-	SW_AUTOCLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (directory < 0)
-		return -errno;
-	int result = file->number == 0 ? look_around(file, directory, 0) : 0;
+	char full[64];
+	int result = file->number == 0 ? look_around(file, 0) : 0;
 	if (result < 0)
 		return result;
 	snprintf(full, sizeof full, "%s.%llu", file->name, (unsigned long long)file->number + 1);
-	if (renameat(directory, file->name, directory, full) < 0)
+	if (renameat(file->directory, file->name, file->directory, full) < 0)
 		return -errno;
 	file->number++;
 	sw_close(&file->descriptor);
-	look_around(file, directory, file->number);
+	look_around(file, file->number);
 	return open_current(file);
 }
 

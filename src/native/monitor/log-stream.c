@@ -13,14 +13,18 @@
 #define RECORD_OVERHEAD 32
 #define READ_SIZE (64 * 1024)
 
-int log_open(struct log_stream *log, const char *name, const char *directory, uint64_t bytes_max, struct sw_error *error)
+int log_open(struct log_stream *log, const char *name, const char *directory, struct sw_error *error)
 {
 	log->name = name;
 	log->pipe = -1;
 	log->line_size = log->block_size = 0;
 	log->dropped_bytes = 0;
-	log->file = (struct log_file){ .directory = directory, .name = name, .bytes_max = bytes_max / LOG_FILES_MAX };
-	return log_file_open(&log->file, error);
+	return log_file_open(&log->file, name, directory, error);
+}
+
+void log_bound(struct log_stream *log, uint64_t bytes_max)
+{
+	log->file.bytes_max = bytes_max / LOG_FILES_MAX;
 }
 
 static void drop(struct log_stream *log, size_t bytes, int code)
@@ -144,5 +148,5 @@ void log_finish(struct log_stream *log)
 		;
 	end_line(log, 'F');
 	sw_close(&log->pipe);
-	sw_close(&log->file.descriptor);
+	log_file_close(&log->file);
 }

@@ -28,8 +28,11 @@ struct log_stream {
 	int dropped_errno;
 };
 
-/* Opens <directory>/log/<name> for appending. `bytes_max`: of all files of this stream, at least SW_LOG_BYTES_MIN / 2. */
-int log_open(struct log_stream *log, const char *name, const char *directory, uint64_t bytes_max, struct sw_error *error);
+/* Opens <directory>/log/<name> for appending. */
+int log_open(struct log_stream *log, const char *name, const char *directory, struct sw_error *error);
+
+/* What all files of this stream may take together, at least SW_LOG_BYTES_MIN / 2; no bound before. */
+void log_bound(struct log_stream *log, uint64_t bytes_max);
 
 /* Turns bytes of the pipe into records; full blocks are written, the rest waits for log_write. */
 void log_take(struct log_stream *log, const char *bytes, size_t size, uint64_t now_ms);

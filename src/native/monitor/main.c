@@ -13,6 +13,7 @@
 #include "../common/cleanup.h"
 #include "complain.h"
 #include "monitor.h"
+#include "outputs.h"
 
 #define CONTROL_FD 3
 
@@ -76,9 +77,11 @@ static int prepare(const char *directory, struct sw_error *error)
 	if (result == 0)
 		result = open_signals(error);
 	if (result == 0)
-		result = log_open(&monitor.logs[0], "stdout", directory, monitor.launch.log_bytes / 2, error);
+		result = log_open(&monitor.logs[0], "stdout", directory, error);
 	if (result == 0)
-		result = log_open(&monitor.logs[1], "stderr", directory, monitor.launch.log_bytes / 2, error);
+		result = log_open(&monitor.logs[1], "stderr", directory, error);
+	if (result == 0 && !monitor.standing_cgroup2)
+		outputs_bound(&monitor);
 	/* Processes that a restored container leaves behind come to us, not to the host's first process. */
 	if (result == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		result = sw_fail(error, errno, "become subreaper", NULL);

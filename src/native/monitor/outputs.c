@@ -47,6 +47,12 @@ int outputs_make(struct monitor *monitor, int write_ends[2], struct sw_error *er
 	return write_inodes(monitor->directory, inodes, error);
 }
 
+void outputs_bound(struct monitor *monitor)
+{
+	for (int i = 0; i < 2; i++)
+		log_bound(&monitor->logs[i], monitor->launch.log_bytes / 2);
+}
+
 int report_pair_make(int *ours, int *theirs, struct sw_error *error)
 {
 	int pair[2];

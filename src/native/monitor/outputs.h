@@ -11,4 +11,7 @@ int outputs_make(struct monitor *monitor, int write_ends[2], struct sw_error *er
 /* A SOCK_SEQPACKET pair for reports (common/report.h), both ends close-on-exec. */
 int report_pair_make(int *ours, int *theirs, struct sw_error *error);
 
+/* Bounds the logs as the launch file says. */
+void outputs_bound(struct monitor *monitor);
+
 #endif

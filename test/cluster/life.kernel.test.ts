@@ -1,0 +1,122 @@
+// What happens to a workload besides moves, on a cluster of two and as typed: it ends and is started again, falls ill and is started
+// again, is paused and goes on; daemons are killed meanwhile, and any node can be asked.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { SwarmEvent } from "../../src/model.js";
+import type { ContainerRow } from "../../src/node/api/contract.js";
+import { until } from "../support/until.js";
+import { Cluster, missingForMoves } from "./cluster.js";
+
+describe.skipIf(missingForMoves !== null)(`the life of a workload (needs ${missingForMoves ?? "what is here"})`, () => {
+	let cluster: Cluster;
+
+	beforeAll(async () => {
+		cluster = await Cluster.up("ct-life", 2);
+	}, 120_000);
+
+	afterAll(async () => {
+		await cluster?.down();
+	}, 60_000);
+
+	/** Until the container is as wanted, in the eyes of every node. */
+	const untilRow = async (container: string, what: string, holds: (row: ContainerRow) => boolean) => {
+		for (const { name } of cluster.nodes)
+			await until(
+				`${container} to be ${what} for ${name}`,
+				async () => {
+					const row = await cluster.row(name, container);
+					return row !== null && holds(row) ? row : null;
+				},
+				60_000,
+			);
+		return (await cluster.row("n1", container)) as ContainerRow;
+	};
+	const eventsOf = async (subject: string) => {
+		const lines = (await cluster.done("n2", "events", "--json")).trim().split("\n");
+		return lines.map((line) => JSON.parse(line) as SwarmEvent).filter((event) => event.subject === subject);
+	};
+	const remove = (name: string) => cluster.done("n1", "rm", name);
+
+	it("is started again by its policy, counted through a kill of the daemon, and left when the maximum is reached", async () => {
+		const policy = ["--restart", "on-failure:2", "--constraint", "node=n1"];
+		await cluster.deploy("n2", "failing", ...policy, "--", "sh", "-c", "echo run; exit 3");
+		await untilRow("failing.0", "started again", (row) => row.restarts >= 1);
+		await cluster.killDaemon("n1");
+		await cluster.startDaemon("n1");
+		const end = await untilRow("failing.0", "given up", (row) => row.restarts === 2 && row.phase === "stopped");
+		expect(end).toMatchObject({ exitCode: 3, nextRestartAtMs: null });
+		expect(await cluster.done("n2", "logs", "failing")).toBe("run\nrun\nrun\n");
+		const restarts = (await eventsOf("failing.0")).filter(({ kind }) => kind === "container.restarted");
+		expect(restarts.map(({ details }) => details.restarts)).toEqual([1, 2]);
+		await remove("failing");
+	}, 120_000);
+
+	it("keeps its count when it moves", async () => {
+		const script = "[ -e /tmp/once ] && exec sleep 1000; touch /tmp/once; exit 1";
+		await cluster.deploy("n1", "once", "--restart", "always", "--constraint", "node=n1", "--", "sh", "-c", script);
+		await untilRow("once.0", "running", (row) => row.restarts === 1 && row.phase === "running");
+		await cluster.done("n1", "rm", "once");
+		const free = ["--restart", "always", "--memory", "32M"];
+		const [placed] = await cluster.deploy("n1", "twice", ...free, "--", "sh", "-c", script);
+		const row = await untilRow("twice.0", "running", (row) => row.restarts === 1 && row.phase === "running");
+		const to = row.node === "n1" ? "n2" : "n1";
+		await cluster.done("n1", "migrate", "twice", "--to", to);
+		const moved = await untilRow("twice.0", "there", (row) => row.node === to && row.phase === "running");
+		expect(moved).toMatchObject({ container: placed?.container, restarts: 1 });
+		await remove("twice");
+	}, 120_000);
+
+	it("is checked, shown as ill with the reason, and started again", async () => {
+		const check = ["--health-command", "test ! -e /tmp/ill || { echo feverish; false; }", "--health-interval", "200ms"];
+		const script = "rm -f /tmp/ill; echo begun; exec sleep 1000";
+		const policy = ["--restart", "always", "--health-retries", "2", "--stop-grace", "200ms"];
+		await cluster.deploy("n1", "sick", ...policy, ...check, "--", "sh", "-c", script);
+		await untilRow("sick.0", "healthy", (row) => row.health?.status === "healthy");
+		expect(await cluster.done("n2", "ps", "sick")).toContain("running (healthy)");
+		await cluster.done("n2", "exec", "sick", "--", "touch", "/tmp/ill");
+		await untilRow("sick.0", "well again", (row) => row.restarts === 1 && row.health?.status === "healthy");
+		const ill = (await eventsOf("sick.0")).filter(({ kind }) => kind === "container.unhealthy");
+		expect(ill).toMatchObject([{ details: { reason: "exit code 1: feverish" } }]);
+		expect(await cluster.done("n1", "logs", "sick")).toBe("begun\nbegun\n");
+		await remove("sick");
+	}, 120_000);
+
+	it("is asked over HTTP and TCP at its address", async () => {
+		const page = "mkdir -p /tmp/www && echo fine > /tmp/www/ok && exec busybox httpd -f -p 8080 -h /tmp/www";
+		for (const [name, check] of [
+			["http", ["--health-http", "8080/ok"]],
+			["tcp", ["--health-tcp", "8080"]],
+			["nohttp", ["--health-http", "8080/missing", "--health-retries", "1", "--health-interval", "100ms"]],
+		] as const)
+			await cluster.deploy("n1", name, ...check, "--", "sh", "-c", page);
+		for (const name of ["http", "tcp"])
+			await untilRow(`${name}.0`, "healthy", (row) => row.health?.status === "healthy");
+		const ill = await untilRow("nohttp.0", "unhealthy", (row) => row.health?.status === "unhealthy");
+		// Its policy is `never`: it is told, and left alone.
+		expect(ill).toMatchObject({ phase: "running", restarts: 0, health: { reason: "HTTP status 404" } });
+		for (const name of ["http", "tcp", "nohttp"]) await remove(name);
+	}, 120_000);
+
+	it("is paused on whatever node, stays so without its daemon, does not move, and goes on", async () => {
+		const script = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done";
+		await cluster.deploy("n1", "ticking", "--memory", "32M", "--", "sh", "-c", script);
+		const count = async () => Number((await cluster.done("n1", "logs", "ticking", "--tail", "1")).trim());
+		await until("it to count", async () => (await count()) > 2);
+		const { node } = await untilRow("ticking.0", "running", (row) => row.phase === "running");
+		const [owner, other] = node === "n1" ? ["n1", "n2"] : ["n2", "n1"];
+		expect(await cluster.done(other, "pause", "ticking")).toContain("paused");
+		await untilRow("ticking.0", "paused", (row) => row.phase === "paused");
+		const still = await count();
+		await cluster.killDaemon(owner);
+		await cluster.startDaemon(owner);
+		await untilRow("ticking.0", "paused", (row) => row.phase === "paused");
+		const refused = await cluster.swarm(owner, "migrate", "ticking", "--to", other);
+		expect(refused.exitCode).toBe(5);
+		expect(refused.stderr).toContain("ticking.0 is paused, wanted running: resume it first with `swarm resume`");
+		expect(await count()).toBe(still);
+		await cluster.done(owner, "resume", "ticking");
+		await until("it to go on", async () => (await count()) > still);
+		expect((await cluster.row(owner, "ticking.0"))?.epoch).toBe(1);
+		await remove("ticking");
+	}, 120_000);
+});
