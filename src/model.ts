@@ -1,10 +1,13 @@
 // The nouns of Stratoswarm: readonly, JSON-safe records that every folder shares. Read this first.
-// It imports but its own second part, model-resources.ts, and decides nothing. Byte counts are bytes, times are milliseconds since the Unix epoch
-// unless the name says otherwise, and `null` stands for "known to be absent" (an absent sensor is null, never 0).
+// It imports but its own other parts, model-resources.ts and model-security.ts, and decides nothing. Byte counts are bytes, times are
+// milliseconds since the Unix epoch unless the name says otherwise, and `null` stands for "known to be absent" (an absent sensor is null,
+// never 0).
 
 import type { LimitName, OomReport, ResourceRequest } from "./model-resources.js";
+import { type Isolation, type Security, standardSecurity } from "./model-security.js";
 
 export type { HugepageLimit, IoLimit, LimitName, OomReport, ResourceRequest } from "./model-resources.js";
+export * from "./model-security.js";
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -38,101 +41,26 @@ export interface Spec {
 	readonly ports: readonly PublishedPort[];
 	/** 1 to 1,000. */
 	readonly replicas: number;
-	/** `bridge`: own address, outgoing NAT. `none`: loopback only. */
-	readonly network: "bridge" | "none";
+	/**
+	 * `bridge`: own address, outgoing NAT. `none`: loopback only. `host`: the node's own, with isolation `minimal` alone. Unless it is said,
+	 * the isolation decides: `none` for strict, `host` for minimal.
+	 */
+	readonly network: "bridge" | "none" | "host";
 	/** Between SIGTERM and SIGKILL. */
 	readonly stopGraceMs: number;
 	readonly restart: RestartPolicy;
+	/**
+	 * How far it is shut in. `standard`: as others run containers. `strict`: root read-only, no network but loopback, few capabilities, fewer
+	 * system calls, /sys and most of /proc hidden; what the spec says itself goes before. `minimal`, for development: the node's network,
+	 * its whole file system at /host, every device, capability and system call that the daemon has; stays on its node.
+	 */
+	readonly isolation: Isolation;
 	readonly security: Security;
 	/** Of all log files of a container together, half for each of its two streams: the oldest lines go when it is full. */
 	readonly logBytesMax: number;
 	/** null: nobody asks. */
 	readonly health: HealthCheck | null;
 }
-
-/** What a container may do, where it differs from the usual (`standardSecurity`). */
-export interface Security {
-	/** By their kernel names, `CAP_NET_ADMIN`; `ALL` is every one. What the node's daemon lacks itself is left out, with a line in its log. */
-	readonly capabilities: CapabilityChoice;
-	/** The root is read-only; /dev, /dev/shm and what the runtime puts there stay writable. */
-	readonly readOnlyRoot: boolean;
-	readonly rlimits: readonly ResourceLimit[];
-	/** Kernel parameters of the container's own namespaces: `net.*`, System V IPC and POSIX message queues (runtime/security/sysctls.ts). */
-	readonly sysctls: Readonly<Record<string, string>>;
-	/** −1000 (never) to 1000 (first) when memory runs out; null: the daemon's own. */
-	readonly oomScoreAdj: number | null;
-	/** Which system calls it may make: `default` is Docker's list, `unconfined` all of them, else a profile of its own. */
-	readonly seccomp: "default" | "unconfined" | SeccompProfile;
-}
-
-/** As the OCI runtime spec has it (config-linux.md, "Seccomp"), without what needs a listener. Compiled by runtime/seccomp. */
-export interface SeccompProfile {
-	readonly defaultAction: SeccompAction;
-	readonly defaultErrnoRet?: number;
-	/** Calls of other architectures than the node's own never pass, whatever this says. */
-	readonly architectures?: readonly string[];
-	readonly syscalls: readonly SeccompRule[];
-}
-
-export type SeccompAction =
-	| "SCMP_ACT_KILL"
-	| "SCMP_ACT_KILL_THREAD"
-	| "SCMP_ACT_KILL_PROCESS"
-	| "SCMP_ACT_TRAP"
-	| "SCMP_ACT_ERRNO"
-	| "SCMP_ACT_TRACE"
-	| "SCMP_ACT_LOG"
-	| "SCMP_ACT_ALLOW";
-
-export interface SeccompRule {
-	readonly names: readonly string[];
-	readonly action: SeccompAction;
-	/** Of ERRNO and TRACE; EPERM when absent. */
-	readonly errnoRet?: number;
-	/** All of them must hold. */
-	readonly args?: readonly SeccompArgument[];
-}
-
-/** 64 bits without sign: a number up to 2^53 - 1, or text, decimal or with 0x. */
-export interface SeccompArgument {
-	/** 0 to 5. */
-	readonly index: number;
-	readonly value: number | string;
-	/** MASKED_EQ: (argument & value) == valueTwo. */
-	readonly valueTwo?: number | string;
-	readonly op:
-		| "SCMP_CMP_NE"
-		| "SCMP_CMP_LT"
-		| "SCMP_CMP_LE"
-		| "SCMP_CMP_EQ"
-		| "SCMP_CMP_GE"
-		| "SCMP_CMP_GT"
-		| "SCMP_CMP_MASKED_EQ";
-}
-
-/** Dropped after adding. `ambient` are kept by a user that is not root, and are added too. */
-export interface CapabilityChoice {
-	readonly add: readonly string[];
-	readonly drop: readonly string[];
-	readonly ambient: readonly string[];
-}
-
-/** getrlimit(2); null: unlimited. A hard limit above the daemon's own needs CAP_SYS_RESOURCE and is lowered without. */
-export interface ResourceLimit {
-	/** `nofile`, `nproc`, `core`, … */
-	readonly name: string;
-	readonly soft: number | null;
-	readonly hard: number | null;
-}
-
-export const standardSecurity: Security = {
-	capabilities: { add: [], drop: [], ambient: [] },
-	readOnlyRoot: false,
-	rlimits: [],
-	sysctls: {},
-	oomScoreAdj: null,
-	seccomp: "default",
-};
 
 /**
  * What follows when the workload ends by itself. What was lost without an exit code (the machine restarted, the monitor was killed)
@@ -177,6 +105,7 @@ export interface ContainerHealth {
 /** What the fields mean that specs got later: records from before are completed with them where they are decoded. */
 const laterSpecFields = {
 	restart: { when: "never", attemptsMax: null },
+	isolation: "standard",
 	security: standardSecurity,
 	health: null,
 	logBytesMax: 64 * 1024 * 1024,

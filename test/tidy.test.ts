@@ -8,7 +8,7 @@ import { readSource, repositoryFiles, resolveImport, type SourceFile } from "./s
 const linesMax = 500;
 const baseFiles = ["src/model.ts", "src/errors.ts", "src/clock.ts", "src/log.ts"];
 /** What model.ts is made of; nobody else imports it. */
-const modelPart = "src/model-resources.ts";
+const modelParts = ["src/model-resources.ts", "src/model-security.ts"];
 /** The port to what the cluster knows: a move commits its hand-over through it. */
 const statePort = "src/crdt/state.ts";
 /** A folder imports itself, the base files and folders of a lower rank; folders of one rank do not know each other. */
@@ -44,8 +44,8 @@ function folderOf(file: string): string | null {
 }
 
 function mayImport(from: string, to: string): boolean {
-	if (to === modelPart) return from === "src/model.ts";
-	if (baseFiles.includes(from) || from === modelPart) return false;
+	if (modelParts.includes(to)) return from === "src/model.ts";
+	if (baseFiles.includes(from) || modelParts.includes(from)) return false;
 	if (baseFiles.includes(to)) return true;
 	const [importer, imported] = [folderOf(from), folderOf(to)];
 	if (importer === imported) return true;

@@ -9,7 +9,13 @@ export const securityFlags = {
 	"cap-add": many("Capability beside the usual ones, such as NET_ADMIN, or ALL.", "NAME"),
 	"cap-drop": many("Capability to take away, or ALL.", "NAME"),
 	"cap-ambient": many("Capability that a user other than root keeps, such as NET_BIND_SERVICE.", "NAME"),
-	"read-only": Flags.boolean({ summary: "Show the root read-only; /dev/shm stays writable." }),
+	isolation: Flags.string({
+		summary:
+			"minimal (development: this node's network, files and devices), standard, or strict (read-only, loopback only, fewer system calls; default: standard).",
+		helpValue: "LEVEL",
+	}),
+	"read-only": Flags.boolean({ summary: "Show the root read-only; /dev/shm stays writable.", allowNo: true }),
+	device: many("Device of the node that it may use too, such as /dev/fuse or /dev/fuse:rw (default: rwm).", "PATH"),
 	rlimit: many("Resource limit, such as nofile=1024 or nofile=1024:4096 (soft:hard; unlimited).", "NAME=LIMIT"),
 	sysctl: many("Kernel parameter of the container's own namespaces, such as net.ipv4.ip_forward=1.", "NAME=VALUE"),
 	"oom-score-adj": Flags.string({
@@ -26,6 +32,8 @@ export interface GivenSecurityFlags {
 	readonly "cap-add"?: readonly string[] | undefined;
 	readonly "cap-drop"?: readonly string[] | undefined;
 	readonly "cap-ambient"?: readonly string[] | undefined;
+	readonly isolation?: string | undefined;
+	readonly device?: readonly string[] | undefined;
 	readonly "read-only"?: boolean | undefined;
 	readonly rlimit?: readonly string[] | undefined;
 	readonly sysctl?: readonly string[] | undefined;
@@ -39,6 +47,7 @@ export function securityFromFlags(flags: GivenSecurityFlags): Readonly<Record<st
 	return given({
 		capabilities: unlessEmpty(capabilities),
 		readOnlyRoot: flags["read-only"],
+		devices: flags.device,
 		rlimits: flags.rlimit && rlimitsFrom(flags.rlimit),
 		sysctls: flags.sysctl && pairsOf("--sysctl", flags.sysctl),
 		oomScoreAdj: numberOrText(flags["oom-score-adj"]),

@@ -156,6 +156,7 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		logSize: flags["log-size"],
 		health: unlessEmpty(healthFrom(flags)),
 		resources: unlessEmpty(resources),
+		isolation: flags.isolation,
 		security: unlessEmpty(securityFromFlags(flags)),
 	});
 }

@@ -55,10 +55,11 @@ const seccompShape: Shape = (value, path) => {
 const capabilities = list(text(64), 64);
 const security = record({
 	capabilities: record({ add: capabilities, drop: capabilities, ambient: capabilities }),
-	readOnlyRoot: flag,
+	readOnlyRoot: nullable(flag),
 	rlimits: list(record({ name: text(16), soft: nullable(integer(0)), hard: nullable(integer(0)) }), 16),
 	sysctls: dictionary(text(256), 64),
 	oomScoreAdj: nullable(integer(-1000, 1000)),
+	devices: list(record({ path: text(256, /^\/dev\//), access: text(3, /^r?w?m?$/) }), 64),
 	seccomp: seccompShape,
 });
 
@@ -90,9 +91,10 @@ const spec = record({
 	),
 	ports: list(record({ host: port, container: port, protocol: oneOf("tcp", "udp") }), 256),
 	replicas: integer(1, 1000),
-	network: oneOf("bridge", "none"),
+	network: oneOf("bridge", "none", "host"),
 	stopGraceMs: integer(0),
 	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
+	isolation: oneOf("minimal", "standard", "strict"),
 	security,
 	logBytesMax: integer(0),
 	health: nullable(

@@ -5,6 +5,7 @@ import { SwarmError } from "../errors.js";
 import type { MeshStream } from "../mesh/mesh.js";
 import type { ContainerId, MoveResult, NodeId, Verdict, VerdictCheck } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
+import { tiesOf } from "../runtime/security/launch-security.js";
 import { MoveChannel } from "./channel.js";
 import type { JournalEntry } from "./journal.js";
 import type { MigrationPorts, Migrations, MoveOptions } from "./ports.js";
@@ -119,7 +120,7 @@ class Coordinator implements Migrations {
 		const held = this.#held(container);
 		const owner = state.view().claims.get(container)?.owner ?? null;
 		const { machine } = await facts();
-		const about = { phase: held.phase, owner, criuVersion: machine.criuVersion };
+		const about = { phase: held.phase, owner, criuVersion: machine.criuVersion, ties: tiesOf(held.spec) };
 		return ownChecks({ container, from: state.self, to }, about);
 	}
 

@@ -62,12 +62,24 @@ export interface VerdictParties {
 /** Checks that need no answer of the target. Empty target values where it was not asked. */
 export function ownChecks(
 	{ container, from, to }: VerdictParties,
-	source: Pick<SourceFacts, "phase"> & { readonly owner: NodeId | null; readonly criuVersion: string | null },
+	source: Pick<SourceFacts, "phase"> & {
+		readonly owner: NodeId | null;
+		readonly criuVersion: string | null;
+		/** What keeps it here (runtime/security): parts of a sentence. */
+		readonly ties: readonly string[];
+	},
 ): readonly VerdictCheck[] {
 	return [
 		check("self", from !== to, from, to, `${container} is already there, wanted another node`),
 		check("owner", source.owner === from, from, source.owner ?? "nobody", `${container} is not this node's to give`),
 		check("phase", source.phase === "running", source.phase, "", phaseRefusal(container, source.phase)),
+		check(
+			"ties",
+			source.ties.length === 0,
+			source.ties.length === 0 ? "none" : "some",
+			"",
+			`it ${source.ties.join(", and it ")}`,
+		),
 		check(
 			"criu",
 			source.criuVersion !== null,

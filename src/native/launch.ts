@@ -61,6 +61,18 @@ export interface LaunchSecurity {
 	readonly oomScoreAdj: number | null;
 	/** File with the compiled filter (runtime/seccomp/programs.ts); null: every system call is allowed. */
 	readonly seccompProgram: string | null;
+	/** Beside those that every container has; `all` restricts none. */
+	readonly devices: readonly LaunchDevice[] | "all";
+}
+
+export interface LaunchDevice {
+	/** Below /dev; made there. */
+	readonly path: string;
+	readonly kind: "char" | "block";
+	readonly major: number;
+	readonly minor: number;
+	/** Of `rwm`, in this order. */
+	readonly access: string;
 }
 
 export interface LaunchBind {
@@ -133,8 +145,19 @@ function securityEntries(security: LaunchSecurity): readonly Entry[] {
 		...security.maskedPaths.map((path): Entry => ["mask", path]),
 		...security.readOnlyPaths.map((path): Entry => ["read-only", path]),
 		...Object.entries(security.sysctls).map(([name, value]): Entry => ["sysctl", `${name}\n${value}`]),
+		...deviceEntries(security.devices),
 		...(oomScoreAdj === null ? [] : [["oom-score-adj", String(oomScoreAdj)] as const]),
 	];
+}
+
+function deviceEntries(devices: LaunchSecurity["devices"]): readonly Entry[] {
+	if (devices === "all") return [["devices", "all"]];
+	return devices.map(
+		({ path, kind, major, minor, access }): Entry => [
+			"device",
+			`${kind === "char" ? "c" : "b"} ${major} ${minor} ${access} ${path}`,
+		],
+	);
 }
 
 function rlimitText(limit: LaunchRlimit): string {
@@ -173,6 +196,7 @@ function pathsOf(config: LaunchConfig): readonly string[] {
 		...config.binds.flatMap((bind) => [bind.source, bind.target]),
 		...config.files.map((file) => file.path),
 		...(config.security.seccompProgram === null ? [] : [config.security.seccompProgram]),
+		...(config.security.devices === "all" ? [] : config.security.devices.map(({ path }) => path)),
 		...config.security.maskedPaths,
 		...config.security.readOnlyPaths,
 	];

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SwarmError } from "../errors.js";
-import type { ContainerId } from "../model.js";
+import type { ContainerId, Spec } from "../model.js";
 import { encodeLaunch } from "../native/launch.js";
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
@@ -17,6 +17,8 @@ import { hasEnded } from "./life-cycle.js";
 import type { ContainerNetwork } from "./network/network.js";
 import type { RestoreRequest } from "./runtime.js";
 import type { SeccompPrograms } from "./seccomp/programs.js";
+import { findDevices } from "./security/devices.js";
+import { hasUsualDevices } from "./security/launch-security.js";
 import type { Spares } from "./spares.js";
 import type { Trash } from "./trash.js";
 
@@ -48,7 +50,9 @@ export function moveFilesIn(directory: ContainerDirectory, request: RestoreReque
 /** Cgroups with limits, network, launch file; then only processes are missing. */
 export async function makeSurroundings(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
 	const { spec, address } = container.request;
-	parts.native.deviceFilterAttach(parts.cgroups.create(container.id, spec.resources).unified);
+	const cgroup = parts.cgroups.create(container.id, spec.resources);
+	// Another filter than the usual one is the monitor's to attach.
+	if (hasUsualDevices(spec)) parts.native.deviceFilterAttach(cgroup.unified);
 	if (spec.network === "bridge" && address === null)
 		throw new SwarmError("usage", `Cannot create ${container.id}: it has no address, wanted one for network bridge`);
 	if (spec.network === "bridge" && address !== null && !parts.network.isWhole(container.id)) {
@@ -66,8 +70,9 @@ function writeLaunch(container: Container, { network, seccomp }: AssemblyParts):
 		directory: container.directory,
 		cgroup: container.cgroup,
 		netnsPath: network.attachmentOf(container.id)?.netnsPath ?? null,
-		resolvConf: resolvConf(),
+		resolvConf: resolvConf(container.request.spec.network),
 		passing: container.passing,
+		devices: findDevices(container.id, container.request.spec.security.devices),
 		programOf: (profile) => seccomp.pathOf(profile),
 	});
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
@@ -128,7 +133,9 @@ export async function dismantle(
 	trash.take(directory.path, container);
 }
 
-function resolvConf(): string {
+/** On the node's own network its name servers on loopback are there too. */
+function resolvConf(network: Spec["network"]): string {
+	if (network === "host") return readIfThere("/etc/resolv.conf") ?? "";
 	const upstream = readIfThere("/run/systemd/resolve/resolv.conf");
 	return resolvConfOf(readIfThere("/etc/resolv.conf") ?? "", upstream);
 }

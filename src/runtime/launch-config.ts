@@ -2,11 +2,12 @@
 
 import { SwarmError } from "../errors.js";
 import type { SeccompProfile } from "../model.js";
-import type { LaunchConfig, LaunchFile } from "../native/launch.js";
+import type { LaunchConfig, LaunchDevice, LaunchFile } from "../native/launch.js";
 import type { ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
 import type { CreateRequest } from "./runtime.js";
 import { launchSecurityOf } from "./security/launch-security.js";
+import { levels } from "./security/levels.js";
 
 export interface LaunchPlace {
 	readonly directory: ContainerDirectory;
@@ -18,6 +19,8 @@ export interface LaunchPlace {
 	readonly passing: boolean;
 	/** File of a compiled seccomp profile. */
 	readonly programOf: (profile: SeccompProfile) => string;
+	/** That the spec names, as they are on this node. */
+	readonly devices: readonly LaunchDevice[];
 }
 
 /** sethostname(2) */
@@ -26,6 +29,7 @@ const HOSTNAME_BYTES_MAX = 64;
 /** Throws `usage` when neither spec nor image says what to run. */
 export function launchConfigOf(request: CreateRequest, epoch: number, place: LaunchPlace): LaunchConfig {
 	const { spec, image } = request;
+	const { hostFilesAt } = levels[spec.isolation];
 	const hostname = request.container.slice(0, HOSTNAME_BYTES_MAX);
 	return {
 		container: request.container,
@@ -39,13 +43,14 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		user: spec.user ?? image.config.user,
 		lowerDirectories: image.lowerDirectories.length > 0 ? image.lowerDirectories : [place.directory.lower],
 		hostPaths: image.hostPaths,
-		binds: [],
+		binds: hostFilesAt === null ? [] : [{ source: "/", target: hostFilesAt, readOnly: false }],
 		files: filesOf(hostname, request.address, place.resolvConf),
 		cgroup2: place.cgroup.unified,
 		cgroup1: place.cgroup.legacy,
-		netns: place.netnsPath,
+		// The monitor is in the node's own, and its init stays there.
+		netns: spec.network === "host" ? "/proc/self/ns/net" : place.netnsPath,
 		rlimits: spec.security.rlimits,
-		security: launchSecurityOf(spec.security, place.programOf),
+		security: launchSecurityOf(spec, place),
 	};
 }
 

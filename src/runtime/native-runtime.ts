@@ -42,7 +42,7 @@ import type {
 	Runtime,
 } from "./runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
-import { standardProfile } from "./seccomp/profiles.js";
+import { standardProfile, strictProfile } from "./seccomp/profiles.js";
 import { openSeccompPrograms } from "./seccomp/programs.js";
 import { seccompProfileOf } from "./security/launch-security.js";
 import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
@@ -136,8 +136,8 @@ class NativeRuntime implements Runtime {
 			const { address, spec } = container.request;
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
-		const profiles = containers.map(({ request }) => seccompProfileOf(request.spec.security));
-		this.#parts.seccomp.keepOnly([standardProfile, ...profiles.filter((profile) => profile !== null)]);
+		const profiles = containers.map(({ request }) => seccompProfileOf(request.spec));
+		this.#parts.seccomp.keepOnly([standardProfile, strictProfile, ...profiles.filter((profile) => profile !== null)]);
 		for (const id of halfMade) await this.#roster.dismantle(id);
 		for (const name of cgroups.spares()) await cgroups.discard(name);
 		for (const container of containers) await this.#adoptMove(container);

@@ -9,6 +9,7 @@ import { Container, type ContainerSurroundings } from "./container.js";
 import { checkContainerId, containerDirectoryOf } from "./container-directory.js";
 import { type Fences, openFences, refuseFenced } from "./fences.js";
 import type { ContainerState, CreateRequest } from "./runtime.js";
+import { canStand } from "./security/launch-security.js";
 import { createTurns } from "./turns.js";
 
 export interface RosterOptions {
@@ -153,7 +154,7 @@ export class Roster {
 		if (existing !== undefined)
 			throw new SwarmError("conflict", `Cannot ${action} ${id}: it is here and ${existing.state.phase}, wanted none`);
 		const directory = containerDirectoryOf(this.containersPath, id);
-		const standing = await this.#options.parts.spares.place(id, directory.path, mayStand);
+		const standing = await this.#options.parts.spares.place(id, directory.path, mayStand && canStand(request.spec));
 		const container = new Container(request, directory, "created", this.#options.around, { passing });
 		this.#containers.set(id, container);
 		if (standing !== null) container.takeStanding(standing);

@@ -7,7 +7,7 @@ const N1 = "N1" as NodeId;
 
 test("a spec and a claim from before their later fields existed are read with what these mean", () => {
 	const { startRevision: _, spec, ...record } = aSpecRecord(N1, "web", { revision: 3 });
-	const { restart: __, security: _____, ...earlier } = spec;
+	const { restart: __, isolation: ______, security: _____, ...earlier } = spec;
 	expect(decodeRecord("spec/web", { ...record, spec: earlier }, N1)).toEqual({ ...record, startRevision: 3, spec });
 	const { restarts: ___, restartsInRow: ____, ...claim } = aClaim(N1, "web.0");
 	expect(decodeRecord("claim/web.0", claim, N1)).toEqual({ ...claim, restarts: 0, restartsInRow: 0 });

@@ -171,7 +171,7 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 			sysctls: { "net.ipv4.ip_default_ttl": "77", "kernel.shmmni": "123" },
 			oomScoreAdj: 300,
 		};
-		await run("while :; do sleep 0.05; done", { address: null, security });
+		await run("while :; do sleep 0.05; done", { address: null, isolation: "strict", security });
 		const look =
 			"grep Cap /proc/1/status; grep 'open files' /proc/1/limits; cat /proc/sys/net/ipv4/ip_default_ttl; " +
 			"cat /proc/sys/kernel/shmmni /proc/1/oom_score_adj; echo x > /tmp/x || echo sealed";

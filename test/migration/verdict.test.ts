@@ -7,7 +7,8 @@ import {
 	type TargetFacts,
 	verdictOf,
 } from "../../src/migration/verdict.js";
-import { containerIdOf, type NodeId } from "../../src/model.js";
+import { containerIdOf, type NodeId, standardSecurity } from "../../src/model.js";
+import { tiesOf } from "../../src/runtime/security/launch-security.js";
 
 const MIB = 2 ** 20;
 const web = containerIdOf("web", 0);
@@ -57,7 +58,7 @@ describe("the verdict of a move", () => {
 	it.each([
 		["architecture", { machine: { ...machine, architecture: "arm64" } }],
 		["criu", { machine: { ...machine, criuVersion: "4.1" } }],
-		["criu", { machine: { ...machine, criuVersion: null } }],
+		["criu", { machine: { ...machine, criuVersion: null, ties: ["uses devices of its node (/dev/fuse)"] } }],
 		["kernel", { machine: { ...machine, kernelFeatures: [] } }],
 		["space", { diskBytesFree: 200 * MIB }],
 		["memory", { memoryBytesFree: 150 * MIB }],
@@ -79,8 +80,21 @@ describe("the verdict of a move", () => {
 	});
 
 	it("refuses to move to itself, what is not running, and what another node owns", () => {
-		const checks = ownChecks({ container: web, from: n1, to: n1 }, { phase: "stopped", owner: n2, criuVersion: null });
-		expect(checks.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual(["self", "owner", "phase", "criu"]);
+		const security = { ...standardSecurity, devices: [{ path: "/dev/fuse", access: "rw" }] };
+		const checks = ownChecks(
+			{ container: web, from: n1, to: n1 },
+			{ phase: "stopped", owner: n2, criuVersion: null, ties: tiesOf({ isolation: "minimal", security }) },
+		);
+		expect(checks.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual([
+			"self",
+			"owner",
+			"phase",
+			"ties",
+			"criu",
+		]);
+		expect(refusalOf(checks)).toContain(
+			"ties: it runs with isolation minimal, on the network and the files of its node, and it uses devices of its node (/dev/fuse)",
+		);
 		expect(refusalOf(checks)).toContain("phase: web.0 is stopped, wanted running");
 		expect(verdictOf({ container: web, from: n1, to: n1 }, checks).ok).toBe(false);
 	});

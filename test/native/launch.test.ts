@@ -35,6 +35,7 @@ const config: LaunchConfig = {
 		sysctls: { "net/ipv4/ip_forward": "1" },
 		oomScoreAdj: null,
 		seccompProgram: "/state/seccomp/x.bpf",
+		devices: [{ path: "/dev/fuse", kind: "char", major: 10, minor: 229, access: "rw" }],
 	},
 };
 
@@ -66,6 +67,7 @@ test("writes one entry per value, in order, and no entry for what is absent", ()
 		"mask=/proc/kcore",
 		"read-only=/proc/sys",
 		"sysctl=net/ipv4/ip_forward\n1",
+		"device=c 10 229 rw /dev/fuse",
 		"arg=sh",
 		"arg=-c",
 		"arg=echo a=b",
@@ -74,6 +76,7 @@ test("writes one entry per value, in order, and no entry for what is absent", ()
 	expect(entries({ netns: "/run/n" })).toContain("netns=/run/n");
 	const sealed = entries({ security: { ...config.security, readOnlyRoot: true, oomScoreAdj: -5 } });
 	expect(entries({ security: { ...config.security, seccompProgram: null } })).toContain("seccomp=none");
+	expect(entries({ security: { ...config.security, devices: "all" } })).toContain("devices=all");
 	expect(sealed).toEqual(expect.arrayContaining(["read-only-root=yes", "oom-score-adj=-5"]));
 });
 

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type SeccompArgument, type SeccompProfile, standardSecurity } from "../../src/model.js";
+import type { SeccompArgument, SeccompProfile } from "../../src/model.js";
 import { strictProfile } from "../../src/runtime/seccomp/profiles.js";
 import { ownArchitecture, syscallNumbers } from "../../src/runtime/seccomp/syscall-numbers.js";
 import { pathOf } from "../support/kernel.js";
@@ -51,7 +51,7 @@ describe.skipIf(lacking !== null)(`seccomp profiles${lacking === null ? "" : ` (
 		const texts = asked.map((text) => text.replace(/^[a-z_0-9]+/, (name) => String(numbers.get(name) ?? name)));
 		trial = await make(root.path, {
 			args: ["calls", ...texts],
-			security: securityOf({ ...standardSecurity, seccomp }),
+			security: securityOf({ seccomp }),
 		});
 		expect(await trial.ask("start 3")).toBe("ok start");
 		const { code, signal } = await trial.exited();

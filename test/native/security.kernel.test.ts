@@ -1,9 +1,9 @@
 // What a spec says about security, enforced by monitor and init: each option asked for and looked at from inside.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Security, standardSecurity } from "../../src/model.js";
+import { type Isolation, type Security, standardSecurity } from "../../src/model.js";
 import type { LaunchConfig } from "../../src/native/launch.js";
 import { make, makeRoot, missing, securityOf, type Trial } from "./support/trial.js";
 
@@ -22,8 +22,13 @@ describe.skipIf(lacking !== null)(`security options${lacking === null ? "" : ` (
 	afterAll(() => root.dispose());
 
 	/** Runs a shell script to its end; gives its output. */
-	async function run(script: string, security: Partial<Security>, overrides: Partial<LaunchConfig> = {}) {
-		const own = securityOf({ ...standardSecurity, ...security });
+	async function run(
+		script: string,
+		security: Partial<Security>,
+		overrides: Partial<LaunchConfig> = {},
+		isolation: Isolation = "standard",
+	) {
+		const own = securityOf(security, isolation);
 		trial = await make(root.path, { args: ["sh", "-c", script], security: own, ...overrides });
 		expect(await trial.ask("start 3")).toBe("ok start");
 		await trial.exited();
@@ -92,9 +97,54 @@ describe.skipIf(lacking !== null)(`security options${lacking === null ? "" : ` (
 	});
 
 	test("a parameter that this kernel does not know is named", async () => {
-		const own = securityOf({ ...standardSecurity, sysctls: { "net.no.such": "1" } });
+		const own = securityOf({ sysctls: { "net.no.such": "1" } });
 		trial = await make(root.path, { security: own });
 		expect((await trial.exited()).text).toBe("Cannot create: sysctl net/no/such is not known to this kernel");
+	});
+
+	test("devices of the node are there and open as far as they were granted, also below directories", async () => {
+		const devices = [
+			{ path: "/dev/fuse", access: "r" },
+			{ path: "/dev/net/tun", access: "rwm" },
+		].filter(({ path }) => existsSync(path));
+		const lines = await run(
+			"for d in fuse net/tun; do true < /dev/$d && echo read $d; true > /dev/$d && echo write $d; done; cat /dev/null && echo null",
+			{ devices },
+		);
+		const expected = ["read fuse", "read net/tun", "write net/tun"].filter((line) =>
+			devices.some(({ path }) => path.endsWith(line.split(" ")[1] ?? "")),
+		);
+		expect(lines).toEqual([...expected, "null"]);
+	});
+
+	test("strict: read-only, few capabilities, no kernel interfaces, fewer calls", async () => {
+		const lines = await run(
+			`${sets}; ls /sys | wc -l; for p in devices cmdline partitions; do wc -c < /proc/$p; done; ` +
+				"touch /x || echo sealed; mknod /dev/shm/n p || echo refused; ls /proc/self/status; grep -c . /proc/meminfo > /dev/null && echo meminfo",
+			{},
+			{},
+			"strict",
+		);
+		const kept = "00000000000004e0";
+		expect(lines[0]).toBe(`CapPrm:${kept}`);
+		expect(lines.slice(4)).toEqual(["0", "0", "0", "0", "sealed", "refused", "/proc/self/status", "meminfo"]);
+	});
+
+	test("minimal: the node's network, files, devices and calls", async () => {
+		const lines = await run(
+			"readlink /proc/self/ns/net; cat /host/etc/hostname; grep Seccomp: /proc/self/status; mknod /tmp/k c 1 11 && true < /tmp/k && echo opened; touch /host/tmp/swarm-minimal && echo written",
+			{},
+			{ netns: "/proc/self/ns/net", binds: [{ source: "/", target: "/host", readOnly: false }] },
+			"minimal",
+		);
+		expect(lines).toEqual([
+			readlinkSync("/proc/self/ns/net"),
+			readFileSync("/etc/hostname", "utf8").trim(),
+			"Seccomp:\t0",
+			"opened",
+			"written",
+		]);
+		rmSync("/tmp/swarm-minimal");
 	});
 
 	test("the oom score is set, for further commands too, or stays with a word", async () => {

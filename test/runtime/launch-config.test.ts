@@ -13,6 +13,7 @@ const place = {
 	netnsPath: null,
 	resolvConf: "nameserver 9.9.9.9\n",
 	passing: false,
+	devices: [],
 	programOf: () => "/state/seccomp/profile.bpf",
 };
 

@@ -66,7 +66,7 @@ async function specOf(
 ): Promise<Spec> {
 	if (file === null) return validateSpec(fields);
 	const { parseSpec } = await import("../../node/spec/parse-spec.js");
-	const spec = parseSpec(await textOf(file));
+	const spec = parseSpec(await textOf(file), flags.isolation ?? null);
 	const resources = { ...spec.resources, ...(fields.resources as object | undefined) };
 	const { stopGraceMs, logBytesMax, ...rest } = spec;
 	const logs = flags["log-size"] === undefined ? { logBytesMax } : {};

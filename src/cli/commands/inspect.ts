@@ -44,6 +44,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["pids", `${stats === null ? "?" : stats.pids} of ${spec.resources.pids ?? "no limit"}`],
 		...limitsInWords(spec.resources),
 		["cpu time", stats === null ? null : `${(stats.cpuUsageUs / 1_000_000).toFixed(2)} s`],
+		["isolation", spec.isolation],
 		["security", securityInWords(spec.security)],
 		["address", detail.address],
 		["ports", detail.ports.join(" ") || null],
@@ -65,14 +66,15 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 
 /** What differs from the usual; null when nothing does. */
 function securityInWords(security: Security): string | null {
-	const { capabilities, rlimits, sysctls, oomScoreAdj, readOnlyRoot, seccomp } = security;
+	const { capabilities, rlimits, sysctls, oomScoreAdj, readOnlyRoot, seccomp, devices } = security;
 	const counts = (value: number | null) => value ?? "unlimited";
 	return (
 		[
 			...capabilities.add.map((name) => `+${name}`),
 			...capabilities.drop.map((name) => `-${name}`),
 			...capabilities.ambient.map((name) => `ambient ${name}`),
-			...(readOnlyRoot ? ["read-only root"] : []),
+			...(readOnlyRoot === null ? [] : [readOnlyRoot ? "read-only root" : "writable root"]),
+			...devices.map(({ path, access }) => `${path}:${access}`),
 			...rlimits.map(({ name, soft, hard }) => `${name} ${counts(soft)}:${counts(hard)}`),
 			...Object.entries(sysctls).map(([name, value]) => `${name}=${value}`),
 			...(seccomp === "default" ? [] : [`seccomp ${seccomp === "unconfined" ? seccomp : "of its own"}`]),

@@ -51,8 +51,8 @@ static int take_oom_score_adj(struct sw_security *security, const char *value)
 	return 0;
 }
 
-/* Nothing that leaves /proc/sys. */
-static bool is_sysctl_name(const char *name)
+/* Of a path relative to a directory: nothing that leaves it. */
+static bool is_inside(const char *name)
 {
 	if (*name == 0 || *name == '/')
 		return false;
@@ -71,11 +71,64 @@ static int add_sysctl(struct sw_security *security, char *value)
 	if (!text)
 		return -EINVAL;
 	*text++ = 0;
-	if (!is_sysctl_name(value))
+	if (!is_inside(value))
 		return -EINVAL;
 	if (sw_launch_grow(&security->sysctls, security->sysctl_count, sizeof *security->sysctls) < 0)
 		return -ENOMEM;
 	security->sysctls[security->sysctl_count++] = (struct sw_sysctl){ value, text };
+	return 0;
+}
+
+/* A number and the space behind it. */
+static char *take_number(char *text, uint32_t *number)
+{
+	char *end = text ? strchr(text, ' ') : NULL;
+	uint64_t value;
+	if (!end)
+		return NULL;
+	*end = 0;
+	if (sw_parse_number(text, &value) < 0 || value > UINT32_MAX)
+		return NULL;
+	*number = (uint32_t)value;
+	return end + 1;
+}
+
+/* Below /dev, and nothing that leaves it. */
+static bool is_device_path(const char *path)
+{
+	return strncmp(path, "/dev/", 5) == 0 && is_inside(path + 5);
+}
+
+/* "<c or b> <major> <minor> <r?w?m?> <path>" */
+static int add_device(struct sw_security *security, char *value)
+{
+	struct sw_device device = { .is_block = *value == 'b' };
+	if (security->every_device || security->device_count == SW_LAUNCH_DEVICES_MAX ||
+	    (strncmp(value, "c ", 2) != 0 && strncmp(value, "b ", 2) != 0))
+		return -EINVAL;
+	char *access = take_number(take_number(value + 2, &device.major), &device.minor);
+	if (!access)
+		return -EINVAL;
+	device.read = *access == 'r';
+	access += device.read;
+	device.write = *access == 'w';
+	access += device.write;
+	device.make = *access == 'm';
+	access += device.make;
+	if (*access != ' ' || !(device.read || device.write || device.make) || !is_device_path(access + 1))
+		return -EINVAL;
+	device.path = access + 1;
+	if (sw_launch_grow(&security->devices, security->device_count, sizeof *security->devices) < 0)
+		return -ENOMEM;
+	security->devices[security->device_count++] = device;
+	return 0;
+}
+
+static int take_every_device(struct sw_security *security, const char *value)
+{
+	if (strcmp(value, "all") != 0 || security->every_device || security->device_count > 0)
+		return -EINVAL;
+	security->every_device = true;
 	return 0;
 }
 
@@ -108,6 +161,10 @@ int sw_launch_take_security(struct sw_security *security, const char *key, char 
 		return add_path(&security->read_only, value);
 	if (strcmp(key, "sysctl") == 0)
 		return add_sysctl(security, value);
+	if (strcmp(key, "device") == 0)
+		return add_device(security, value);
+	if (strcmp(key, "devices") == 0)
+		return take_every_device(security, value);
 	if (strcmp(key, "oom-score-adj") == 0)
 		return take_oom_score_adj(security, value);
 	if (strcmp(key, "read-only-root") == 0 && strcmp(value, "yes") == 0 && !security->read_only_root) {

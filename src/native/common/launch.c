@@ -253,5 +253,6 @@ void sw_launch_free(struct sw_launch *launch)
 	free(launch->security.masked.items);
 	free(launch->security.read_only.items);
 	free(launch->security.sysctls);
+	free(launch->security.devices);
 	*launch = (struct sw_launch){ 0 };
 }

@@ -10,6 +10,7 @@
 
 #define SW_LAUNCH_BYTES_MAX (1024 * 1024)
 #define SW_LAUNCH_ENTRIES_MAX 8192
+#define SW_LAUNCH_DEVICES_MAX 64
 
 /* Room for a block of output in each of a stream's files. */
 #define SW_LOG_BYTES_MIN (1024 * 1024)
@@ -44,6 +45,13 @@ struct sw_sysctl {
 	const char *name, *value; /* name relative to /proc/sys */
 };
 
+struct sw_device {
+	const char *path; /* below /dev */
+	bool is_block;
+	uint32_t major, minor;
+	bool read, write, make;
+};
+
 /* What the container may do (launch-security.c). */
 struct sw_security {
 	bool has_capabilities, has_seccomp, read_only_root, has_oom_score_adj;
@@ -53,6 +61,9 @@ struct sw_security {
 	struct sw_strings masked, read_only;
 	struct sw_sysctl *sysctls;
 	size_t sysctl_count;
+	bool every_device;
+	struct sw_device *devices; /* beside those that every container has */
+	size_t device_count;
 };
 
 /* Strings point into `bytes`. */

@@ -11,6 +11,6 @@ int32_t sw_device_filter_attach(const char *cgroup_path, struct sw_error *error)
 	if (cgroup2 < 0)
 		return sw_fail(error, errno, "open cgroup", cgroup_path);
 	if (loaded < 0)
-		loaded = device_filter_load(error);
+		loaded = device_filter_load(NULL, error);
 	return loaded < 0 ? loaded : device_filter_put(cgroup2, loaded, error);
 }

@@ -97,9 +97,11 @@ static int begin(struct monitor *monitor, struct sw_error *error)
 	struct parts parts = { -1, -1, -1, { -1, -1 }, -1 };
 	int result = device_directory_make(monitor->directory, error);
 	if (result == 0)
+		result = device_nodes_make(monitor->directory, &monitor->launch.security, error);
+	if (result == 0)
 		result = open_parts(monitor, &parts, error);
 	if (result == 0)
-		result = device_filter_attach(parts.cgroup2, error);
+		result = device_filter_attach(parts.cgroup2, &monitor->launch.security, error);
 	if (result == 0)
 		result = spawn(monitor, &parts, error);
 	close_parts(&parts);

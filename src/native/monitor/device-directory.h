@@ -3,10 +3,13 @@
 #ifndef SW_DEVICE_DIRECTORY_H
 #define SW_DEVICE_DIRECTORY_H
 
-#include "../common/error.h"
+#include "../common/launch.h"
 
 /* Makes <directory>/dev and <directory>/shm with the OCI runtime spec's default devices. What exists is kept; what stands in
  * a device's place is replaced. */
 int device_directory_make(const char *directory, struct sw_error *error);
+
+/* The devices that the launch file adds, in <directory>/dev. No link that an earlier life of the container left is followed. */
+int device_nodes_make(const char *directory, const struct sw_security *security, struct sw_error *error);
 
 #endif

@@ -8,7 +8,8 @@
 #include "../common/syscalls.h"
 
 #define ANY UINT32_MAX
-#define INSTRUCTIONS_MAX 128
+/* Nine for each device of a spec, four for each of ours. */
+#define INSTRUCTIONS_MAX 1024
 
 /* Characters only; reading, writing and making. Source: runc libcontainer/specconv AllowedDevices. */
 static const struct {
@@ -42,10 +43,36 @@ static void emit_loads(struct program *program)
 	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5, BPF_REG_1, 8, 0);
 }
 
-static void build(struct program *program)
+/* Leads on unless register `source` is `value`; the distance is set by emit_device. */
+static void emit_unless(struct program *program, uint8_t source, uint32_t value)
+{
+	emit(program, BPF_JMP | BPF_JNE | BPF_K, source, 0, 0, (int32_t)value);
+}
+
+/* Answers yes for this device and an access that is all granted. */
+static void emit_device(struct program *program, const struct sw_device *device)
+{
+	uint32_t start = program->count, granted = (device->read ? BPF_DEVCG_ACC_READ : 0) |
+						   (device->write ? BPF_DEVCG_ACC_WRITE : 0) |
+						   (device->make ? BPF_DEVCG_ACC_MKNOD : 0);
+	emit_unless(program, BPF_REG_2, device->is_block ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+	emit_unless(program, BPF_REG_4, device->major);
+	emit_unless(program, BPF_REG_5, device->minor);
+	emit(program, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_3, 0, 0);
+	emit(program, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_6, 0, 0, (int32_t)~granted);
+	emit_unless(program, BPF_REG_6, 0);
+	emit_answer(program, 1);
+	for (uint32_t at = start; at < program->count; at++)
+		if (program->code[at].code == (BPF_JMP | BPF_JNE | BPF_K))
+			program->code[at].off = (int16_t)(program->count - at - 1);
+}
+
+static void build(struct program *program, const struct sw_security *security)
 {
 	program->count = 0;
 	emit_loads(program);
+	for (size_t i = 0; security && i < security->device_count; i++)
+		emit_device(program, &security->devices[i]);
 	/* Making a node is harmless: opening it is judged again. */
 	emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 2, BPF_DEVCG_ACC_MKNOD);
 	emit_answer(program, 1);
@@ -75,11 +102,11 @@ static int is_attached(int cgroup2)
 	return bpf(BPF_PROG_QUERY, &query) == 0 && query.query.prog_cnt > 0;
 }
 
-int device_filter_load(struct sw_error *error)
+int device_filter_load(const struct sw_security *security, struct sw_error *error)
 {
 	struct program program;
 	union bpf_attr load;
-	build(&program);
+	build(&program, security);
 	memset(&load, 0, sizeof load);
 	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
 	load.insns = (uint64_t)(uintptr_t)program.code;
@@ -101,10 +128,10 @@ int device_filter_put(int cgroup2, int loaded, struct sw_error *error)
 	return bpf(BPF_PROG_ATTACH, &attach) < 0 ? sw_fail(error, errno, "attach the device filter", NULL) : 0;
 }
 
-int device_filter_attach(int cgroup2, struct sw_error *error)
+int device_filter_attach(int cgroup2, const struct sw_security *security, struct sw_error *error)
 {
-	if (is_attached(cgroup2))
+	if (security->every_device || is_attached(cgroup2))
 		return 0;
-	SW_AUTOCLOSE int loaded = device_filter_load(error);
+	SW_AUTOCLOSE int loaded = device_filter_load(security, error);
 	return loaded < 0 ? loaded : device_filter_put(cgroup2, loaded, error);
 }

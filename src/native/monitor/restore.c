@@ -134,7 +134,7 @@ static int open_parts(struct monitor *monitor, struct parts *parts, struct sw_er
 		result = outputs_make(monitor, parts->outputs, error);
 	if (result == 0)
 		result = report_pair_make(&monitor->report_fd, &parts->report, error);
-	return result < 0 ? result : device_filter_attach(parts->cgroup2, error);
+	return result < 0 ? result : device_filter_attach(parts->cgroup2, &monitor->launch.security, error);
 }
 
 static void close_parts(struct parts *parts)

@@ -27,8 +27,8 @@ export function healthOf(given: unknown, network: Spec["network"], report: Repor
 	if (fields === null) return null;
 	const probe = probeOf(fields, report);
 	if (probe === null) return null;
-	if (probe.kind !== "command" && network === "none")
-		report.phrase(["health", probe.kind], "given with network none", "network bridge, or a command");
+	if (probe.kind !== "command" && network !== "bridge")
+		report.phrase(["health", probe.kind], `given with network ${network}`, "network bridge, or a command");
 	return {
 		probe,
 		intervalMs: durationOf(fields, "interval", HEALTH_INTERVAL_MS_DEFAULT, INTERVAL_MS_MIN, report),

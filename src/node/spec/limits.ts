@@ -25,5 +25,6 @@ export const LOG_BYTES_DEFAULT = 64 * 1024 ** 2;
 /** A container must not fill a disk by what it prints. */
 export const LOG_BYTES_MAX = 64 * 1024 ** 3;
 export const RESTART_ATTEMPTS_MAX = 1_000_000;
+export const DEVICES_MAX = 32;
 export const SYSCTLS_MAX = 64;
 export const SYSCTL_VALUE_CHARACTERS_MAX = 256;

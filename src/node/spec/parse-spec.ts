@@ -15,7 +15,8 @@ const textFields = ["command", "env", "labels"];
 const FILE_BYTES_MAX = 4 * SPEC_BYTES_MAX;
 const ALIASES_MAX = 20;
 
-export function parseSpec(yamlText: string): Spec {
+/** `isolation` goes before the file's: other fields of the spec may follow from it. null: as the file says. */
+export function parseSpec(yamlText: string, isolation: string | null = null): Spec {
 	const bytes = Buffer.byteLength(yamlText);
 	if (bytes > FILE_BYTES_MAX) {
 		throw new SwarmError("usage", `Cannot read the spec: it has ${bytes} bytes, wanted at most ${FILE_BYTES_MAX}`);
@@ -28,7 +29,10 @@ export function parseSpec(yamlText: string): Spec {
 		throw new SwarmError("usage", `Cannot read the spec: line ${line}: ${firstLine(error.message)}, wanted valid YAML`);
 	}
 	keepText(document);
-	const { spec, problems } = checkSpec(plain(document));
+	const fields = plain(document);
+	const { spec, problems } = checkSpec(
+		isolation !== null && typeof fields === "object" ? { ...fields, isolation } : fields,
+	);
 	if (spec !== null) return spec;
 	throw problemsError(problems.map((problem) => withLine(problem, document, lines)));
 }

@@ -2,13 +2,20 @@
 // `{nofile: {soft: 1024, hard: unlimited}}`. Must never accept what would change the node: sysctls go by an allow-list.
 
 import type { SwarmError } from "../../errors.js";
-import { type ResourceLimit, type Security, standardSecurity } from "../../model.js";
+import {
+	type DeviceAccess,
+	type Isolation,
+	type ResourceLimit,
+	type Security,
+	type Spec,
+	standardSecurity,
+} from "../../model.js";
 import { capabilityOf } from "../../native/capabilities.js";
 import { readSeccompProfile } from "../../runtime/seccomp/read-profile.js";
 import { SYSCTL_WANTED, sysctlPath } from "../../runtime/security/sysctls.js";
-import { SYSCTL_VALUE_CHARACTERS_MAX, SYSCTLS_MAX } from "./limits.js";
+import { DEVICES_MAX, SYSCTL_VALUE_CHARACTERS_MAX, SYSCTLS_MAX } from "./limits.js";
 import type { FieldPath, Report } from "./problems.js";
-import { type Fields, fieldsOf, optionalFlag, wholeNumber } from "./readers.js";
+import { type Fields, fieldsOf, listOf, optionalFlag, wholeNumber } from "./readers.js";
 
 /** As getrlimit(2) names them, without RLIMIT_. */
 const rlimitNames = [
@@ -31,19 +38,26 @@ const rlimitNames = [
 ];
 const securityFields = Object.keys(standardSecurity);
 
-export function securityOf(given: unknown, report: Report): Security {
+/** What the options must fit to. */
+interface Surroundings {
+	readonly isolation: Isolation;
+	readonly network: Spec["network"];
+}
+
+export function securityOf(given: unknown, around: Surroundings, report: Report): Security {
 	if (given === undefined || given === null) return standardSecurity;
 	const fields = fieldsOf(given, ["security"], securityFields, report);
 	if (fields === null) return standardSecurity;
 	return {
 		capabilities: capabilitiesOf(fields.capabilities, report),
-		readOnlyRoot: optionalFlag(fields.readOnlyRoot, ["security", "readOnlyRoot"], report) ?? false,
+		readOnlyRoot: optionalFlag(fields.readOnlyRoot, ["security", "readOnlyRoot"], report),
 		rlimits: rlimitsOf(fields.rlimits, report),
-		sysctls: sysctlsOf(fields.sysctls, report),
+		sysctls: sysctlsOf(fields.sysctls, around.network, report),
 		oomScoreAdj:
 			fields.oomScoreAdj == null
 				? null
 				: wholeNumber(fields.oomScoreAdj, ["security", "oomScoreAdj"], -1000, 1000, report),
+		devices: devicesOf(fields.devices, around.isolation, report),
 		seccomp: seccompOf(fields.seccomp, report),
 	};
 }
@@ -67,6 +81,26 @@ function seccompOf(given: unknown, report: Report): Security["seccomp"] {
 		report.phrase(["security", "seccomp", details.field], details.given, details.wanted);
 		return "default";
 	}
+}
+
+/** `/dev/fuse`, `/dev/fuse:rw`, or the fields of the model. */
+function devicesOf(given: unknown, isolation: Isolation, report: Report): readonly DeviceAccess[] {
+	const path = ["security", "devices"];
+	const devices = listOf(given, path, DEVICES_MAX, deviceOf, report);
+	if (devices.length > 0 && isolation === "minimal")
+		report.phrase(path, "given with isolation minimal", "none: it has every device of the node");
+	return devices;
+}
+
+function deviceOf(given: unknown, path: FieldPath, report: Report): DeviceAccess | null {
+	const fields = (typeof given === "object" && given !== null ? given : {}) as Fields;
+	const text = typeof given === "string" ? given : `${fields.path}:${fields.access ?? "rwm"}`;
+	const match = /^(\/dev\/[\w.-]+(?:\/[\w.-]+)*)(?::(r?w?m?))?$/.exec(text);
+	const access = match?.[2] ?? "rwm";
+	if (match?.[1] !== undefined && access !== "" && !text.split("/").some((part) => /^\.+$/.test(part)))
+		return { path: match[1], access };
+	report.value(path, given, "a device below /dev, such as /dev/fuse or /dev/fuse:rw");
+	return null;
 }
 
 function capabilitiesOf(given: unknown, report: Report): Security["capabilities"] {
@@ -132,7 +166,7 @@ function countOf(given: unknown): number | null | undefined {
 	return typeof given === "number" && Number.isSafeInteger(given) && given >= 0 ? given : undefined;
 }
 
-function sysctlsOf(given: unknown, report: Report): Readonly<Record<string, string>> {
+function sysctlsOf(given: unknown, network: Spec["network"], report: Report): Readonly<Record<string, string>> {
 	if (given === undefined || given === null) return {};
 	const path = ["security", "sysctls"];
 	if (typeof given !== "object" || Array.isArray(given)) {
@@ -145,6 +179,12 @@ function sysctlsOf(given: unknown, report: Report): Readonly<Record<string, stri
 		entries.flatMap(([name, value]: [string, unknown]) => {
 			const text = typeof value === "number" ? String(value) : value;
 			if (sysctlPath(name) === null) report.phrase([...path, name], "not of the container alone", SYSCTL_WANTED);
+			else if (network === "host" && name.startsWith("net"))
+				report.phrase(
+					[...path, name],
+					"given with network host",
+					"network bridge or none: the node's own stay as they are",
+				);
 			else if (typeof text !== "string" || !/^[\x20-\x7e\t]+$/.test(text) || text.length > SYSCTL_VALUE_CHARACTERS_MAX)
 				report.value([...path, name], value, `a value of at most ${SYSCTL_VALUE_CHARACTERS_MAX} characters`);
 			else return [[name, text]];

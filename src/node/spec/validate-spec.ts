@@ -3,7 +3,7 @@
 // ports and constraints may be written as text ("8080:80", "disk=ssd").
 // Must never accept a field that it does not know: a typing error would silently change what runs.
 
-import type { Constraint, PublishedPort, Spec } from "../../model.js";
+import type { Constraint, Isolation, PublishedPort, Spec } from "../../model.js";
 import { LOG_BYTES_MIN } from "../../native/launch.js";
 import { healthOf } from "./health-field.js";
 import {
@@ -56,6 +56,7 @@ const specFields = [
 	"stopGraceMs",
 	"stopGrace",
 	"restart",
+	"isolation",
 	"security",
 	"health",
 	"logSize",
@@ -75,6 +76,8 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 	const report = reportInto(problems);
 	const fields = fieldsOf(given, [], specFields, report);
 	if (fields === null) return { spec: null, problems };
+	const isolation = isolationOf(fields.isolation, report);
+	const network = networkOf(fields.network, isolation, report);
 	const spec: Spec = {
 		name: textField(fields, "name", NAME_PATTERN, nameWanted, report) ?? "",
 		image:
@@ -86,14 +89,15 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		resources: resourcesOf(fields.resources, report),
 		labels: textsOf(fields.labels, ["labels"], labelRule, report),
 		constraints: listOf(fields.constraints, ["constraints"], CONSTRAINTS_MAX, constraintOf, report),
-		ports: portsOf(fields, report),
+		ports: portsOf(fields, network, report),
 		replicas: wholeNumber(fields.replicas ?? 1, ["replicas"], 1, REPLICAS_MAX, report) ?? 1,
-		network: networkOf(fields.network, report),
+		network,
 		stopGraceMs: stopGraceOf(fields, report),
 		restart: restartOf(fields.restart, report),
-		security: securityOf(fields.security, report),
+		isolation,
+		security: securityOf(fields.security, { isolation, network }, report),
 		logBytesMax: logBytesOf(fields, report),
-		health: healthOf(fields.health, fields.network === "none" ? "none" : "bridge", report),
+		health: healthOf(fields.health, network, report),
 	};
 	const { egressBytesPerSecond, ingressBytesPerSecond } = spec.resources;
 	if (spec.network === "none" && (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null)
@@ -158,7 +162,7 @@ function constraintFrom(given: unknown): Constraint | null {
 	return null;
 }
 
-function portsOf(fields: Fields, report: Report): readonly PublishedPort[] {
+function portsOf(fields: Fields, network: Spec["network"], report: Report): readonly PublishedPort[] {
 	const ports = listOf(fields.ports, ["ports"], PORTS_MAX, portOf, report);
 	const seen = new Set<string>();
 	for (const [index, port] of ports.entries()) {
@@ -166,8 +170,8 @@ function portsOf(fields: Fields, report: Report): readonly PublishedPort[] {
 		if (seen.has(key)) report.phrase(["ports", index], `${key} a second time`, "every port of the node once");
 		seen.add(key);
 	}
-	if (ports.length > 0 && fields.network === "none") {
-		report.phrase(["ports"], "given with network none", "network bridge, or no ports");
+	if (ports.length > 0 && network !== "bridge") {
+		report.phrase(["ports"], `given with network ${network}`, "network bridge, or no ports");
 	}
 	return ports;
 }
@@ -186,12 +190,23 @@ function portFrom(given: unknown): PublishedPort | null {
 	return { host, container, protocol };
 }
 
-function networkOf(given: unknown, report: Report): Spec["network"] {
-	if (given === undefined || given === null || given === "bridge") return "bridge";
-	if (given === "none") return "none";
-	report.value(["network"], given, "bridge or none");
+function isolationOf(given: unknown, report: Report): Isolation {
+	if (given === undefined || given === null) return "standard";
+	if (given === "minimal" || given === "standard" || given === "strict") return given;
+	report.value(["isolation"], given, "minimal, standard or strict");
+	return "standard";
+}
+
+function networkOf(given: unknown, isolation: Isolation, report: Report): Spec["network"] {
+	if (given === undefined || given === null) return networkUnlessSaid[isolation];
+	if (given === "bridge" || given === "none") return given;
+	if (given === "host" && isolation === "minimal") return given;
+	if (given === "host") report.phrase(["network"], `host with isolation ${isolation}`, "isolation minimal for it");
+	else report.value(["network"], given, "bridge or none, or with isolation minimal host");
 	return "bridge";
 }
+
+const networkUnlessSaid = { minimal: "host", standard: "bridge", strict: "none" } as const;
 
 function stopGraceOf(fields: Fields, report: Report): number {
 	const field = fields.stopGrace == null ? "stopGraceMs" : "stopGrace";

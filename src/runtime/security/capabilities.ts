@@ -21,13 +21,13 @@ export const standardCapabilities: readonly CapabilityName[] = [
 	"CAP_SETFCAP",
 ];
 
-export const noCapabilities: CapabilitySets = {
-	bounding: [],
-	permitted: [],
-	effective: [],
-	inheritable: [],
-	ambient: [],
-};
+/** Becoming another user, signalling what that one runs, and low ports. */
+export const strictCapabilities: readonly CapabilityName[] = [
+	"CAP_KILL",
+	"CAP_SETGID",
+	"CAP_SETUID",
+	"CAP_NET_BIND_SERVICE",
+];
 
 /** Names that are none are left out: the door for specs refuses them. */
 export function capabilitySetsOf(usual: readonly CapabilityName[], choice: CapabilityChoice): CapabilitySets {

@@ -1,20 +1,28 @@
 // From what a spec says about security to what monitor and init are told. Pure.
 
-import type { SeccompProfile, Security } from "../../model.js";
-import type { LaunchSecurity } from "../../native/launch.js";
-import { standardProfile } from "../seccomp/profiles.js";
-import { capabilitySetsOf, standardCapabilities } from "./capabilities.js";
-import { standardMaskedPaths, standardReadOnlyPaths } from "./paths.js";
+import type { SeccompProfile, Spec } from "../../model.js";
+import type { LaunchDevice, LaunchSecurity } from "../../native/launch.js";
+import { capabilitySetsOf } from "./capabilities.js";
+import { levels } from "./levels.js";
 import { sysctlPath } from "./sysctls.js";
 
-/** `programOf` gives the file of a compiled profile. */
-export function launchSecurityOf(security: Security, programOf: (profile: SeccompProfile) => string): LaunchSecurity {
-	const profile = seccompProfileOf(security);
+/** What this machine adds. */
+export interface SecurityPlace {
+	/** The file of a compiled profile. */
+	readonly programOf: (profile: SeccompProfile) => string;
+	/** Of `spec.security.devices`, as they are on this node. */
+	readonly devices: readonly LaunchDevice[];
+}
+
+export function launchSecurityOf(spec: Pick<Spec, "isolation" | "security">, place: SecurityPlace): LaunchSecurity {
+	const { security } = spec;
+	const level = levels[spec.isolation];
+	const profile = seccompProfileOf(spec);
 	return {
-		capabilities: capabilitySetsOf(standardCapabilities, security.capabilities),
-		readOnlyRoot: security.readOnlyRoot,
-		maskedPaths: standardMaskedPaths,
-		readOnlyPaths: standardReadOnlyPaths,
+		capabilities: capabilitySetsOf(level.capabilities, security.capabilities),
+		readOnlyRoot: security.readOnlyRoot ?? level.readOnlyRoot,
+		maskedPaths: level.maskedPaths,
+		readOnlyPaths: level.readOnlyPaths,
 		sysctls: Object.fromEntries(
 			Object.entries(security.sysctls).flatMap(([name, value]) => {
 				const path = sysctlPath(name);
@@ -22,12 +30,33 @@ export function launchSecurityOf(security: Security, programOf: (profile: Seccom
 			}),
 		),
 		oomScoreAdj: security.oomScoreAdj,
-		seccompProgram: profile === null ? null : programOf(profile),
+		seccompProgram: profile === null ? null : place.programOf(profile),
+		devices: level.everyDevice ? "all" : place.devices,
 	};
 }
 
 /** null: unconfined. */
-export function seccompProfileOf({ seccomp }: Security): SeccompProfile | null {
+export function seccompProfileOf(spec: Pick<Spec, "isolation" | "security">): SeccompProfile | null {
+	const { seccomp } = spec.security;
 	if (seccomp === "unconfined") return null;
-	return seccomp === "default" ? standardProfile : seccomp;
+	return seccomp === "default" ? levels[spec.isolation].seccomp : seccomp;
+}
+
+/** What keeps a workload on its node, each as a part of a sentence ("it …"). Empty for one that can be moved. */
+export function tiesOf({ isolation, security }: Pick<Spec, "isolation" | "security">): readonly string[] {
+	const devices = security.devices.map(({ path }) => path).join(", ");
+	return [
+		...(isolation === "minimal" ? ["runs with isolation minimal, on the network and the files of its node"] : []),
+		...(devices === "" ? [] : [`uses devices of its node (${devices})`]),
+	];
+}
+
+/** Whether it has the devices of every container and no others. */
+export function hasUsualDevices({ isolation, security }: Pick<Spec, "isolation" | "security">): boolean {
+	return !levels[isolation].everyDevice && security.devices.length === 0;
+}
+
+/** Whether it can be one that stood ready: those have a network namespace of their own and the usual devices. */
+export function canStand(spec: Pick<Spec, "isolation" | "security" | "network">): boolean {
+	return spec.network !== "host" && hasUsualDevices(spec);
 }

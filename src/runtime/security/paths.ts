@@ -24,3 +24,16 @@ export const standardReadOnlyPaths: readonly string[] = [
 	"/proc/sys",
 	"/proc/sysrq-trigger",
 ];
+
+/** /sys as a whole, and of /proc what tells of the machine, its devices and the kernel's memory instead of the container's processes. */
+export const strictMaskedPaths: readonly string[] = [
+	...standardMaskedPaths.filter((path) => !path.startsWith("/sys/")),
+	...[
+		...["allocinfo", "bootconfig", "buddyinfo", "cmdline", "config.gz", "consoles", "crypto", "devices", "diskstats"],
+		...["dma", "driver", "dynamic_debug", "execdomains", "fb", "iomem", "ioports", "kallsyms", "key-users", "kmsg"],
+		...["kpagecgroup", "kpagecount", "kpageflags", "locks", "mdstat", "misc", "modules", "mtrr", "pagetypeinfo"],
+		...["partitions", "pressure", "schedstat", "slabinfo", "softirqs", "swaps", "sysrq-trigger", "tty"],
+		...["vmallocinfo", "vmstat", "zoneinfo"],
+	].map((name) => `/proc/${name}`),
+	"/sys",
+];

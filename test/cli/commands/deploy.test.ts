@@ -88,6 +88,17 @@ describe("swarm deploy", () => {
 		});
 	});
 
+	it("lets the isolation of a flag decide on the network of a file that says none", async () => {
+		const daemon = await placed(containerRow());
+		const argv = ["-f", specFile("name: web\n"), "--isolation", "strict", "--no-read-only", "--device", "/dev/fuse:rw"];
+		await runCommand(Deploy, "deploy", [...argv, "--state", daemon.stateDirectory]);
+		expect(daemon.asked[0]?.body).toMatchObject({
+			isolation: "strict",
+			network: "none",
+			security: { readOnlyRoot: false, devices: [{ path: "/dev/fuse", access: "rw" }] },
+		});
+	});
+
 	it("carries a seccomp profile from a file inside the spec", async () => {
 		const daemon = await placed(containerRow());
 		const profile = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["bpf"], action: "SCMP_ACT_ERRNO" }] };

@@ -16,11 +16,12 @@ import {
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ContainerId, type Security, standardSecurity } from "../../../src/model.js";
+import { type ContainerId, type Isolation, type Security, standardSecurity } from "../../../src/model.js";
 import { loadNative } from "../../../src/native/binding.js";
 import { encodeLaunch, type LaunchConfig } from "../../../src/native/launch.js";
 import { nativePaths } from "../../../src/native/paths.js";
 import { openSeccompPrograms } from "../../../src/runtime/seccomp/programs.js";
+import { findDevices } from "../../../src/runtime/security/devices.js";
 import { launchSecurityOf } from "../../../src/runtime/security/launch-security.js";
 import { until } from "../../support/until.js";
 
@@ -161,8 +162,13 @@ export function makeRoot(): { readonly path: string; dispose(): void } {
 const programs = openSeccompPrograms(mkdtempSync(join(tmpdir(), "swarm-native-seccomp-")));
 
 /** As the runtime tells it to monitor and init. */
-export function securityOf(security: Security) {
-	return launchSecurityOf(security, (profile) => programs.pathOf(profile));
+export function securityOf(security: Partial<Security>, isolation: Isolation = "standard") {
+	const whole = { ...standardSecurity, ...security };
+	const devices = findDevices("trial.0" as ContainerId, whole.devices);
+	return launchSecurityOf(
+		{ isolation, security: whole },
+		{ programOf: (profile) => programs.pathOf(profile), devices },
+	);
 }
 
 let counter = 0;
@@ -188,7 +194,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		cgroup1: cgroups.slice(1),
 		netns: null,
 		rlimits: [],
-		security: securityOf(standardSecurity),
+		security: securityOf({}),
 		...overrides,
 	};
 }

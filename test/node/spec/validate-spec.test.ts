@@ -32,6 +32,7 @@ describe("validateSpec", () => {
 			network: "bridge",
 			stopGraceMs: 10_000,
 			restart: { when: "never", attemptsMax: null },
+			isolation: "standard",
 			security: standardSecurity,
 			logBytesMax: 64 * 1024 ** 2,
 			health: null,
@@ -77,6 +78,36 @@ describe("validateSpec", () => {
 			expect(refusalOf({ ...least, restart: wrong }).message).toContain("wanted never, on-failure, on-failure:COUNT");
 	});
 
+	it("lets the isolation decide on the network, unless the spec says it", () => {
+		const networkOf = (fields: object) => validateSpec({ ...least, ...fields }).network;
+		expect(networkOf({})).toBe("bridge");
+		expect(networkOf({ isolation: "strict" })).toBe("none");
+		expect(networkOf({ isolation: "strict", network: "bridge", ports: ["80"] })).toBe("bridge");
+		expect(networkOf({ isolation: "minimal" })).toBe("host");
+		expect(networkOf({ isolation: "minimal", network: "none" })).toBe("none");
+	});
+
+	it.each([
+		[{ isolation: "loose" }, 'isolation is "loose", wanted minimal, standard or strict'],
+		[{ network: "host" }, "network is host with isolation standard, wanted isolation minimal for it"],
+		[{ isolation: "strict", ports: ["80"] }, "ports is given with network none"],
+		[{ isolation: "minimal", ports: ["80"] }, "ports is given with network host"],
+		[{ isolation: "minimal", health: { tcp: 80 } }, "given with network host"],
+		[{ isolation: "minimal", security: { devices: ["/dev/fuse"] } }, "given with isolation minimal"],
+		[{ isolation: "minimal", security: { sysctls: { "net.ipv4.ip_forward": "1" } } }, "given with network host"],
+	])("refuses what does not fit to the isolation: %j", (fields, sentence) => {
+		expect(refusalOf({ ...least, ...fields }).message).toContain(sentence);
+	});
+
+	it("reads devices with what may be done", () => {
+		const { security } = validateSpec({ ...least, security: { devices: ["/dev/fuse", "/dev/net/tun:rw"] } });
+		expect(security.devices).toEqual([
+			{ path: "/dev/fuse", access: "rwm" },
+			{ path: "/dev/net/tun", access: "rw" },
+		]);
+		expect(validateSpec({ ...least, security }).security).toEqual(security);
+	});
+
 	it("reads what a workload may do, names of capabilities in any form", () => {
 		const { security } = validateSpec({
 			...least,
@@ -101,6 +132,7 @@ describe("validateSpec", () => {
 			],
 			sysctls: { "net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/rp_filter": "2" },
 			oomScoreAdj: -5,
+			devices: [],
 			seccomp: "default",
 		});
 		const profile = {
@@ -138,6 +170,10 @@ describe("validateSpec", () => {
 		[{ oomScoreAdj: 1001 }, "security.oomScoreAdj is the number 1001, wanted a whole number from -1000 to 1000"],
 		[{ seccomp: "none" }, 'security.seccomp is "none", wanted default, unconfined or a profile'],
 		[{ seccomp: { defaultAction: "ALLOW" } }, "security.seccomp.defaultAction is ALLOW, wanted one of SCMP_ACT_KILL"],
+		[{ devices: ["/etc/passwd"] }, 'security.devices[0] is "/etc/passwd", wanted a device below /dev'],
+		[{ devices: ["/dev/../etc/passwd"] }, "wanted a device below /dev"],
+		[{ devices: ["/dev/fuse:x"] }, "wanted a device below /dev"],
+		[{ devices: ["/dev/fuse:"] }, "wanted a device below /dev"],
 		[{ readOnlyRoot: "yes" }, 'security.readOnlyRoot is "yes", wanted true or false'],
 		[{ privileged: true }, "security.privileged is not a known field"],
 	])("refuses the security options %j", (security, sentence) => {
@@ -173,7 +209,7 @@ describe("validateSpec", () => {
 		["a port out of range", { ...least, ports: ["80:99999"] }, 'ports[0] is "80:99999", wanted node:container'],
 		["a port twice", { ...least, ports: ["80", "80:81"] }, "ports[1] is tcp/80 a second time"],
 		["ports without a network", { ...least, ports: ["80"], network: "none" }, "ports is given with network none"],
-		["another network", { ...least, network: "host" }, 'network is "host", wanted bridge or none'],
+		["another network", { ...least, network: "lan" }, 'network is "lan", wanted bridge or none'],
 		["a relative workdir", { ...least, workdir: "x" }, 'workdir is "x", wanted an absolute path'],
 		["a wrong variable name", { ...least, env: { "a b": "c" } }, "env.a b is a name that is not allowed"],
 		["a number as variable", { ...least, env: { A: 1 } }, "env.A is the number 1, wanted text (in quotes)"],
