@@ -1,11 +1,12 @@
 // `npm run bench -- NAME [--json]`: runs us and the peer in turn in one run and prints medians and ratios.
 
+import { exec } from "./exec.js";
 import { idle } from "./idle.js";
 import { ps } from "./ps.js";
 import { type BenchReport, textOf } from "./report.js";
 import { start } from "./start.js";
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, idle, ps };
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, idle, ps };
 
 async function main(): Promise<number> {
 	const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

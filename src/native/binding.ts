@@ -52,8 +52,8 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 		execSend(channel, request, form) {
 			const streams = [-1, -1, -1];
 			const number = EXEC_FORMS.indexOf(form);
-			call("exec", (error) => f.execSend(channel, request, request.length, number, streams, error));
-			return streams.filter((descriptor) => descriptor >= 0);
+			const count = call("exec", (error) => f.execSend(channel, request, request.length, number, streams, error));
+			return streams.slice(0, count);
 		},
 		netnsCreate: (path) => void call(`make network namespace ${path}`, (error) => f.netnsCreate(path, error)),
 		netnsKeep: (path, pid) => void call(`keep network namespace ${path}`, (error) => f.netnsKeep(path, pid, error)),

@@ -37,7 +37,7 @@ enum sw_exec_form {
 	SW_EXEC_DETACHED = 4, /* what keeps the command from being executed; its streams are /dev/null */
 };
 
-/* `request` as in init/serve-request.h. -EAGAIN when the server does not keep up. Never waits. */
+/* `request` as in init/serve-request.h. Gives the number of streams; -EAGAIN when the server does not keep up. Never waits. */
 int32_t sw_exec_send(int32_t channel, const uint8_t *request, uint32_t size, uint32_t form, int32_t *streams,
 		     struct sw_error *error);
 

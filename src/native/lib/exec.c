@@ -70,5 +70,5 @@ int32_t sw_exec_send(int32_t channel, const uint8_t *request, uint32_t size, uin
 		else
 			streams[i] = ours[i];
 	}
-	return result;
+	return result < 0 ? result : (int32_t)count;
 }
