@@ -8,6 +8,7 @@
 #include "../common/cleanup.h"
 #include "../common/program.h"
 #include "../common/report.h"
+#include "../common/signals.h"
 #include "../common/syscalls.h"
 #include "join.h"
 
@@ -45,6 +46,7 @@ int exec_in_container(int count, char **arguments)
 	/* Before anything of the container is near: nobody inside may look into this process. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	sw_signals_reset();
 	if (sw_program_protect("swarm-init", arguments - 2, &error) == 0 &&
 	    exec_options_parse(count, arguments, env_items, &options, &error) == 0)
 		code = run(&options, &error);

@@ -14,7 +14,6 @@
 #include "../common/cleanup.h"
 #include "../common/file.h"
 #include "../common/report.h"
-#include "../common/signals.h"
 #include "../common/syscalls.h"
 #include "identity.h"
 #include "oom-score.h"
@@ -67,6 +66,9 @@ int join_open(const struct exec_options *options, struct join *join, struct sw_e
 	int result = read_launch(options->directory, &join->launch, error);
 	if (result < 0)
 		return result;
+	result = sw_seccomp_read(join->launch.security.seccomp, &join->seccomp, error);
+	if (result < 0)
+		return result;
 	join->pidfd = sw_pidfd_open(options->pid);
 	if (join->pidfd < 0)
 		return sw_fail(error, errno, "find the container's process", NULL);
@@ -84,17 +86,18 @@ void join_close(struct join *join)
 	join->cgroup1.count = 0;
 	sw_close(&join->cgroup2);
 	sw_close(&join->pidfd);
+	free(join->seccomp.code);
+	join->seccomp.code = NULL;
 	sw_launch_free(&join->launch);
 }
 
 /* ---- in the new process ---- */
 
-static int enter(struct join *join, struct sw_error *error)
+static int enter(const struct join *join, struct sw_error *error)
 {
-	int result = sw_cgroup1_join(&join->cgroup1, error);
-	/* By the host's names, as long as they are there. */
-	if (result == 0)
-		result = sw_seccomp_read(join->launch.security.seccomp, &join->seccomp, error);
+	struct sw_cgroup1 cgroups = join->cgroup1;
+	int result = sw_cgroup1_join(&cgroups, error);
+	/* By the host's /proc, as long as it is there. */
 	if (result == 0)
 		result = oom_score_adjust(&join->launch.security, complain, error);
 	if (result == 0 && setns(join->pidfd, NAMESPACES) < 0)
@@ -118,7 +121,7 @@ static bool has_ended(int pidfd)
 	return poll(&polled, 1, 0) > 0;
 }
 
-static int prepare(struct join *join, const struct exec_options *options, const struct join_streams *streams,
+static int prepare(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
 		   struct identity *identity, struct sw_error *error)
 {
 	const char *user = options->user ? options->user : join->launch.user;
@@ -137,11 +140,14 @@ static int prepare(struct join *join, const struct exec_options *options, const 
 }
 
 /* Comes back with an exit code only when the command was not executed. */
-static int become_command(struct join *join, const struct exec_options *options, const struct join_streams *streams,
+static int become_command(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
 			  int caller, struct sw_error *error)
 {
 	struct identity identity;
-	sw_signals_reset();
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	setsid();
 	umask(0022);
 	if (prepare(join, options, streams, &identity, error) < 0)
@@ -161,7 +167,7 @@ static int become_command(struct join *join, const struct exec_options *options,
 	return workload_execute(options->command, environment, error);
 }
 
-pid_t join_start(struct join *join, const struct exec_options *options, const struct join_streams *streams, int caller,
+pid_t join_start(const struct join *join, const struct exec_options *options, const struct join_streams *streams, int caller,
 		 struct sw_error *error)
 {
 	struct sw_clone_args args = {

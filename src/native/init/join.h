@@ -9,7 +9,7 @@
 /* Everything of the container that has a name on the host. */
 struct join {
 	struct sw_launch launch;
-	struct sw_seccomp seccomp; /* read by the command's process */
+	struct sw_seccomp seccomp;
 	struct sw_cgroup1 cgroup1;
 	int cgroup2, pidfd;
 };
@@ -29,8 +29,9 @@ void join_close(struct join *join);
 
 /* Clones the command's process into the container, a child of the caller, in a session of its own. Gives its pid. It ends when the
  * process of `caller` (a pidfd) does; -1: it does not. What goes wrong in it is told on its standard error ("swarm: …"), and its
- * exit code is then 125, 126 or 127 (report.h). The caller's own later children are born in the container's pid namespace. */
-pid_t join_start(struct join *join, const struct exec_options *options, const struct join_streams *streams, int caller,
+ * exit code is then 125, 126 or 127 (report.h). The caller has default signal handlers, SIGPIPE and the mask aside; its own later children
+ * are born in the container's pid namespace. */
+pid_t join_start(const struct join *join, const struct exec_options *options, const struct join_streams *streams, int caller,
 		 struct sw_error *error);
 
 #endif

@@ -15,8 +15,10 @@
 #include "../common/file.h"
 #include "../common/program.h"
 #include "../common/report.h"
+#include "../common/signals.h"
 #include "../common/syscalls.h"
 #include "join.h"
+#include "known.h"
 #include "relay.h"
 #include "serve-request.h"
 #include "session.h"
@@ -26,6 +28,7 @@
 /* Large, and one of a kind: not on the stack. */
 static struct session sessions[SESSIONS_MAX];
 static struct relay *relays[RELAYS_MAX];
+static struct known containers[KNOWN_MAX];
 static struct serve_request request;
 static char bytes[SERVE_REQUEST_BYTES_MAX];
 static int requests = -1, signals = -1, self = -1;
@@ -95,17 +98,20 @@ static int add_relay(struct join_streams *streams, struct sw_error *error)
 static int start(const struct join_streams *streams, bool detached, struct sw_error *error)
 {
 	struct session *session = session_place(sessions);
-	struct join join;
+	struct join *join;
 	if (!session)
 		return sw_refuse(error, EAGAIN, "start", "%d commands run already", SESSIONS_MAX);
-	int pid = join_open(&request.options, &join, error);
-	if (pid == 0)
-		pid = join_start(&join, &request.options, streams, detached ? -1 : self, error);
-	if (pid > 0) {
-		*session = (struct session){ request.id, pid, join.cgroup2, detached };
-		join.cgroup2 = -1;
-	}
-	join_close(&join);
+	int pid = known_find(containers, &request.options, &join, error);
+	if (pid < 0)
+		return pid;
+	int cgroup2 = fcntl(join->cgroup2, F_DUPFD_CLOEXEC, 0);
+	if (cgroup2 < 0)
+		return sw_fail(error, errno, "keep the cgroup", NULL);
+	pid = join_start(join, &request.options, streams, detached ? -1 : self, error);
+	if (pid < 0)
+		sw_close(&cgroup2);
+	else
+		*session = (struct session){ request.id, pid, cgroup2, detached };
 	return pid;
 }
 
@@ -183,6 +189,7 @@ static void take_ends(void)
 static int open_signals(struct sw_error *error)
 {
 	sigset_t taken;
+	sw_signals_reset();
 	sigemptyset(&taken);
 	sigaddset(&taken, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &taken, NULL);
@@ -206,7 +213,7 @@ static int open_requests(struct sw_error *error)
 	return self < 0 ? sw_fail(error, errno, "open a process descriptor", NULL) : 0;
 }
 
-enum { AT_REQUESTS, AT_SIGNALS, AT_RELAYS, AT_END = AT_RELAYS + RELAY_POLLED * RELAYS_MAX };
+enum { AT_REQUESTS, AT_SIGNALS, AT_KNOWN, AT_RELAYS = AT_KNOWN + KNOWN_MAX, AT_END = AT_RELAYS + RELAY_POLLED * RELAYS_MAX };
 
 /* Gives how many are polled. */
 static nfds_t arm(struct pollfd *polled)
@@ -214,6 +221,7 @@ static nfds_t arm(struct pollfd *polled)
 	nfds_t count = AT_RELAYS;
 	polled[AT_REQUESTS] = (struct pollfd){ requests, POLLIN, 0 };
 	polled[AT_SIGNALS] = (struct pollfd){ signals, POLLIN, 0 };
+	known_arm(containers, polled + AT_KNOWN);
 	for (int i = 0; i < RELAYS_MAX; i++)
 		if (relays[i]) {
 			relay_arm(relays[i], polled + count);
@@ -244,7 +252,8 @@ static void loop(void)
 	for (;;) {
 		if (poll(polled, arm(polled), -1) < 0 && errno != EINTR)
 			return;
-		/* First: requests and ends may change the table that `polled` was made from. */
+		/* First: requests and ends may change the tables that `polled` was made from. */
+		known_handle(containers, polled + AT_KNOWN);
 		handle_relays(polled + AT_RELAYS);
 		if (polled[AT_SIGNALS].revents)
 			take_ends();

@@ -11,6 +11,7 @@ import type {
 	ContainerDetail,
 	ContainerRow,
 	DeployResult,
+	ExecFrame,
 	Explanation,
 	ImageRow,
 	JoinLine,
@@ -21,7 +22,7 @@ import type {
 	RunResult,
 	TokenRequest,
 } from "./contract.js";
-import { decodeExecFrames, EXEC_FRAME_BYTES_MAX, encodeInputFrame } from "./frames.js";
+import { EXEC_FRAME_BYTES_MAX, encodeInputFrame, execFrameReader } from "./frames.js";
 
 /** Not a static import: those read every export of node:http, and one of them loads all of fetch (45 ms a command). */
 const { Agent, request: httpRequest } = process.getBuiltinModule("node:http");
@@ -134,18 +135,14 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 				},
 				signal,
 			}),
-		exec: (name, request, streams, signal) =>
-			runExec(
-				stateDirectory,
-				{
-					method: "POST",
-					path: `${ref(name)}/exec`,
-					query: { request: JSON.stringify(request) },
-					stream: inputOf(streams),
-					signal,
-				},
-				streams,
-			),
+		exec(name, request, streams, signal) {
+			const stream = inputOf(streams);
+			const query = { request: JSON.stringify(request) };
+			// One that has input keeps its connection to itself: the answer may be over before the request is.
+			const own = stream === null ? agent : null;
+			const call: Call = { method: "POST", path: `${ref(name)}/exec`, query, stream, signal, agent: own };
+			return runExec(stateDirectory, call, streams);
+		},
 		migrate: (name, to, onProgress, signal) =>
 			resultOf<MoveProgress, MoveResult>(
 				stateDirectory,
@@ -334,31 +331,52 @@ async function runExec(stateDirectory: string, call: Call, streams: ExecStreams)
 		// Kept here: a complete answer lets go of it.
 		const { socket } = response;
 		try {
-			return await exitCodeOf(response, stateDirectory, streams);
+			return await exitCodeOf(response, stateDirectory, call, streams);
 		} finally {
-			socket.destroy();
+			if (!call.agent || !response.complete) socket.destroy();
 		}
 	} finally {
 		call.stream?.destroy();
 	}
 }
 
-async function exitCodeOf(response: IncomingMessage, stateDirectory: string, streams: ExecStreams): Promise<number> {
+async function exitCodeOf(
+	response: IncomingMessage,
+	stateDirectory: string,
+	call: Call,
+	streams: ExecStreams,
+): Promise<number> {
 	if ((response.statusCode ?? 500) >= 400)
 		throw errorIn(JSON.parse(await textOf(response, stateDirectory)) as { error?: ErrorData });
-	for await (const frame of decodeExecFrames(partsOf<Buffer>(response, stateDirectory))) {
-		switch (frame.kind) {
-			case "stdout":
-				streams.onStdout(frame.bytes);
-				break;
-			case "stderr":
-				streams.onStderr(frame.bytes);
-				break;
-			case "exit":
-				return frame.exitCode;
-			case "error":
-				throw SwarmError.fromJSON(frame.error);
-		}
-	}
-	throw new SwarmError("unreachable", "Cannot finish exec: the daemon ended the answer before the exit code");
+	const take = execFrameReader();
+	return new Promise((resolve, reject) => {
+		let exitCode: number | null = null;
+		const onFrame = (frame: ExecFrame) => {
+			switch (frame.kind) {
+				case "stdout":
+					return streams.onStdout(frame.bytes);
+				case "stderr":
+					return streams.onStderr(frame.bytes);
+				case "exit":
+					exitCode = frame.exitCode;
+					// What is still being sent is for nobody any more.
+					return call.stream ? resolve(exitCode) : undefined;
+				case "error":
+					return reject(SwarmError.fromJSON(frame.error));
+			}
+		};
+		response.on("data", (chunk: Buffer) => {
+			try {
+				for (const frame of take(chunk)) onFrame(frame);
+			} catch (thrown) {
+				reject(thrown);
+			}
+		});
+		response.on("error", (thrown: NodeJS.ErrnoException) => reject(connectionError(thrown, stateDirectory)));
+		const early = "Cannot finish exec: the daemon ended the answer before the exit code";
+		response.on("end", () => {
+			if (exitCode === null) reject(new SwarmError("unreachable", early));
+			else resolve(exitCode);
+		});
+	});
 }

@@ -7,6 +7,8 @@ import { decodeInputFrames, EXEC_FRAME_BYTES_MAX, encodeExecFrame, terminalSizeO
 import type { ApiAnswer, ApiCall } from "./message.js";
 
 const ARGUMENTS_MAX = 512;
+/** Frames that a slow reader has not taken yet. */
+const FRAMES_WAITING_MAX = 8;
 const TIMEOUT_MS_MAX = 7 * 86_400_000;
 
 /** Checks what the caller sent; code `usage` names the field. */
@@ -50,12 +52,15 @@ function isText(value: unknown): value is string {
 	return typeof value === "string" && !value.includes("\0");
 }
 
-/** From now on the command ends when the caller goes away, also one that went before it read the first frame. */
-export function execAnswer(session: ExecSession, call: ApiCall): ApiAnswer {
+/**
+ * From now on the command ends when the caller goes away, also one that went before it read the first frame. `listens`: whether what
+ * the caller sends is for the command.
+ */
+export function execAnswer(session: ExecSession, call: ApiCall, listens: boolean): ApiAnswer {
 	const onAbort = () => session.kill();
 	call.signal.addEventListener("abort", onAbort, { once: true });
 	if (call.signal.aborted) onAbort();
-	feed(session, call).catch(onAbort);
+	if (listens) feed(session, call).catch(onAbort);
 	return {
 		status: 200,
 		contentType: "application/vnd.stratoswarm.exec",
@@ -92,23 +97,31 @@ async function feed(session: ExecSession, call: ApiCall): Promise<void> {
 	session.stdin.end();
 }
 
-/** Both outputs in arrival order, one chunk at a time: a slow reader pauses the command. */
+/** Both outputs in arrival order; a slow reader pauses the command. By events: iterators of streams cost a tenth of a short command. */
 async function* merged(session: ExecSession): AsyncIterable<ExecFrame> {
-	const sources = [
-		{ kind: "stdout" as const, chunks: session.stdout[Symbol.asyncIterator]() },
-		{ kind: "stderr" as const, chunks: session.stderr[Symbol.asyncIterator]() },
-	];
-	const next = (source: (typeof sources)[number]) => source.chunks.next().then((result) => ({ source, result }));
-	const waiting = new Map(sources.map((source) => [source.kind, next(source)]));
-	while (waiting.size > 0) {
-		const { source, result } = await Promise.race(waiting.values());
-		if (result.done === true) {
-			waiting.delete(source.kind);
-			continue;
-		}
-		const bytes = result.value as Uint8Array;
-		for (let at = 0; at < bytes.length; at += EXEC_FRAME_BYTES_MAX)
-			yield { kind: source.kind, bytes: bytes.subarray(at, at + EXEC_FRAME_BYTES_MAX) };
-		waiting.set(source.kind, next(source));
+	const queue: ExecFrame[] = [];
+	let wake = () => {};
+	const open = new Set(["stdout", "stderr"] as const);
+	const streams = [...open].map((kind) => session[kind]);
+	for (const kind of open) {
+		const done = () => {
+			open.delete(kind);
+			wake();
+		};
+		session[kind].on("data", (bytes: Uint8Array) => {
+			for (let at = 0; at < bytes.length; at += EXEC_FRAME_BYTES_MAX)
+				queue.push({ kind, bytes: bytes.subarray(at, at + EXEC_FRAME_BYTES_MAX) });
+			if (queue.length >= FRAMES_WAITING_MAX) for (const stream of streams) stream.pause();
+			wake();
+		});
+		session[kind].once("end", done).once("close", done);
+	}
+	while (open.size > 0 || queue.length > 0) {
+		for (let frame = queue.shift(); frame !== undefined; frame = queue.shift()) yield frame;
+		for (const stream of streams) if (stream.isPaused()) stream.resume();
+		if (open.size > 0 && queue.length === 0)
+			await new Promise<void>((resolve) => {
+				wake = resolve;
+			});
 	}
 }

@@ -19,12 +19,15 @@ export function encodeInputFrame(frame: InputFrame): Uint8Array {
 	return encode(kinds[frame.kind], frame.kind === "stdin" ? frame.bytes : Buffer.from(JSON.stringify(frame.size)));
 }
 
-export async function* decodeExecFrames(source: AsyncIterable<Uint8Array>): AsyncIterable<ExecFrame> {
-	for await (const { kind, payload } of decode(source, "exec output")) yield execFrameOf(kind, payload);
+/** Whole frames out of chunks as they arrive, for a reader that is called. */
+export function execFrameReader(): (chunk: Uint8Array) => readonly ExecFrame[] {
+	const take = cutter("exec output");
+	return (chunk) => take(chunk).map(({ kind, payload }) => execFrameOf(kind, payload));
 }
 
 export async function* decodeInputFrames(source: AsyncIterable<Uint8Array>): AsyncIterable<InputFrame> {
-	for await (const { kind, payload } of decode(source, "exec input")) yield inputFrameOf(kind, payload);
+	const take = cutter("exec input");
+	for await (const chunk of source) for (const { kind, payload } of take(chunk)) yield inputFrameOf(kind, payload);
 }
 
 /** Checks what a caller sent; code `usage` says what is wrong. */
@@ -61,19 +64,27 @@ function payloadOf(frame: ExecFrame): Uint8Array {
 	}
 }
 
-async function* decode(source: AsyncIterable<Uint8Array>, what: string) {
+interface RawFrame {
+	readonly kind: number;
+	readonly payload: Buffer;
+}
+
+/** Holds the beginning of one frame at most. Code `too-large` for one past the limit. */
+function cutter(what: string): (chunk: Uint8Array) => readonly RawFrame[] {
 	let held = Buffer.alloc(0);
-	for await (const chunk of source) {
+	return (chunk) => {
+		const frames: RawFrame[] = [];
 		held = held.length === 0 ? Buffer.from(chunk) : Buffer.concat([held, chunk]);
 		while (held.length >= HEADER_BYTES) {
 			const length = held.readUInt32BE(1);
 			if (length > EXEC_FRAME_BYTES_MAX)
 				throw new SwarmError("too-large", `Cannot read ${what}: frame of ${length} bytes`);
 			if (held.length < HEADER_BYTES + length) break;
-			yield { kind: held.readUInt8(0), payload: held.subarray(HEADER_BYTES, HEADER_BYTES + length) };
+			frames.push({ kind: held.readUInt8(0), payload: held.subarray(HEADER_BYTES, HEADER_BYTES + length) });
 			held = held.subarray(HEADER_BYTES + length);
 		}
-	}
+		return frames;
+	};
 }
 
 function execFrameOf(kind: number, payload: Buffer): ExecFrame {

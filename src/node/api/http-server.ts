@@ -9,6 +9,8 @@ import { SwarmError } from "../../errors.js";
 import type { ApiAnswer, ApiCall } from "./message.js";
 
 const FINISH_MS_MAX = 500;
+/** How long the head of an answer waits for its first part. */
+const HEAD_MS_MAX = 10;
 
 export type ApiHandler = (call: ApiCall) => Promise<ApiAnswer>;
 
@@ -56,10 +58,16 @@ async function serveOne(request: IncomingMessage, response: ServerResponse, hand
 		response.end(answer.body);
 		return;
 	}
-	response.flushHeaders();
-	for await (const part of answer.body) {
-		if (abort.signal.aborted) return;
-		if (!response.write(part)) await drained(response);
+	// With the first part, or soon: each write wakes the caller, which costs more than a short command's answer.
+	const head = setTimeout(() => response.flushHeaders(), HEAD_MS_MAX);
+	try {
+		for await (const part of answer.body) {
+			clearTimeout(head);
+			if (abort.signal.aborted) return;
+			if (!response.write(part)) await drained(response);
+		}
+	} finally {
+		clearTimeout(head);
 	}
 	response.end();
 }

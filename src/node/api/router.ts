@@ -271,7 +271,8 @@ function logs({ ports, call }: Match, container: ContainerId): ApiAnswer {
 
 async function exec({ ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {
 	const request = execRequestOf(call.query.get("request"));
-	return execAnswer(await ports.runtime.exec(container, request), call);
+	const listens = request.stdin || request.terminal !== null;
+	return execAnswer(await ports.runtime.exec(container, request), call, listens);
 }
 
 async function migrate({ operations, ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {

@@ -59,7 +59,7 @@ describe("exec", () => {
 	});
 
 	it("passes the exit code on of a command that ends before it has read its input", async () => {
-		const exec = await clientOf(async (call) => execAnswer(endedSession(7), call));
+		const exec = await clientOf(async (call) => execAnswer(endedSession(7), call, true));
 		for (let call = 0; call < CALLS; call++) expect(await exec(Readable.from(endless()))).toBe(7);
 	});
 
@@ -77,7 +77,7 @@ describe("exec", () => {
 		let killed = 0;
 		const session = { ...endedSession(0), kill: () => void killed++ };
 		const call = { method: "POST", path: "/", query: new URLSearchParams(), body: Readable.from([]), local: true };
-		execAnswer(session, { ...call, signal: abort.signal });
+		execAnswer(session, { ...call, signal: abort.signal }, true);
 		abort.abort();
 		expect(killed).toBe(1);
 	});

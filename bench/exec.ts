@@ -1,0 +1,71 @@
+// exec of /bin/true in a container that runs: through our daemon's API, and `crun exec` from a shell, on the same files with
+// the same namespaces, taken in turns.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Client, connectLocal } from "../src/node/api/client.js";
+import { validateSpec } from "../src/node/spec/validate-spec.js";
+import { plainExec } from "../src/runtime/exec-request.js";
+import { withBenchNode } from "./node.js";
+import { type Peer, peerShell, preparePeer, timedBatch } from "./peer.js";
+import { type BenchReport, comparedRow } from "./report.js";
+import { type BenchRootfs, makeRootfs } from "./rootfs.js";
+
+const ROUNDS = 15;
+const BATCH = 20;
+/** Issue goal: the daemon's way at most this share of crun's. */
+const RATIO_MAX = 0.15;
+const FOREVER = ["/bin/sleep", "100000"];
+
+export async function exec(): Promise<BenchReport> {
+	const under = mkdtempSync(join(tmpdir(), "swarm-bench-"));
+	try {
+		const rootfs = makeRootfs(under);
+		return await withBenchNode(under, (directory) =>
+			measure(under, rootfs, connectLocal(directory, { keepAlive: true })),
+		);
+	} finally {
+		rmSync(under, { recursive: true, force: true });
+	}
+}
+
+async function measure(under: string, rootfs: BenchRootfs, client: Client): Promise<BenchReport> {
+	await client.importImage(rootfs.layout, rootfs.imageName, () => {}, new AbortController().signal);
+	const crun = preparePeer(under, rootfs, "crun", FOREVER);
+	const spec = validateSpec({ name: "bench", image: rootfs.imageName, command: FOREVER, network: "none" });
+	const { containers } = await client.deploy(spec);
+	if (containers[0]?.phase !== "running") throw new Error(`our container is ${containers[0]?.phase}`);
+	try {
+		peerShell(crun, `${crun.program} --root ${crun.root} run --detach --bundle ${crun.bundle} bench >/dev/null 2>$0`);
+		return await inTurns(client, crun);
+	} finally {
+		peerShell(crun, `${crun.program} --root ${crun.root} delete --force bench 2>$0`);
+		await client.remove("bench");
+	}
+}
+
+async function inTurns(client: Client, crun: Peer): Promise<BenchReport> {
+	const ours: number[] = [];
+	const theirs: number[] = [];
+	// The first round warms both up.
+	for (let round = -1; round < ROUNDS; round++) {
+		const mine = await ourBatch(client);
+		const other = timedBatch(crun, `${crun.program} --root ${crun.root} exec bench /bin/true`, BATCH);
+		if (round < 0) continue;
+		ours.push(mine);
+		theirs.push(other);
+	}
+	const peer = { name: crun.version, values: theirs };
+	return { bench: "exec", rows: [comparedRow("exec /bin/true", "ms", ours, peer, RATIO_MAX)] };
+}
+
+async function ourBatch(client: Client): Promise<number> {
+	const streams = { stdin: null, onResize: null, onStdout: () => {}, onStderr: () => {} };
+	const begin = performance.now();
+	for (let count = 0; count < BATCH; count++) {
+		const exitCode = await client.exec("bench", plainExec(["/bin/true"]), streams, new AbortController().signal);
+		if (exitCode !== 0) throw new Error(`our exec ended with ${exitCode}`);
+	}
+	return (performance.now() - begin) / BATCH;
+}
