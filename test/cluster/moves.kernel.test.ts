@@ -41,7 +41,7 @@ describe.skipIf(missingForMoves !== null)(`moves between nodes (need ${missingFo
 		const [row] = await cluster.deploy("n2", "redis", ...placing);
 		const pairs = Array.from({ length: KEYS }, (_, i) => `SET key:${i} value-${i}-${"x".repeat(i % 50)}\r\n`);
 		const at = row?.node ?? "";
-		const exec = ["swarm", "exec", "redis", "--", "redis-cli"];
+		const exec = ["swarm", "exec", "-i", "redis", "--", "redis-cli"];
 		const written = await cluster.type(at, [...exec, "--pipe"], pairs.join(""));
 		expect(written).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`replies: ${KEYS}`) });
 		const digest = await cluster.done("n1", "exec", "redis", "--", "redis-cli", "debug", "digest");

@@ -24,7 +24,21 @@ describe("swarm exec", () => {
 	it("passes output, standard input and the exit code through unchanged", async () => {
 		typeInto("typed");
 		const daemon = await fakeDaemon({ [route]: answer });
-		const argv = ["web", "-e", "A=1", "--workdir", "/tmp", "--state", daemon.stateDirectory, "--", "ls", "--help"];
+		const argv = [
+			"web",
+			"-i",
+			"-e",
+			"A=1",
+			"--timeout",
+			"1.5s",
+			"--workdir",
+			"/tmp",
+			"--state",
+			daemon.stateDirectory,
+			"--",
+			"ls",
+			"--help",
+		];
 		const ran = await runCommand(Exec, "exec", argv);
 		expect(ran).toEqual({ stdout: "out\u001b[1m", stderr: "err", exitCode: 42 });
 		expect(daemon.asked[0]?.body).toBe("\u0010\0\0\0\u0005typed");
@@ -35,15 +49,26 @@ describe("swarm exec", () => {
 			user: null,
 			stdin: true,
 			terminal: null,
-			timeoutMs: null,
+			timeoutMs: 1_500,
 			detach: false,
 		});
 	});
 
-	it("gives an empty standard input with --no-stdin", async () => {
+	it("reads nothing of standard input without -i", async () => {
+		typeInto("typed");
 		const daemon = await fakeDaemon({ [route]: answer });
-		await runCommand(Exec, "exec", ["web", "--no-stdin", "--state", daemon.stateDirectory, "--", "cat"]);
+		await runCommand(Exec, "exec", ["web", "--state", daemon.stateDirectory, "--", "cat"]);
 		expect(daemon.asked[0]?.body).toBeNull();
+		expect(JSON.parse(daemon.asked[0]?.query.request ?? "")).toMatchObject({ stdin: false, terminal: null });
+	});
+
+	it.each([
+		[["-it"], "--tty with --interactive needs a terminal as standard input, it is none; leave one of them out"],
+		[["--timeout", "soon"], '--timeout is "soon", wanted a duration such as 30s'],
+	])("refuses %j here", async (flags, reason) => {
+		typeInto("");
+		const ran = await runCommand(Exec, "exec", ["web", ...flags, "--", "sh"]);
+		expect(ran).toEqual({ stdout: "", stderr: `Cannot exec: ${reason}\n`, exitCode: 2 });
 	});
 
 	it.each([[["web"]], [["web", "--"]]])("asks for a command when %j has none", async (argv) => {
@@ -60,7 +85,7 @@ describe("swarm exec", () => {
 			details: {},
 		};
 		const daemon = await fakeDaemon({ [route]: () => frames({ kind: "error", error }) });
-		const argv = ["web", "--no-stdin", "--state", daemon.stateDirectory, "--", "ls"];
+		const argv = ["web", "--state", daemon.stateDirectory, "--", "ls"];
 		expect(await runCommand(Exec, "exec", argv)).toEqual({
 			stdout: "",
 			stderr: "Cannot exec: web does not run\n",
