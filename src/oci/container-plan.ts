@@ -1,6 +1,9 @@
 // From config.json to what swarm-oci does: the whole plan of a container. Pure; every refusal names the field (fields.ts).
 
 import { normalize, resolve } from "node:path";
+import { SwarmError } from "../errors.js";
+import type { SeccompProfile } from "../model.js";
+import { readSeccompProfile } from "../runtime/seccomp/read-profile.js";
 import type { CgroupTrees, ContainerCgroups } from "./cgroup-trees.js";
 import { deviceEntries, deviceRuleEntries } from "./devices.js";
 import {
@@ -39,6 +42,8 @@ export interface ContainerPlace extends ProcessPlace {
 	readonly trees: CgroupTrees;
 	readonly cgroups: ContainerCgroups;
 	readonly noPivot: boolean;
+	/** File of a compiled profile. */
+	readonly seccompProgram: (profile: SeccompProfile) => string;
 }
 
 export interface ContainerPlan {
@@ -69,7 +74,7 @@ function resourcesOf(linux: Field): Field {
 	return optional(at(linux, "resources"), object, { path: "linux.resources", value: {} });
 }
 
-function linuxOf(config: Field): Field {
+export function linuxOf(config: Field): Field {
 	return optional(at(config, "linux"), object, { path: "linux", value: {} });
 }
 
@@ -107,6 +112,7 @@ export function planContainer(config: Field, place: ContainerPlace): ContainerPl
 		...hookEntries(at(config, "hooks")),
 		["state", stateText({ ociVersion, id: place.id, bundle: place.bundle, annotations })],
 		...(planned?.entries ?? []),
+		...seccompEntries(linux, place.seccompProgram),
 	];
 	return {
 		entries,
@@ -132,7 +138,7 @@ function refuseForeign(config: Field, linux: Field): void {
 			refuseUnsupported(at(config, name), "this runtime makes Linux containers");
 	if (optional(at(linux, "mountLabel"), text, "") !== "")
 		refuseUnsupported(at(linux, "mountLabel"), "this runtime applies no SELinux labels");
-	for (const name of ["seccomp", "intelRdt", "netDevices", "memoryPolicy"])
+	for (const name of ["intelRdt", "netDevices", "memoryPolicy"])
 		if (!isAbsent(at(linux, name))) refuseUnsupported(at(linux, name), "this runtime does not apply it");
 }
 
@@ -175,6 +181,26 @@ function propagationEntries(field: Field): readonly Entry[] {
 		},
 		[],
 	);
+}
+
+/** config-linux.md#seccomp; of the whole configuration, and so also of every process that joins later. */
+export function seccompEntries(linux: Field, programOf: (profile: SeccompProfile) => string): readonly Entry[] {
+	const field = at(linux, "seccomp");
+	if (isAbsent(field)) return [];
+	for (const name of ["listenerPath", "listenerMetadata"])
+		if (optional(at(object(field), name), text, "") !== "")
+			refuseUnsupported(at(field, name), "listeners of system calls are not offered");
+	const profile = Object.fromEntries(
+		Object.entries(field.value as object).filter(([name]) => !name.startsWith("listener")),
+	);
+	try {
+		return [["seccomp", programOf(readSeccompProfile(profile))]];
+	} catch (thrown) {
+		if (!(thrown instanceof SwarmError)) throw thrown;
+		throw new SwarmError(thrown.code, `Cannot read the configuration: linux.seccomp: ${thrown.message}`, {
+			cause: thrown,
+		});
+	}
 }
 
 function nameEntries(config: Field): readonly Entry[] {

@@ -3,6 +3,8 @@
 import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SwarmError } from "../errors.js";
+import type { SeccompProfile } from "../model.js";
+import { openSeccompPrograms } from "../runtime/seccomp/programs.js";
 import { type Arguments, isGiven, optionOf, usage } from "./arguments.js";
 import { cgroupsOf, readCgroupTrees } from "./cgroup-trees.js";
 import { applyResources, makeCgroups, removeCgroups, versionOf } from "./cgroups.js";
@@ -15,6 +17,8 @@ import { runProgram } from "./program.js";
 import { type ContainerRecord, checkId, claim, forget, putRecord, type StoredContainer } from "./store.js";
 
 const PRESERVED_MAX = 1024;
+/** No container id begins so. */
+const SECCOMP_DIRECTORY = ".seccomp";
 
 export interface Creation extends StoredContainer {
 	/** Exit code of a container that ran to its end; 0 of one that was created. */
@@ -29,7 +33,7 @@ export async function createContainer(action: "create" | "run", given: Arguments
 	const trees = readCgroupTrees();
 	const cgroups = cgroupsOf(trees, cgroupsPathOf(config), id);
 	const place = { ...processPlaceOf(given), id, bundle, trees, cgroups, noPivot: isGiven(given, "no-pivot") };
-	const plan = planContainer(config, place);
+	const plan = planContainer(config, { ...place, seccompProgram: programsIn(context.root) });
 	if (action === "create") checkTerminal(plan.terminal, place);
 	const writes = plan.resources(versionOf(trees));
 	const directory = claim(context.root, id);
@@ -53,6 +57,12 @@ export async function createContainer(action: "create" | "run", given: Arguments
 		forget(directory);
 		throw thrown;
 	}
+}
+
+/** Compiled once for each profile, and kept beside the containers. */
+export function programsIn(root: string): (profile: SeccompProfile) => string {
+	const programs = openSeccompPrograms(join(root, SECCOMP_DIRECTORY));
+	return (profile) => programs.pathOf(profile);
 }
 
 function readConfig(bundle: string): { readonly text: string; readonly config: Field } {
@@ -105,7 +115,10 @@ export function pidFileEntry(given: Arguments): readonly Entry[] {
 	return path === null ? [] : [["pid-file", resolve(path)]];
 }
 
-function recordOf(plan: ContainerPlan, { id, bundle, cgroups }: ContainerPlace): ContainerRecord {
+function recordOf(
+	plan: ContainerPlan,
+	{ id, bundle, cgroups }: Pick<ContainerPlace, "id" | "bundle" | "cgroups">,
+): ContainerRecord {
 	const { rootfs, annotations, terminal, hasProcess, hasPoststop } = plan;
 	const created = new Date().toISOString();
 	return { id, bundle, rootfs, cgroups, annotations, created, terminal, hasProcess, hasPoststop };

@@ -8,6 +8,7 @@ import { type Arguments, isGiven, type OptionForms, optionOf, parseArguments, us
 import type { Command, Context } from "./commands/command.js";
 import { create } from "./commands/create.js";
 import { deleteCommand } from "./commands/delete.js";
+import { exec } from "./commands/exec.js";
 import { kill } from "./commands/kill.js";
 import { pause, resume } from "./commands/pause.js";
 import { ps } from "./commands/ps.js";
@@ -25,6 +26,7 @@ export const commands: Readonly<Record<string, Command>> = {
 	kill,
 	delete: deleteCommand,
 	run,
+	exec,
 	ps,
 	pause,
 	resume,
@@ -82,9 +84,13 @@ async function dispatch(given: Arguments, log: Log): Promise<number> {
 		return 0;
 	}
 	if (command.words.startsWith("ID") && own.positional.length === 0) throw usage(`${name} wants a container id`);
-	const warn = (text: string) => tell(log, "warning", text);
+	// Callers show what is on standard error of a call that fails as its reason.
+	const warnings: string[] = [];
+	const warn = (text: string) => void warnings.push(text);
 	const context: Context = { root: resolve(optionOf(given, "root") ?? DEFAULT_ROOT), print, warn };
-	return command.run(own, context);
+	const code = await command.run(own, context);
+	for (const warning of warnings) tell(log, "warning", warning);
+	return code;
 }
 
 function checkGlobals(given: Arguments): void {

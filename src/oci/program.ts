@@ -19,6 +19,8 @@ export interface ProgramCall {
 	readonly preserveFds?: number;
 	/** For what waits in the foreground: signals are passed on. */
 	readonly passesSignals?: boolean;
+	/** Called when it has read what it needs, or failed: its answers have ended. */
+	readonly onAnswered?: () => void;
 }
 
 export interface ProgramEnd {
@@ -52,6 +54,7 @@ export async function runProgram(call: ProgramCall): Promise<ProgramEnd> {
 	child.stdio[answers]?.on("data", (bytes: Buffer) => {
 		if (said.length < OUTPUT_BYTES_MAX) said += bytes.toString();
 	});
+	child.stdio[answers]?.once("end", () => call.onAnswered?.());
 	const code = await new Promise<number>((resolve, reject) => {
 		child.once("error", reject);
 		child.once("close", (exitCode, signal) => resolve(exitCode ?? 128 + constants.signals[signal as NodeJS.Signals]));

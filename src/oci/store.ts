@@ -5,7 +5,7 @@
 // config.json  the configuration at that moment: later changes of the bundle change nothing (runtime.md#create)
 // plan         what swarm-oci does
 // pid          written by swarm-oci: `<pid> <start time>`
-// start        fifo that the created container waits on; gone when it has been started
+// start        socket that the created container waits on; gone when it has been started
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "../common/cleanup.h"
+#include "../common/descriptors.h"
 #include "mounts.h"
 
 /* asm-generic/ioctls.h: the slave by its master, without a name that the container could redirect (CVE-2025-52565). */
@@ -32,24 +32,13 @@ int console_connect(const char *path, struct sw_error *error)
 
 static int send_master(int connection, int master, struct sw_error *error)
 {
-	char name[32], control[CMSG_SPACE(sizeof(int))] = { 0 };
+	char name[32];
 	unsigned number = 0;
 	if (ioctl(master, GET_NUMBER, &number) < 0)
 		return sw_fail(error, errno, "name the terminal", NULL);
-	snprintf(name, sizeof name, "/dev/pts/%u", number);
-	struct iovec part = { name, strlen(name) };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof control };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &master, sizeof master);
-	return SW_RETRY(sendmsg(connection, &message, MSG_NOSIGNAL)) < 0 ?
-		       sw_fail(error, errno, "send the terminal over --console-socket", NULL) :
-		       0;
+	int size = snprintf(name, sizeof name, "/dev/pts/%u", number);
+	int result = sw_descriptors_send(connection, name, (size_t)size, &master, 1);
+	return result < 0 ? sw_fail(error, -result, "hand the terminal over", NULL) : 0;
 }
 
 static int take_over(int slave, const struct plan_process *process, struct sw_error *error)

@@ -141,25 +141,19 @@ static int build_root(const struct birth *birth, struct sw_error *error)
 	return result == 0 ? root_finish(plan, error) : result;
 }
 
-/* The reader's end is told why the container does not start; the program closes it by being executed. */
-static int wait_for_start(const struct birth *birth, struct sw_error *error)
-{
-	int fifo = (int)SW_RETRY(openat(birth->directory, START_FIFO, O_WRONLY | O_CLOEXEC));
-	return fifo < 0 ? sw_fail(error, errno, "wait for the start", NULL) : fifo;
-}
-
+/* Who starts the container is told why it does not run; the program closes the connection by being executed. */
 static int execute(struct birth *birth, const char *const *environment, struct sw_error *error)
 {
 	const struct plan *plan = birth->plan;
-	SW_AUTOCLOSE int fifo = wait_for_start(birth, error);
-	if (fifo < 0)
-		return SW_EXIT_SETUP_FAILED;
-	/* Nothing of the host is at hand when programs of the container run. */
-	sw_close(&birth->directory);
 	int code = SW_EXIT_SETUP_FAILED;
-	if (hooks_run(plan, PLAN_START_CONTAINER, "created", getpid(), error) == 0)
+	SW_AUTOCLOSE int connection = (int)SW_RETRY(accept4(birth->start, NULL, NULL, SOCK_CLOEXEC));
+	if (connection < 0)
+		return code;
+	sw_close(&birth->start);
+	if (hooks_run(plan, PLAN_START_CONTAINER, "created", getpid(), error) == 0 &&
+	    process_seal(&plan->process, &birth->seccomp, error) == 0)
 		code = workload_execute(plan->process.args.items, environment, error);
-	sw_write_all(fifo, error->message, strlen(error->message));
+	sw_write_all(connection, error->message, strlen(error->message));
 	return code;
 }
 
@@ -170,7 +164,7 @@ static const char **build(struct birth *birth, struct sw_error *error)
 	if (result == 0)
 		result = build_root(birth, error);
 	if (result == 0)
-		result = process_prepare(&plan->process, warn, error);
+		result = process_prepare(&plan->process, &birth->seccomp, warn, error);
 	if (result < 0)
 		return NULL;
 	const char **environment = process_environment(&plan->process);

@@ -3,15 +3,16 @@
 #define SW_OCI_CONTAINER_H
 
 #include "../common/cgroup.h"
+#include "../common/seccomp.h"
 #include "plan.h"
-
-/* Of the fifo in the container's directory: whoever opens it for reading starts the container. */
-#define START_FIFO "start"
 
 struct birth {
 	const struct plan *plan;
 	struct sw_cgroup1 cgroup1;
-	int directory, channel, console; /* console: -1 without a terminal */
+	struct sw_seccomp seccomp;
+	int start;   /* listening: who connects starts the container */
+	int channel;
+	int console; /* -1 without a terminal */
 };
 
 /* Never comes back. */

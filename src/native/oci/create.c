@@ -14,12 +14,13 @@
 #include "../common/file.h"
 #include "../common/syscalls.h"
 #include "channel.h"
-#include "console.h"
 #include "container.h"
 #include "device-rules.h"
 #include "hooks.h"
 #include "outcome.h"
 #include "pid-file.h"
+#include "process.h"
+#include "start.h"
 
 #define NEW_TIME 0x80ull
 /* Made by clone3 itself; the cgroup namespace by the container when it is in its cgroups, the time namespace by us. */
@@ -54,15 +55,6 @@ static int prepare_child_namespaces(const struct plan *plan, struct sw_error *er
 			return result;
 	}
 	return 0;
-}
-
-static int set_oom_score(const struct plan_process *process, struct sw_error *error)
-{
-	char text[16];
-	if (!process->has_oom_score_adj)
-		return 0;
-	snprintf(text, sizeof text, "%d", process->oom_score_adj);
-	return sw_write_file("/proc/self/oom_score_adj", text, error);
 }
 
 static int write_maps(pid_t pid, const char *file, const struct sw_strings *maps, struct sw_error *error)
@@ -140,28 +132,25 @@ static int open_birth(const struct plan *plan, int cgroup2, struct birth *birth,
 	if (result == 0)
 		result = sw_cgroup1_open(&places, &birth->cgroup1, error);
 	if (result == 0)
-		result = device_rules_attach(plan, cgroup2, error);
-	if (result == 0 && plan->process.console_socket) {
-		birth->console = console_connect(plan->process.console_socket, error);
-		result = birth->console < 0 ? birth->console : 0;
-	}
+		result = sw_seccomp_read(plan->process.seccomp, &birth->seccomp, error);
 	if (result == 0)
-		result = set_oom_score(&plan->process, error);
+		result = device_rules_attach(plan, cgroup2, error);
+	if (result == 0)
+		result = process_set_oom_score(&plan->process, error);
 	return result == 0 ? prepare_child_namespaces(plan, error) : result;
 }
 
-pid_t create(const struct plan *plan, int directory, struct sw_error *error)
+pid_t create(const struct plan *plan, int directory, int console, struct sw_error *error)
 {
 	int ends[2];
-	struct birth birth = { .plan = plan, .directory = directory, .console = -1 };
+	struct birth birth = { .plan = plan, .console = console };
 	SW_AUTOCLOSE int cgroup2 = open(plan->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (cgroup2 < 0)
 		return sw_fail(error, errno, "open cgroup", plan->cgroup2);
 	int result = open_birth(plan, cgroup2, &birth, error);
-	if (result == 0 && mkfifoat(directory, START_FIFO, 0600) < 0)
-		result = sw_fail(error, errno, "make the start fifo", NULL);
+	SW_AUTOCLOSE int listening = result < 0 ? -1 : start_listen(directory, error);
 	if (result == 0)
-		result = channel_make(ends, error);
+		result = listening < 0 ? listening : channel_make(ends, error);
 	if (result < 0)
 		return result;
 	struct sw_clone_args args = {
@@ -173,10 +162,10 @@ pid_t create(const struct plan *plan, int directory, struct sw_error *error)
 	if (pid == 0) {
 		close(ends[0]);
 		birth.channel = ends[1];
+		birth.start = listening;
 		container_become(&birth);
 	}
 	int code = errno;
-	sw_close(&birth.console);
 	close(ends[1]);
 	SW_AUTOCLOSE int channel = ends[0];
 	if (pid < 0)

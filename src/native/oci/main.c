@@ -11,38 +11,77 @@
 #include "../common/program.h"
 #include "../common/report.h"
 #include "../common/syscalls.h"
+#include "console.h"
 #include "create.h"
+#include "exec.h"
 #include "foreground.h"
 #include "hooks.h"
 #include "outcome.h"
 #include "pid-file.h"
 #include "start.h"
 
+/* Where the terminal goes: to the caller's socket, or (in the foreground) to us; -1 without one. */
+static int open_console(const struct plan *plan, int *own_end, struct sw_error *error)
+{
+	int ends[2];
+	*own_end = -1;
+	if (!plan->process.terminal)
+		return -1;
+	if (plan->process.console_socket)
+		return console_connect(plan->process.console_socket, error);
+	int result = foreground_pair(ends, error);
+	if (result < 0)
+		return result;
+	*own_end = ends[0];
+	return ends[1];
+}
+
 static int create_only(const struct plan *plan, int directory, struct sw_error *error)
 {
-	return create(plan, directory, error) < 0 ? SW_EXIT_SETUP_FAILED : 0;
+	int own_end;
+	int console = open_console(plan, &own_end, error);
+	return error->code || create(plan, directory, console, error) < 0 ? SW_EXIT_SETUP_FAILED : 0;
+}
+
+static int wait_in_foreground(pid_t pid, int own_end, struct sw_error *error)
+{
+	SW_AUTOCLOSE int master = own_end < 0 ? -1 : foreground_receive(own_end, error);
+	outcome_close();
+	return foreground_wait(pid, master);
 }
 
 /* Create, start, wait: the exit code is the container's. */
 static int run(const struct plan *plan, int directory, struct sw_error *error)
 {
+	int own_end;
 	foreground_begin();
-	pid_t pid = create(plan, directory, error);
-	SW_AUTOCLOSE int process = pid < 0 ? -1 : sw_pidfd_open(pid);
-	if (process < 0 || start(plan, directory, process, pid, error) < 0) {
+	int console = open_console(plan, &own_end, error);
+	pid_t pid = error->code ? -1 : create(plan, directory, console, error);
+	if (pid < 0 || start(plan, directory, pid, error) < 0) {
 		if (pid > 0)
 			kill(pid, SIGKILL);
 		return SW_EXIT_SETUP_FAILED;
 	}
-	outcome_close();
-	return foreground_wait(pid);
+	return wait_in_foreground(pid, own_end, error);
+}
+
+static int exec(const struct plan *plan, int directory, bool detached, struct sw_error *error)
+{
+	int own_end;
+	if (!detached)
+		foreground_begin();
+	int console = open_console(plan, &own_end, error);
+	pid_t pid = error->code ? -1 : exec_start(plan, directory, console, error);
+	if (pid < 0)
+		return SW_EXIT_SETUP_FAILED;
+	return detached ? 0 : wait_in_foreground(pid, own_end, error);
 }
 
 static int start_created(const struct plan *plan, int directory, struct sw_error *error)
 {
 	pid_t pid;
 	SW_AUTOCLOSE int process = pid_file_open(directory, &pid, error);
-	return process < 0 || start(plan, directory, process, pid, error) < 0 ? SW_EXIT_SETUP_FAILED : 0;
+	return process < 0 || start(plan, directory, pid, error) < 0 ? SW_EXIT_SETUP_FAILED : 0;
 }
 
 static int run_poststop(const struct plan *plan, struct sw_error *error)
@@ -68,8 +107,11 @@ static int act(int count, char **arguments, int directory, struct sw_error *erro
 	const char *action = arguments[1];
 	if (count == 5 && strcmp(action, "kill") == 0)
 		return send_signal(directory, arguments[4], error) < 0 ? SW_EXIT_SETUP_FAILED : 0;
-	if (plan_read(directory, "plan", &plan, error) < 0)
+	bool is_exec = count == 6 && strcmp(action, "exec") == 0;
+	if (plan_read(directory, is_exec ? arguments[4] : "plan", &plan, error) < 0)
 		return SW_EXIT_SETUP_FAILED;
+	if (is_exec)
+		return exec(&plan, directory, strcmp(arguments[5], "detached") == 0, error);
 	if (strcmp(action, "create") == 0)
 		return create_only(&plan, directory, error);
 	if (strcmp(action, "run") == 0)
@@ -88,7 +130,8 @@ int main(int count, char **arguments)
 	uint64_t pipe;
 	if (count < 4 || sw_parse_number(arguments[3], &pipe) < 0 || pipe > INT_MAX) {
 		fprintf(stderr, "usage: swarm-oci create|run|start|poststop <directory> <descriptor of the answers>\n"
-				"       swarm-oci kill <directory> <descriptor of the answers> <signal>\n");
+				"       swarm-oci kill <directory> <descriptor of the answers> <signal>\n"
+				"       swarm-oci exec <directory> <descriptor of the answers> <plan> attached|detached\n");
 		return 2;
 	}
 	outcome_open((int)pipe);

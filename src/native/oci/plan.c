@@ -302,6 +302,8 @@ static int take_process_entry(struct plan_process *process, const char *key, cha
 		return set_size(process, value);
 	if (strcmp(key, "console-socket") == 0)
 		return set_path(&process->console_socket, value);
+	if (strcmp(key, "seccomp") == 0)
+		return set_path(&process->seccomp, value);
 	if (strcmp(key, "no-new-privs") == 0)
 		return set_yes(&process->no_new_privs, value);
 	if (strcmp(key, "keeps-keyring") == 0)

@@ -92,6 +92,7 @@ struct plan_process {
 	uint64_t personality, io_priority;
 	unsigned preserved; /* descriptors from 3 on that the process keeps */
 	const char *console_socket;
+	const char *seccomp; /* file of the program (common/seccomp.h), or NULL */
 	bool keeps_keyring;
 };
 

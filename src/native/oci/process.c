@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../common/cleanup.h"
+#include "../common/file.h"
 #include "../common/rlimits.h"
 #include "../common/syscalls.h"
 #include "../init/identity.h"
@@ -154,12 +155,15 @@ static int enter_directory(const char *path, struct sw_error *error)
 	return 0;
 }
 
-static int set_privileges(const struct plan_process *process, void (*warn)(const char *text), struct sw_error *error)
+static int set_privileges(const struct plan_process *process, const struct sw_seccomp *filter,
+			  void (*warn)(const char *text), struct sw_error *error)
 {
 	struct plan_capabilities wanted = { 0 };
 	int result = reachable(&process->capabilities, &wanted, warn, error);
 	if (result == 0)
 		result = limit_bounding_set(wanted.bounding, error);
+	if (result == 0 && !process->no_new_privs)
+		result = sw_seccomp_load(filter, error);
 	/* Without it the change of user would take all capabilities at once. */
 	if (result == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		result = sw_fail(error, errno, "keep capabilities", NULL);
@@ -180,7 +184,22 @@ static int set_privileges(const struct plan_process *process, void (*warn)(const
 	return result;
 }
 
-int process_prepare(const struct plan_process *process, void (*warn)(const char *text), struct sw_error *error)
+int process_set_oom_score(const struct plan_process *process, struct sw_error *error)
+{
+	char text[16];
+	if (!process->has_oom_score_adj)
+		return 0;
+	snprintf(text, sizeof text, "%d", process->oom_score_adj);
+	return sw_write_file("/proc/self/oom_score_adj", text, error);
+}
+
+int process_seal(const struct plan_process *process, const struct sw_seccomp *filter, struct sw_error *error)
+{
+	return process->no_new_privs ? sw_seccomp_load(filter, error) : 0;
+}
+
+int process_prepare(const struct plan_process *process, const struct sw_seccomp *filter, void (*warn)(const char *text),
+		    struct sw_error *error)
 {
 	int result = set_rlimits(process, warn, error);
 	if (result == 0)
@@ -192,7 +211,7 @@ int process_prepare(const struct plan_process *process, void (*warn)(const char 
 	if (result < 0)
 		return result;
 	own_streams(process);
-	result = set_privileges(process, warn, error);
+	result = set_privileges(process, filter, warn, error);
 	umask(process->has_umask ? process->umask : 0022);
 	if (result == 0 && sw_close_range(3 + process->preserved, ~0u, SW_CLOSE_RANGE_CLOEXEC) < 0)
 		result = sw_fail(error, errno, "close descriptors", NULL);

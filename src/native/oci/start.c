@@ -1,53 +1,63 @@
 #include "start.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../common/cleanup.h"
-#include "container.h"
 #include "hooks.h"
 #include "outcome.h"
 
-/* Until the other end has come and gone: what it wrote is why it failed. */
-static int read_answer(int fifo, int process, struct sw_error *error)
+/* Names of sockets end at 107 bytes, whatever the directory is called. */
+static struct sockaddr_un address_in(int directory)
 {
-	char text[256];
-	size_t used = 0;
-	for (;;) {
-		struct pollfd polled[2] = { { fifo, POLLIN, 0 }, { process, POLLIN, 0 } };
-		if (SW_RETRY(poll(polled, 2, -1)) < 0)
-			return sw_fail(error, errno, "wait for the start", NULL);
-		ssize_t size = polled[0].revents ? SW_RETRY(read(fifo, text + used, sizeof text - 1 - used)) : 0;
-		used += size > 0 ? (size_t)size : 0;
-		bool is_whole = (polled[0].revents & POLLHUP) && size == 0;
-		if (!is_whole && !polled[1].revents)
-			continue;
-		text[used] = 0;
-		return used > 0 ? sw_refuse(error, ENOEXEC, "start", "%s", text) : 0;
-	}
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" START_SOCKET, directory);
+	return address;
 }
 
-static int take(int directory, int process, struct sw_error *error)
+int start_listen(int directory, struct sw_error *error)
 {
-	/* Opened without waiting, so that a container that died meanwhile is noticed. */
-	SW_AUTOCLOSE int fifo = openat(directory, START_FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fifo < 0)
-		return sw_fail(error, errno == ENOENT ? ESTALE : errno, "open the start fifo", NULL);
-	int result = read_answer(fifo, process, error);
-	unlinkat(directory, START_FIFO, 0);
+	const struct sockaddr_un address = address_in(directory);
+	SW_AUTOCLOSE int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listening < 0 || bind(listening, (const struct sockaddr *)&address, sizeof address) < 0 ||
+	    listen(listening, 1) < 0)
+		return sw_fail(error, errno, "make the start socket", NULL);
+	int result = listening;
+	listening = -1;
 	return result;
 }
 
-int start(const struct plan *plan, int directory, int process, pid_t pid, struct sw_error *error)
+static int read_answer(int connection, struct sw_error *error)
+{
+	char text[256];
+	size_t used = 0;
+	for (ssize_t size = 1; size > 0 && used < sizeof text - 1; used += size > 0 ? (size_t)size : 0)
+		size = SW_RETRY(read(connection, text + used, sizeof text - 1 - used));
+	text[used] = 0;
+	return used > 0 ? sw_refuse(error, ENOEXEC, "start", "%s", text) : 0;
+}
+
+static int release(int directory, struct sw_error *error)
+{
+	const struct sockaddr_un address = address_in(directory);
+	SW_AUTOCLOSE int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connection < 0 || connect(connection, (const struct sockaddr *)&address, sizeof address) < 0)
+		return sw_fail(error, errno == ENOENT ? ESTALE : errno, "reach the created process", NULL);
+	int result = read_answer(connection, error);
+	unlinkat(directory, START_SOCKET, 0);
+	return result;
+}
+
+int start(const struct plan *plan, int directory, pid_t pid, struct sw_error *error)
 {
 	struct sw_error hook_error = { 0 };
-	/* Of two callers the second finds no fifo. */
+	/* Of two callers the second finds no socket. */
 	if (SW_RETRY(flock(directory, LOCK_EX)) < 0)
 		return sw_fail(error, errno, "lock the container", NULL);
-	int result = take(directory, process, error);
+	int result = release(directory, error);
 	flock(directory, LOCK_UN);
 	/* config.md#poststart: a failure is logged and the container goes on. */
 	if (result == 0 && hooks_run(plan, PLAN_POSTSTART, "running", pid, &hook_error) < 0)

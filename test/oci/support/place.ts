@@ -30,6 +30,7 @@ export function placeOn(trees: CgroupTrees, change: Partial<ContainerPlace> = {}
 		consoleSocket: null,
 		preserveFds: 0,
 		keepsKeyring: false,
+		seccompProgram: () => "/programs/one.bpf",
 		...change,
 	};
 }
