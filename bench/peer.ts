@@ -2,11 +2,14 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { BenchRootfs } from "./rootfs.js";
 
 /** crun refuses a hybrid tree with a controller in v2: where there is one, it does not see it. */
 const HIDE = "if [ -d /sys/fs/cgroup/unified ]; then umount -l /sys/fs/cgroup/unified; fi";
+
+const SETUP = join(dirname(fileURLToPath(import.meta.url)), "../../scripts/setup.sh");
 
 export interface Peer {
 	readonly program: string;
@@ -17,8 +20,7 @@ export interface Peer {
 
 /** `args`: what its container runs. */
 export function preparePeer(under: string, rootfs: BenchRootfs, program: string, args: readonly string[]): Peer {
-	const version = spawnSync(program, ["--version"], { encoding: "utf8" });
-	if (version.status !== 0) throw new Error(`${program} is missing: apt-get install ${program}`);
+	const version = versionOf(program) ?? installed(program);
 	const bundle = join(under, program);
 	mkdirSync(bundle);
 	const made = spawnSync(program, ["spec"], { cwd: bundle, encoding: "utf8" });
@@ -31,7 +33,21 @@ export function preparePeer(under: string, rootfs: BenchRootfs, program: string,
 	config.root = { path: rootfs.directory, readonly: false };
 	config.linux.namespaces = ["mount", "pid", "uts", "ipc", "cgroup", "network"].map((type) => ({ type }));
 	writeFileSync(join(bundle, "config.json"), JSON.stringify(config));
-	return { program, version: version.stdout.split("\n")[0] ?? program, bundle, root: join(under, `${program}-root`) };
+	return { program, version, bundle, root: join(under, `${program}-root`) };
+}
+
+function versionOf(program: string): string | null {
+	const version = spawnSync(program, ["--version"], { encoding: "utf8" });
+	return version.status === 0 ? (version.stdout.split("\n")[0] ?? program) : null;
+}
+
+/** As what the tests need is installed. */
+function installed(program: string): string {
+	console.error(`${program} is missing: it is installed`);
+	spawnSync("bash", [SETUP, "--only", program], { stdio: ["ignore", 2, 2] });
+	const version = versionOf(program);
+	if (version === null) throw new Error(`${program} is missing and could not be installed: apt-get install ${program}`);
+	return version;
 }
 
 interface PeerConfig {

@@ -56,6 +56,12 @@ export function boundedRow(what: string, unit: string, ours: readonly number[], 
 	return { what, unit, ours: mine, ...none, goal: `≤ ${max} ${unit}`, holds: mine <= max, runs: ours.length };
 }
 
+/** A row without a goal. */
+export function informingRow(what: string, unit: string, ours: readonly number[]): BenchRow {
+	const none = { peer: null, theirs: null, ratio: null, goal: null, holds: null };
+	return { what, unit, ours: median(ours), ...none, runs: ours.length };
+}
+
 export function textOf(report: BenchReport): string {
 	const head = ["what", "unit", "ours", "peer", "theirs", "ratio", "goal", "holds", "runs"];
 	const lines = report.rows.map((row) => [

@@ -99,6 +99,13 @@ build() {
 }
 
 main() {
+	# --only PACKAGE...: nothing but these packages (what a benchmark compares with).
+	if [ "${1-}" = --only ]; then
+		shift
+		packages=("$@")
+		install_packages
+		return
+	fi
 	require_tools
 	install_packages
 	install_modules

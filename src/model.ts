@@ -60,6 +60,11 @@ export interface Spec {
 	readonly logBytesMax: number;
 	/** null: nobody asks. */
 	readonly health: HealthCheck | null;
+	/**
+	 * Created containers of the workload that every node that may run it keeps ready, 0 to 64: a start there takes one and only lets it
+	 * run. They hold no address, no port and nothing of `resources`.
+	 */
+	readonly pool: number;
 }
 
 /**
@@ -109,6 +114,7 @@ const laterSpecFields = {
 	security: standardSecurity,
 	health: null,
 	logBytesMax: 64 * 1024 * 1024,
+	pool: 0,
 } satisfies Partial<Spec>;
 
 /** A spec with every field, from one that may have been written before the last ones existed. */

@@ -64,6 +64,10 @@ export const specFlags = {
 		summary: "Time between SIGTERM and SIGKILL, such as 10s or 500ms (default: 10s).",
 		helpValue: "TIME",
 	}),
+	pool: Flags.string({
+		summary: "Created containers that every node that may run it keeps ready for the next start, 0 to 64 (default: 0).",
+		helpValue: "COUNT",
+	}),
 	restart: Flags.string({
 		summary:
 			"What follows when it ends by itself: never, on-failure, on-failure:COUNT (restarts in a row) or always (default: never). Waits 1 s, then twice as long each time, up to 30 s.",
@@ -127,6 +131,7 @@ export interface GivenSpecFlags extends GivenResourceFlags, GivenSecurityFlags {
 	readonly user?: string | undefined;
 	readonly workdir?: string | undefined;
 	readonly "stop-grace"?: string | undefined;
+	readonly pool?: string | undefined;
 	readonly restart?: string | undefined;
 	readonly "log-size"?: string | undefined;
 	readonly "health-command"?: string | undefined;
@@ -152,6 +157,7 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		user: flags.user,
 		workdir: flags.workdir,
 		stopGrace: flags["stop-grace"],
+		pool: numberOrText(flags.pool),
 		restart: flags.restart,
 		logSize: flags["log-size"],
 		health: unlessEmpty(healthFrom(flags)),

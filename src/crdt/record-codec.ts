@@ -93,6 +93,7 @@ const spec = record({
 	replicas: integer(1, 1000),
 	network: oneOf("bridge", "none", "host"),
 	stopGraceMs: integer(0),
+	pool: integer(0, 64),
 	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
 	isolation: oneOf("minimal", "standard", "strict"),
 	security,

@@ -16,7 +16,7 @@ export interface LaunchConfig {
 	/** Fencing: the monitor refuses `start` with a lower one. */
 	readonly epoch: number;
 	/** For a caller that waits: starts as soon as it is made, without being asked, and its end is not synced to the disk. */
-	readonly passing: boolean;
+	readonly passing: boolean | "when-told";
 	/** At most 64 bytes (sethostname(2)). */
 	readonly hostname: string;
 	/** Of all log files of the container together; at least 1 MiB. */
@@ -115,7 +115,7 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		["version", "1"],
 		["container", config.container],
 		["epoch", String(config.epoch)],
-		...(config.passing ? [["passing", "yes"] as const] : []),
+		...(config.passing ? [["passing", config.passing === true ? "yes" : config.passing] as const] : []),
 		["hostname", config.hostname],
 		["log-bytes", String(config.logBytesMax)],
 		["workdir", config.workdir],

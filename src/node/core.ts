@@ -9,6 +9,7 @@ import { decide, snapshotsOf } from "./placement.js";
 import { BOOT_SETTLE_MS } from "./plan.js";
 import type { NodePorts } from "./ports.js";
 import { Reconciler } from "./reconcile.js";
+import { keepWarm } from "./warm-keeper.js";
 
 /** After the first peer of this boot connected, so that the first exchange of documents is over. */
 const CONNECTED_SETTLE_MS = 1_500;
@@ -39,6 +40,7 @@ export class NodeCore {
 		this.#undo.push(
 			state.subscribe(() => this.#onView()),
 			membership.subscribe(() => this.#noteEvents()),
+			keepWarm(this.#ports),
 		);
 		this.#onView();
 		this.publishImages();

@@ -7,6 +7,7 @@ import type { ImageRow, JoinLine, Ping, TokenRequest } from "./api/contract.js";
 import type { DaemonActions } from "./api/router.js";
 import type { DaemonConfig } from "./config.js";
 import type { NodeCore } from "./core.js";
+import { createLocalPool } from "./local-pool.js";
 import { runLocally } from "./local-runs.js";
 import { freeAddress } from "./placement.js";
 import type { NodePorts } from "./ports.js";
@@ -27,6 +28,7 @@ const BYTES_PER_MB = 1_000_000;
 
 export function createDaemonActions(parts: DaemonParts): DaemonActions {
 	const { config, mesh, store, ports, core } = parts;
+	const pool = createLocalPool(ports.runtime.pool, ports.clock);
 	return {
 		ping: (): Ping => ({
 			node: mesh.self,
@@ -61,7 +63,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			const { runtime, images, clock, state, chance } = ports;
 			const taken = new Set(runtime.list().flatMap((held) => (held.address === null ? [] : [held.address])));
 			const address = () => freeAddress(state.view(), taken, () => chance.fraction());
-			return runLocally({ runtime, images, clock, freeAddress: address }, request, signal);
+			return runLocally({ runtime, images, pool, clock, freeAddress: address }, request, signal);
 		},
 		requestedOn: (node) => core.requestedOn(node),
 	};

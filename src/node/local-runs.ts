@@ -5,12 +5,14 @@ import type { Clock } from "../clock.js";
 import { containerIdOf } from "../model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { RunRequest, RunResult } from "./api/contract.js";
+import type { LocalPool } from "./local-pool.js";
 import { LOCAL_RUN_PREFIX } from "./plan.js";
 import type { ImagesPort } from "./ports.js";
 
 export interface LocalRunPorts {
 	readonly runtime: Runtime;
 	readonly images: ImagesPort;
+	readonly pool: LocalPool;
 	readonly clock: Clock;
 	/** A free address for `network: bridge`. */
 	readonly freeAddress: () => string | null;
@@ -26,6 +28,7 @@ export async function runLocally(ports: LocalRunPorts, request: RunRequest, sign
 	const container = containerIdOf(`${LOCAL_RUN_PREFIX}${process.pid}-${runsSoFar++}`, 0);
 	const address = spec.network === "none" ? null : ports.freeAddress();
 	const image = await images.ensure(spec.image, [], signal);
+	ports.pool.note(spec, image);
 	const { exitCode } = await runtime.run({ container, epoch: 1, revision: 1, spec, image, address }, signal);
 	return { exitCode: exitCode ?? 255, durationMs: clock.monotonicMs() - startedMs };
 }

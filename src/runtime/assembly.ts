@@ -2,17 +2,30 @@
 // step can be undone by names alone, so that a new daemon can clean up after one that was killed in between. Knows nothing of
 // phases and epochs.
 
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+	closeSync,
+	constants,
+	existsSync,
+	fstatSync,
+	ftruncateSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { SwarmError } from "../errors.js";
 import type { ContainerId, Spec } from "../model.js";
-import { encodeLaunch } from "../native/launch.js";
+import { encodeLaunch, type LaunchFile } from "../native/launch.js";
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
 import type { Cgroups } from "./cgroup/cgroups.js";
 import type { Container } from "./container.js";
 import type { ContainerDirectory } from "./container-directory.js";
-import { launchConfigOf, resolvConfOf } from "./launch-config.js";
+import { hostnameOf, launchConfigOf, namingFiles, resolvConfOf } from "./launch-config.js";
 import { hasEnded } from "./life-cycle.js";
 import type { ContainerNetwork } from "./network/network.js";
 import type { RestoreRequest } from "./runtime.js";
@@ -49,20 +62,26 @@ export function moveFilesIn(directory: ContainerDirectory, request: RestoreReque
 
 /** Cgroups with limits, network, launch file; then only processes are missing. */
 export async function makeSurroundings(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
-	const { spec, address } = container.request;
+	const { spec } = container.request;
 	const cgroup = parts.cgroups.create(container.id, spec.resources);
 	// Another filter than the usual one is the monitor's to attach.
 	if (hasUsualDevices(spec)) parts.native.deviceFilterAttach(cgroup.unified);
-	if (spec.network === "bridge" && address === null)
-		throw new SwarmError("usage", `Cannot create ${container.id}: it has no address, wanted one for network bridge`);
-	if (spec.network === "bridge" && address !== null && !parts.network.isWhole(container.id)) {
-		// What an earlier life left and a reboot took half of.
-		await parts.network.detach(container.id);
-		await parts.network.attach(container.id, { address, ports: spec.ports, pid: container.standingPid });
-	}
-	parts.network.shape(container.id, spec.resources);
+	await attachNetwork(container, parts, container.standingPid);
 	signal.throwIfAborted();
 	writeLaunch(container, parts);
+}
+
+/** `pid`: whose network namespace it is; null: a new one. */
+async function attachNetwork(container: Container, { network }: AssemblyParts, pid: number | null): Promise<void> {
+	const { spec, address } = container.request;
+	if (spec.network === "bridge" && address === null)
+		throw new SwarmError("usage", `Cannot create ${container.id}: it has no address, wanted one for network bridge`);
+	if (spec.network === "bridge" && address !== null && !network.isWhole(container.id)) {
+		// What an earlier life left and a reboot took half of.
+		await network.detach(container.id);
+		await network.attach(container.id, { address, ports: spec.ports, pid });
+	}
+	network.shape(container.id, spec.resources);
 }
 
 function writeLaunch(container: Container, { network, seccomp }: AssemblyParts): void {
@@ -71,11 +90,35 @@ function writeLaunch(container: Container, { network, seccomp }: AssemblyParts):
 		cgroup: container.cgroup,
 		netnsPath: network.attachmentOf(container.id)?.netnsPath ?? null,
 		resolvConf: resolvConf(container.request.spec.network),
-		passing: container.passing,
+		passing: container.passing && container.ahead ? "when-told" : container.passing,
 		devices: findDevices(container.id, container.request.spec.security.devices),
 		programOf: (profile) => seccomp.pathOf(profile),
 	});
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
+}
+
+/** What a container that was made ahead lacks when it is known which one it is: network, files with its name, launch file for exec. */
+export async function fitMade(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
+	await attachNetwork(container, parts, container.state.pid);
+	signal.throwIfAborted();
+	for (const file of namingFiles(hostnameOf(container.id), container.request.address)) rewrite(container, file);
+	if (!container.passing) writeLaunch(container, parts);
+}
+
+/**
+ * In place, so that what is mounted shows it. Nobody has written there but the init; where the image has something else it did not.
+ * Truncated only when it is shorter: ext4 takes 2 ms to truncate what was just written.
+ */
+function rewrite(container: Container, { path, content }: LaunchFile): void {
+	const real = join(container.directory.upper, path);
+	if (!existsSync(real)) return;
+	const descriptor = openSync(real, constants.O_WRONLY | constants.O_NOFOLLOW);
+	try {
+		if (fstatSync(descriptor).size > Buffer.byteLength(content)) ftruncateSync(descriptor);
+		writeSync(descriptor, content);
+	} finally {
+		closeSync(descriptor);
+	}
 }
 
 /** Its namespaces were made with it; else the monitor makes them. */
@@ -120,6 +163,13 @@ export async function endProcesses(container: Container, cgroups: Cgroups): Prom
 		await container.monitorGone(MONITOR_MS_MAX);
 	}
 	container.letGo();
+}
+
+/** Ends a container that was made ahead and that nobody took. */
+export async function endMade(container: Container, { cgroups, trash }: AssemblyParts): Promise<void> {
+	await endProcesses(container, cgroups);
+	await cgroups.remove(container.id);
+	trash.take(container.directory.path, "spare");
 }
 
 /** Removes every trace by name. Needs no record; absent parts are fine. */

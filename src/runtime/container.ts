@@ -9,6 +9,7 @@ import type { ContainerId, OomReport, Phase, ResourceRequest } from "../model.js
 import type { Native } from "../native/native.js";
 import type { Cgroups, ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
+import { hostnameOf } from "./launch-config.js";
 import { hasEnded, type LifeEffect, type LifeEvent, nextStep, stepOf } from "./life-cycle.js";
 import { Monitor, type MonitorEvent, readExit } from "./monitor.js";
 import type { ExitRecord } from "./monitor-protocol.js";
@@ -56,6 +57,10 @@ export class Container {
 	#request: CreateRequest;
 	/** Nothing of it outlasts the call that runs it. */
 	readonly passing: boolean;
+	/** Made before it is known which container it will be (warm.ts). */
+	readonly ahead: boolean;
+	/** What the start has to tell a container that was made ahead: its host name. */
+	#hostname: string | null = null;
 	/** First process of one that stood ready (standing.ts), until it is told to build: from then on, and for others, null. */
 	standingPid: number | null = null;
 	readonly #around: ContainerSurroundings;
@@ -70,10 +75,11 @@ export class Container {
 		directory: ContainerDirectory,
 		phase: Phase,
 		around: ContainerSurroundings,
-		{ passing }: { readonly passing: boolean } = { passing: false },
+		{ passing, ahead = false }: { readonly passing: boolean; readonly ahead?: boolean } = { passing: false },
 	) {
 		this.id = request.container;
 		this.passing = passing;
+		this.ahead = ahead;
 		this.#request = request;
 		this.directory = directory;
 		this.#around = around;
@@ -156,6 +162,32 @@ export class Container {
 		this.standingPid = pid;
 		monitor.handTo(this.id, (event) => this.#follow(event));
 		this.#attached(monitor);
+	}
+
+	/** The processes, cgroups and monitor of one that was made ahead are this container's from now on. Its directory is here already. */
+	takeMade(made: Container): void {
+		const monitor = made.#monitor;
+		const name = this.#around.cgroups.nameOf(made.id);
+		if (monitor === null || name === null) throw new SwarmError("failed", `Cannot take ${made.id}: it has ended`);
+		made.#monitor = null;
+		made.#onMonitorGone();
+		this.#around.cgroups.adopt(this.id, name);
+		this.#hostname = hostnameOf(this.id);
+		this.#state = { ...this.#state, pid: made.state.pid };
+		monitor.handTo(this.id, (event) => this.#follow(event));
+		this.#attached(monitor);
+	}
+
+	/** Whether it was made ahead and has not been told to start. */
+	get isMade(): boolean {
+		return this.#hostname !== null;
+	}
+
+	/** Lets the first instruction run. Rejects with the reason when that cannot be, `unreachable` without a monitor. */
+	async tellToStart(epoch: number): Promise<void> {
+		const argument = this.#hostname === null ? String(epoch) : `${epoch} ${this.#hostname}`;
+		this.#hostname = null;
+		await this.#monitor?.request("start", argument);
 	}
 
 	/** What stood ready builds now, from the launch file. Rejects when its monitor is gone. */

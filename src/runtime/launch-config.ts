@@ -1,7 +1,7 @@
 // From a request to what monitor and init are told. Pure.
 
 import { SwarmError } from "../errors.js";
-import type { SeccompProfile } from "../model.js";
+import type { ContainerId, SeccompProfile } from "../model.js";
 import type { LaunchConfig, LaunchDevice, LaunchFile } from "../native/launch.js";
 import type { ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
@@ -16,7 +16,7 @@ export interface LaunchPlace {
 	readonly netnsPath: string | null;
 	/** Text of /etc/resolv.conf inside. */
 	readonly resolvConf: string;
-	readonly passing: boolean;
+	readonly passing: boolean | "when-told";
 	/** File of a compiled seccomp profile. */
 	readonly programOf: (profile: SeccompProfile) => string;
 	/** That the spec names, as they are on this node. */
@@ -30,7 +30,7 @@ const HOSTNAME_BYTES_MAX = 64;
 export function launchConfigOf(request: CreateRequest, epoch: number, place: LaunchPlace): LaunchConfig {
 	const { spec, image } = request;
 	const { hostFilesAt } = levels[spec.isolation];
-	const hostname = request.container.slice(0, HOSTNAME_BYTES_MAX);
+	const hostname = hostnameOf(request.container);
 	return {
 		container: request.container,
 		epoch,
@@ -62,12 +62,20 @@ function argumentsOf({ container, spec, image }: CreateRequest): readonly string
 	});
 }
 
+export function hostnameOf(container: ContainerId): string {
+	return container.slice(0, HOSTNAME_BYTES_MAX);
+}
+
 function filesOf(hostname: string, address: string | null, resolvConf: string): readonly LaunchFile[] {
+	return [...namingFiles(hostname, address), { path: "/etc/resolv.conf", content: resolvConf }];
+}
+
+/** Files that tell the container who and where it is. */
+export function namingFiles(hostname: string, address: string | null): readonly LaunchFile[] {
 	const own = address === null ? "" : `${address} ${hostname}\n`;
 	return [
 		{ path: "/etc/hosts", content: `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${own}` },
 		{ path: "/etc/hostname", content: `${hostname}\n` },
-		{ path: "/etc/resolv.conf", content: resolvConf },
 	];
 }
 

@@ -12,6 +12,7 @@ import { findContainers } from "./adoption.js";
 import {
 	type AssemblyParts,
 	BUILD_MS_MAX,
+	fitMade,
 	makeSurroundings,
 	moveFilesIn,
 	startMonitor,
@@ -40,6 +41,7 @@ import type {
 	LogOptions,
 	RestoreRequest,
 	Runtime,
+	RuntimePool,
 } from "./runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
 import { standardProfile, strictProfile } from "./seccomp/profiles.js";
@@ -48,6 +50,7 @@ import { seccompProfileOf } from "./security/launch-security.js";
 import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
 import { openTrash } from "./trash.js";
 import { updateResources } from "./update-resources.js";
+import { openWarm, WARM_MAX_DEFAULT, type WarmContainers } from "./warm.js";
 
 export interface RuntimeOptions {
 	/** Holds `containers/`, `spares/`, `removed/`, `seccomp/` and `fences`; on a file system that overlayfs takes as upper layer. */
@@ -62,6 +65,8 @@ export interface RuntimeOptions {
 	readonly checkpoints: CheckpointsFactory | null;
 	/** Containers that stand ready for the next starts at most (spares.ts); STANDING_MAX_DEFAULT unless told, 0: none. */
 	readonly standingMax?: number;
+	/** Containers made ahead for specs with `pool`, of all together (warm.ts); WARM_MAX_DEFAULT unless told. */
+	readonly warmMax?: number;
 	/** Where network namespaces are kept; /run/stratoswarm unless told. */
 	readonly runDirectory?: string;
 }
@@ -88,6 +93,8 @@ class NativeRuntime implements Runtime {
 	readonly #listeners = new Set<(state: ContainerState) => void>();
 	/** Aborted when a container is removed or the runtime closes: its readers end. */
 	readonly #readers = new Map<ContainerId, AbortController>();
+	readonly #warm: WarmContainers;
+	readonly pool: RuntimePool;
 	readonly #part: CheckpointsPart | null;
 	readonly #execServer: ExecServer;
 	readonly #oom: OomWatch;
@@ -109,7 +116,29 @@ class NativeRuntime implements Runtime {
 		this.#parts = { native, paths, cgroups, network, trash, spares, seccomp };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		const onRemoved = (id: ContainerId) => this.#endReaders(id);
-		this.#roster = new Roster({ stateDirectory, parts: this.#parts, around: this.#around, onRemoved });
+		const warmMax = options.warmMax ?? WARM_MAX_DEFAULT;
+		const warm = openWarm({ parts: this.#parts, around: this.#around, clock, logger, max: warmMax });
+		this.#warm = warm;
+		this.pool = {
+			keep: warm.keep,
+			state: () => ({ standing: spares.count(), warm: warm.rows(), warmMax }),
+			async filled() {
+				await warm.filled();
+				await spares.filled();
+				await trash.emptied();
+			},
+			async clear() {
+				await warm.clear();
+				await spares.clear();
+			},
+		};
+		this.#roster = new Roster({
+			stateDirectory,
+			parts: this.#parts,
+			around: this.#around,
+			takeMade: warm.take,
+			onRemoved,
+		});
 		this.#oom = new OomWatch(clock, cgroups, () => this.#roster.all());
 		this.#part = options.checkpoints?.(this.#seams()) ?? null;
 		const stderrPath = join(stateDirectory, "exec.stderr");
@@ -148,10 +177,12 @@ class NativeRuntime implements Runtime {
 
 	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
 		return this.#roster.makeNew("create", request, async (container) => {
-			await makeSurroundings(container, this.#parts, signal);
+			const { isMade } = container;
+			if (isMade) await fitMade(container, this.#parts, signal);
+			else await makeSurroundings(container, this.#parts, signal);
 			// Last before there are processes: an earlier crash leaves a directory without a record.
 			container.save(false);
-			await startMonitor(container, this.#parts, signal);
+			if (!isMade) await startMonitor(container, this.#parts, signal);
 		});
 	}
 
@@ -159,7 +190,7 @@ class NativeRuntime implements Runtime {
 		return this.#roster.alone("start", id, epoch, async (container) => {
 			signal.throwIfAborted();
 			container.step("start");
-			const refusal = await container.monitor?.request("start", String(epoch)).then(
+			const refusal = await container.tellToStart(epoch).then(
 				() => null,
 				(thrown: SwarmError) => thrown,
 			);
@@ -174,9 +205,12 @@ class NativeRuntime implements Runtime {
 	run(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
 		const either = AbortSignal.any([signal, this.#closing.signal]);
 		return this.#roster.passing("run", request, async (container) => {
-			await makeSurroundings(container, this.#parts, either);
+			const { isMade } = container;
+			if (isMade) await fitMade(container, this.#parts, either);
+			else await makeSurroundings(container, this.#parts, either);
 			container.step("start");
-			await startPassing(container, this.#parts);
+			if (isMade) await container.tellToStart(request.epoch);
+			else await startPassing(container, this.#parts);
 			const begun = ({ phase }: ContainerState) => phase === "running" || hasEnded(phase);
 			await container.until("run", begun, BUILD_MS_MAX + START_MS_MAX, either);
 			const state = await container.until("run", ended, null, either);
@@ -308,6 +342,7 @@ class NativeRuntime implements Runtime {
 		for (const container of this.#roster.all()) container.letGo();
 		for (const id of [...this.#readers.keys()]) this.#endReaders(id);
 		await this.#parts.network.close();
+		await this.#warm.close();
 		await this.#parts.spares.close();
 		await this.#parts.trash.emptied();
 		this.#parts.cgroups.close();

@@ -1,22 +1,26 @@
 // The containers of this daemon, and the rules that hold for every call on one: its epoch is checked, calls for one container
 // take turns, and one that could not be made leaves no trace.
 
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
-import { type AssemblyParts, dismantle, endProcesses } from "./assembly.js";
+import { type AssemblyParts, dismantle, endMade, endProcesses } from "./assembly.js";
 import { Container, type ContainerSurroundings } from "./container.js";
 import { checkContainerId, containerDirectoryOf } from "./container-directory.js";
 import { type Fences, openFences, refuseFenced } from "./fences.js";
 import type { ContainerState, CreateRequest } from "./runtime.js";
 import { canStand } from "./security/launch-security.js";
 import { createTurns } from "./turns.js";
+import type { Wanted } from "./warm.js";
 
 export interface RosterOptions {
 	/** Holds `containers/` and `fences`. */
 	readonly stateDirectory: string;
 	readonly parts: AssemblyParts;
 	readonly around: ContainerSurroundings;
+	/** Gives a container that was made ahead for one like this; null without. */
+	readonly takeMade: (wanted: Wanted) => Container | null;
 	/** Called when a container is gone. */
 	readonly onRemoved: (container: ContainerId) => void;
 }
@@ -154,10 +158,27 @@ export class Roster {
 		if (existing !== undefined)
 			throw new SwarmError("conflict", `Cannot ${action} ${id}: it is here and ${existing.state.phase}, wanted none`);
 		const directory = containerDirectoryOf(this.containersPath, id);
+		const made = mayStand ? this.#options.takeMade({ ...request, passing }) : null;
+		if (made !== null) return this.#takeMade(made, request, passing);
 		const standing = await this.#options.parts.spares.place(id, directory.path, mayStand && canStand(request.spec));
 		const container = new Container(request, directory, "created", this.#options.around, { passing });
 		this.#containers.set(id, container);
 		if (standing !== null) container.takeStanding(standing);
+		return container;
+	}
+
+	async #takeMade(made: Container, request: CreateRequest, passing: boolean): Promise<Container> {
+		const { parts, around } = this.#options;
+		const directory = containerDirectoryOf(this.containersPath, request.container);
+		try {
+			renameSync(made.directory.path, directory.path);
+		} catch (thrown) {
+			await endMade(made, parts);
+			throw thrown;
+		}
+		const container = new Container(request, directory, "created", around, { passing });
+		this.#containers.set(request.container, container);
+		container.takeMade(made);
 		return container;
 	}
 

@@ -155,10 +155,50 @@ export interface Runtime {
 	subscribe(listener: (state: ContainerState) => void): () => void;
 	/** What this machine can limit; a request for another limit fails with `unsupported`. */
 	readonly limits: readonly LimitName[];
+	/** What is made ahead; null where nothing is. */
+	readonly pool: RuntimePool | null;
 	/** The halves of a move; null where this machine cannot checkpoint (doctor says why). */
 	readonly checkpoints: Checkpoints | null;
 	/** Lets go of all containers without touching them. */
 	close(): Promise<void>;
+}
+
+/** Containers wanted ready: created, not started. */
+export interface WarmWish {
+	readonly spec: Spec;
+	readonly image: PreparedImage;
+	/** For `run`; else for `create`. */
+	readonly passing: boolean;
+	/** All wishes together are cut to the node's bound, in their order. */
+	readonly count: number;
+}
+
+export interface WarmRow {
+	readonly workload: string;
+	readonly passing: boolean;
+	readonly ready: number;
+	readonly wanted: number;
+	/** Since it is wanted, and the time that took in the background. */
+	readonly made: number;
+	readonly madeMs: number;
+}
+
+export interface PoolState {
+	/** Monitors and inits that wait to be told what to build: for any container. */
+	readonly standing: { readonly ready: number; readonly max: number; readonly made: number; readonly madeMs: number };
+	readonly warm: readonly WarmRow[];
+	readonly warmMax: number;
+}
+
+/** Made in the background, bounded, gone when the daemon closes; what a killed one left is ended when the next one opens. */
+export interface RuntimePool {
+	/** From now on `group` wants these and no others. A `create` or `run` of the same spec and image takes one. */
+	keep(group: string, wishes: readonly WarmWish[]): void;
+	state(): PoolState;
+	/** Resolves when as many are ready as wanted, and what was removed is deleted. */
+	filled(): Promise<void>;
+	/** Ends everything that is ready. It is made again when the next container is. */
+	clear(): Promise<void>;
 }
 
 export interface DumpResult {

@@ -30,6 +30,8 @@ export interface Spares {
 	 * one stands ready, it comes with its processes, whose directory it is.
 	 */
 	place(container: ContainerId, path: string, mayStand: boolean): Promise<Standing | null>;
+	/** One that stands ready, made for the caller. */
+	stand(): Promise<Standing>;
 	count(): SparesCount;
 	/** Resolves when as many are ready as wanted. */
 	filled(): Promise<void>;
@@ -42,10 +44,10 @@ export interface Spares {
 /** Starts that follow each other closely find one ready; more would only wait for the same disk. */
 export const SPARES_KEPT = 4;
 /** Containers that stand ready, unless told. */
-export const STANDING_MAX_DEFAULT = 8;
+export const STANDING_MAX_DEFAULT = 16;
 /** About 0.6 MB of kernel and process memory each: not for a node on which nothing is started. */
 const STANDING_IDLE_MS_MAX = 60_000;
-/** More are made when no container was made for this long, so that the work of making them is not in their way. */
+/** More are made when no container was made for this long, or less than a quarter is left: the work of making is not in their way. */
 const QUIET_MS = 20;
 
 export interface SparesOptions {
@@ -84,17 +86,20 @@ export function openSpares(options: SparesOptions): Spares {
 		await native.containerDirectoryMake(path);
 		return path;
 	};
-	const makeStanding = async () => {
-		const beganMs = clock.monotonicMs();
+	const stand = async () => {
 		const path = directories.shift() ?? (await makeDirectory());
 		try {
-			const standing = await standReady(path, `${SPARE_PREFIX}${startedMs.toString(36)}-${++count}`, parts);
-			if (closed || ready.length >= wanted) await discard(standing);
-			else ready.push(standing);
+			return await standReady(path, `${SPARE_PREFIX}${startedMs.toString(36)}-${++count}`, parts);
 		} catch (thrown) {
 			trash.take(path, "spare");
 			throw thrown;
 		}
+	};
+	const makeStanding = async () => {
+		const beganMs = clock.monotonicMs();
+		const standing = await stand();
+		if (closed || ready.length >= wanted) await discard(standing);
+		else ready.push(standing);
 		made += 1;
 		madeMs += clock.monotonicMs() - beganMs;
 	};
@@ -132,7 +137,7 @@ export function openSpares(options: SparesOptions): Spares {
 	};
 	const fillSoon = () => {
 		cancelFill();
-		if (ready.length < wanted / 2 || directories.length === 0) fill();
+		if (ready.length < wanted / 4 || directories.length === 0) fill();
 		else cancelFill = clock.after(QUIET_MS, fill);
 	};
 	/** Containers are being made here: from now on some stand ready. */
@@ -162,6 +167,7 @@ export function openSpares(options: SparesOptions): Spares {
 			}
 			return standing;
 		},
+		stand,
 		count: () => ({ ready: ready.length, max: standingMax, directories: directories.length, made, madeMs }),
 		async filled() {
 			if (ready.length < wanted || directories.length < SPARES_KEPT) fill();

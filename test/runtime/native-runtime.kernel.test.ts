@@ -12,7 +12,7 @@ import { type ContainerId, containerIdOf } from "../../src/model.js";
 import { plainExec } from "../../src/runtime/exec-request.js";
 import { linkNameOf } from "../../src/runtime/network/names.js";
 import { nft } from "../../src/runtime/network/nft.js";
-import type { ExecRequest } from "../../src/runtime/runtime.js";
+import type { ExecRequest, RuntimePool } from "../../src/runtime/runtime.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { hasNftables, noTraces, pathOf, runProgram, tracesOf } from "../support/kernel.js";
 import { missingForContainers, type NativeWorld, openNativeWorld, untilEnded } from "../support/native-world.js";
@@ -76,6 +76,12 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			const texts: string[] = [];
 			for await (const line of world.runtime.logs(id, { tail: null, sinceMs: null, follow: true, stream: null }, never))
 				texts.push(line.text);
+			return texts;
+		};
+		const lines = async (tail: number) => {
+			const texts: string[] = [];
+			const options = { tail, sinceMs: null, follow: false, stream: null };
+			for await (const line of world.runtime.logs(web, options, never)) texts.push(line.text);
 			return texts;
 		};
 		const exec = async (command: readonly string[], wish: Partial<ExecRequest> = {}) => {
@@ -249,6 +255,60 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			const runtime = await world.reopen();
 			expect(runtime.get(web)).toBeNull();
 			expect(existsSync(directory)).toBe(false);
+		});
+
+		describe("made ahead", () => {
+			const command = shell("hostname; cat /etc/hostname; exec sleep 1000");
+			const keep = async (passing: boolean, wanted: readonly string[], count = 2) => {
+				const pool = world.runtime.pool as RuntimePool;
+				const { spec, image } = createRequest(web, { command: wanted, pool: count, image: world.image });
+				pool.keep("test", [{ spec, image, passing, count }]);
+				await pool.filled();
+				return pool;
+			};
+
+			it("is what a container of the same spec takes: under its own name, found again by the next daemon", async () => {
+				const pool = await keep(false, command);
+				expect(pool.state().warm).toMatchObject([{ workload: "web", ready: 2, wanted: 2 }]);
+				await create(command, { pool: 2 });
+				expect(pool.state().warm).toMatchObject([{ ready: 1 }]);
+				await world.runtime.start(web, 1, never);
+				await until("its output", async () => (await lines(2)).length === 2);
+				expect(await lines(2)).toEqual(["web.0", "web.0"]);
+				const runtime = await world.reopen();
+				expect(runtime.get(web)).toMatchObject({ phase: "running" });
+				expect((await runtime.stop(web, 1, 0, never)).exitCode).toBe(137);
+			});
+
+			it("serves a run, and what is taken is made again", async () => {
+				const pool = await keep(true, ["/bin/true"]);
+				const request = createRequest(web, { command: ["/bin/true"], pool: 2, image: world.image });
+				expect((await world.runtime.run(request, never)).exitCode).toBe(0);
+				expect(pool.state().warm).toMatchObject([{ made: 2, ready: 1 }]);
+				await pool.filled();
+				expect(pool.state().warm).toMatchObject([{ made: 3, ready: 2 }]);
+			});
+
+			it("is not taken by a container of another spec, and ends when nobody wants it any more", async () => {
+				const pool = await keep(false, command);
+				await create(command, { pool: 2, env: { OTHER: "1" } });
+				expect(pool.state().warm).toMatchObject([{ ready: 2 }]);
+				pool.keep("test", []);
+				await pool.clear();
+				const ahead = () => tracesOf(world.scope).processes.filter((process) => process.includes("/spares/"));
+				await until("the processes to end", () => ahead().length === 0 || null);
+				expect(pool.state().warm).toEqual([]);
+			});
+
+			it("stays below the bound, and goes when it is cleared", async () => {
+				const pool = await keep(false, command, 3);
+				await pool.clear();
+				expect(pool.state()).toMatchObject({ standing: { ready: 0 }, warm: [{ ready: 0 }] });
+				const { spec, image } = createRequest(web, { command, pool: 64, image: world.image });
+				pool.keep("test", [{ spec, image, passing: false, count: 1_000 }]);
+				expect(pool.state().warm).toMatchObject([{ wanted: pool.state().warmMax }]);
+				pool.keep("test", []);
+			});
 		});
 
 		it("makes, runs and removes fifty containers side by side and leaves nothing", async () => {

@@ -99,9 +99,10 @@ static int set_log_bytes(struct sw_launch *launch, const char *value)
 
 static int set_passing(struct sw_launch *launch, const char *value)
 {
-	if (launch->passing || strcmp(value, "yes") != 0)
+	if (launch->passing || (strcmp(value, "yes") != 0 && strcmp(value, "when-told") != 0))
 		return -EINVAL;
 	launch->passing = true;
+	launch->when_told = *value == 'w';
 	return 0;
 }
 

@@ -72,6 +72,7 @@ struct sw_launch {
 	uint64_t epoch;
 	uint64_t log_bytes; /* of all log files together */
 	bool passing; /* for a caller that waits: starts as soon as it is made, and nothing need survive a power cut */
+	bool when_told; /* passing, but it is made ahead of its caller: starts when it is told to */
 	const char *container, *hostname, *workdir, *user, *cgroup2;
 	const char *netns; /* NULL: a new one with loopback only */
 	struct sw_strings args, env, lower, host, cgroup1;

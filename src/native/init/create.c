@@ -157,7 +157,7 @@ int create_container(const char *directory, bool standing)
 	if (!environment)
 		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: out of memory", &error);
 	report(SW_READY, 0, "");
-	if (!launch.passing && !wait_for(SW_START_BYTE))
+	if ((!launch.passing || launch.when_told) && !wait_for(SW_START_BYTE))
 		return SW_EXIT_SETUP_FAILED;
 	int code = workload_execute(launch.args.items, environment, &error);
 	return fail(code, "", &error);

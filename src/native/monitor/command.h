@@ -9,6 +9,7 @@ enum command_kind { COMMAND_UNKNOWN, COMMAND_LAUNCH, COMMAND_START, COMMAND_SIGN
 struct command {
 	enum command_kind kind;
 	uint64_t number; /* epoch of `start`, number of `signal` */
+	char text[65];	 /* host name of `start`; empty: as it was made */
 };
 
 /* `line` without line feed. COMMAND_UNKNOWN for everything that is not exactly a command of README.md. */

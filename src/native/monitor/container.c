@@ -92,6 +92,18 @@ static void close_parts(struct parts *parts)
 	sw_close(&parts->report);
 }
 
+/* Whoever waits for the end of a passing container does not wait for its mounts to be taken down: that happens when we end. */
+static void hold_mounts(const struct monitor *monitor)
+{
+	char path[64];
+	if (!monitor->launch.passing)
+		return;
+	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)monitor->pid);
+	/* Kept for the rest of our life; without it the end only takes longer. */
+	int ignored = open(path, O_RDONLY | O_CLOEXEC);
+	(void)ignored;
+}
+
 static int begin(struct monitor *monitor, struct sw_error *error)
 {
 	struct parts parts = { -1, -1, -1, { -1, -1 }, -1 };
@@ -112,7 +124,10 @@ int container_run(struct monitor *monitor, struct sw_error *error)
 {
 	monitor->phase = PHASE_CREATING;
 	monitor->oom_kills_before = oom_kills(&monitor->launch);
-	return begin(monitor, error);
+	int result = begin(monitor, error);
+	if (result == 0)
+		hold_mounts(monitor);
+	return result;
 }
 
 int container_stand(struct monitor *monitor, struct sw_error *error)
@@ -154,6 +169,7 @@ int container_launch(struct monitor *monitor, struct sw_error *error)
 	if (result < 0)
 		return result;
 	monitor->phase = PHASE_CREATING;
+	hold_mounts(monitor);
 	/* When the init is dead already, SIGCHLD tells. */
 	send(monitor->report_fd, &(char){ SW_LAUNCH_BYTE }, 1, MSG_NOSIGNAL);
 	return 0;

@@ -1,8 +1,10 @@
 /* The life of a monitor after its container's first process exists: relays output, answers, waits for the end. One
  * poll(2), no timers. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,10 +102,11 @@ static void take_reports(struct monitor *monitor)
 		} else if (report.kind == SW_READY && monitor->phase == PHASE_STANDING) {
 			announce(monitor);
 		} else if (report.kind == SW_READY && monitor->phase == PHASE_CREATING) {
-			monitor->phase = monitor->launch.passing ? PHASE_STARTING : PHASE_CREATED;
+			bool begins = monitor->launch.passing && !monitor->launch.when_told;
+			monitor->phase = begins ? PHASE_STARTING : PHASE_CREATED;
 			if (monitor->restored)
 				monitor->pid = report.code;
-			if (!monitor->launch.passing)
+			if (!begins)
 				announce(monitor);
 		} else if (report.kind == SW_RUNNING && monitor->phase == PHASE_STARTING) {
 			begin_running(monitor);
@@ -126,11 +129,28 @@ static const char *start_refusal(const struct monitor *monitor, uint64_t epoch, 
 	return text;
 }
 
-static void start(struct monitor *monitor, int index, uint64_t epoch)
+/* A container that was made ahead learns with the start what it is called. The namespace of the monitor itself is of no use to it. */
+static int name_host(const struct monitor *monitor, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/ns/uts", (int)monitor->pid);
+	SW_AUTOCLOSE int space = open(path, O_RDONLY | O_CLOEXEC);
+	return space < 0 || setns(space, CLONE_NEWUTS) < 0 || sethostname(name, strlen(name)) < 0 ? -errno : 0;
+}
+
+static void start(struct monitor *monitor, int index, const struct command *command)
 {
 	char refusal[128], line[160];
+	uint64_t epoch = command->number;
+	int named = 0;
 	if (start_refusal(monitor, epoch, refusal, sizeof refusal)) {
 		snprintf(line, sizeof line, "error start %s", refusal);
+		return control_send(&monitor->control.clients[index], line);
+	}
+	if (command->text[0])
+		named = name_host(monitor, command->text);
+	if (named < 0) {
+		snprintf(line, sizeof line, "error start its host name cannot be set: %s", strerror(-named));
 		return control_send(&monitor->control.clients[index], line);
 	}
 	monitor->epoch = epoch;
@@ -184,7 +204,7 @@ static void obey(struct monitor *monitor, int index, const char *line)
 	case COMMAND_LAUNCH:
 		return launch(monitor, client);
 	case COMMAND_START:
-		return start(monitor, index, command.number);
+		return start(monitor, index, &command);
 	case COMMAND_SIGNAL:
 		return send_signal(monitor, client, (int)command.number);
 	case COMMAND_DRAIN:
@@ -209,8 +229,9 @@ static void serve(struct monitor *monitor, int index, short events)
 		obey(monitor, index, line);
 	if (!open && monitor->starter == index)
 		monitor->starter = -1;
-	/* Nobody else knows of a container that only stands ready. */
-	if (!open && monitor->phase == PHASE_STANDING)
+	/* Nobody else knows of a container that was made ahead for a caller to come. */
+	bool ahead = monitor->phase == PHASE_STANDING || (monitor->launch.when_told && monitor->phase < PHASE_STARTING);
+	if (!open && ahead)
 		kill(monitor->pid, SIGKILL);
 }
 
@@ -285,14 +306,15 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 	log_finish(&monitor->logs[1]);
 	monitor->exit.time_ms = sw_now_ms();
 	monitor->exit.oom = oom_kills(&monitor->launch) > monitor->oom_kills_before;
-	int result = exit_record_write(&monitor->exit, monitor->directory, error);
+	/* The working directory: a container that was made ahead has been moved to its place. */
+	int result = exit_record_write(&monitor->exit, ".", error);
 	unlink("monitor.sock");
 	sw_close(&monitor->lock);
 	struct pollfd listener = { monitor->control.listener, POLLIN, 0 };
 	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)
 		;
 	announce(monitor);
-	return result == 0 && !monitor->launch.passing && !standing ? exit_record_sync(monitor->directory, error) : result;
+	return result == 0 && !monitor->launch.passing && !standing ? exit_record_sync(".", error) : result;
 }
 
 /* ---- the loop ---- */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { type ErrorData, SwarmError } from "../../errors.js";
 import type { LogLine, MoveProgress, MoveResult, Spec, SwarmEvent, Verdict } from "../../model.js";
-import type { ExecRequest, LogOptions, TerminalSize } from "../../runtime/runtime.js";
+import type { ExecRequest, LogOptions, PoolState, TerminalSize } from "../../runtime/runtime.js";
 import type {
 	ContainerDetail,
 	ContainerRow,
@@ -82,6 +82,9 @@ export interface Client {
 	removeImage(name: string): Promise<void>;
 	events(options: { follow: boolean; tail: number | null }, signal: AbortSignal): AsyncIterable<SwarmEvent>;
 	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
+	/** `filled`: waits until it is full, and what was removed before is deleted. */
+	pool(options?: { readonly filled: boolean }): Promise<PoolState>;
+	clearPool(): Promise<void>;
 }
 
 interface Call {
@@ -170,6 +173,9 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 				query: { follow: options.follow ? "1" : null, tail: options.tail === null ? null : String(options.tail) },
 				signal,
 			}),
+		pool: ({ filled } = { filled: false }) =>
+			json({ method: "GET", path: "/v1/pool", query: { filled: filled ? "1" : null } }),
+		clearPool: () => json({ method: "DELETE", path: "/v1/pool" }),
 		run: (body, signal) => json({ method: "POST", path: "/v1/runs", body, signal }),
 	};
 }

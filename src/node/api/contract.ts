@@ -24,6 +24,8 @@
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow
 // DELETE /v1/images/:name                  → {}
 // GET    /v1/events?follow=&tail=          → lines of SwarmEvent
+// GET    /v1/pool?filled=                  → PoolState     what this node has made ahead; `filled=1` waits until it is full
+// DELETE /v1/pool                          → {}            ends what stands ready
 // POST   /v1/runs              RunRequest  → RunResult      one container on this node, outside the cluster's state
 //
 // `:ref` is a container id (`web.0`) or the name of a workload with one replica.

@@ -2,7 +2,7 @@
 
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { ContainerId, MoveProgress, NodeId, Verdict, VerdictCheck } from "../../model.js";
-import type { LogOptions } from "../../runtime/runtime.js";
+import type { LogOptions, RuntimePool } from "../../runtime/runtime.js";
 import type { EventLog } from "../events.js";
 import { placementCheck, refuseUnfitTarget } from "../move-target.js";
 import type { Operations } from "../operations.js";
@@ -126,6 +126,15 @@ const routes: readonly Route[] = [
 	route("GET", "/v1/events", ({ events, call }) =>
 		linesAnswer(events.read(countOf(call.query.get("tail"), "tail"), call.query.get("follow") === "1", call.signal)),
 	),
+	localRoute("GET", "/v1/pool", async ({ ports, call }) => {
+		const pool = poolOf(ports);
+		if (call.query.get("filled") === "1") await pool.filled();
+		return jsonAnswer(pool.state());
+	}),
+	localRoute("DELETE", "/v1/pool", async ({ ports }) => {
+		await poolOf(ports).clear();
+		return jsonAnswer({});
+	}),
 	localRoute("POST", "/v1/runs", async ({ daemon, call }) => {
 		const body = (await jsonBody(call)) as Partial<RunRequest>;
 		return jsonAnswer(await daemon.run({ spec: validateSpec(body.spec) }, call.signal));
@@ -308,6 +317,11 @@ async function importImage({ daemon, call }: Match): Promise<ApiAnswer> {
 	return linesAnswer(
 		progressLines((report) => daemon.importImage(path, name, (message) => report({ message }), call.signal)),
 	);
+}
+
+function poolOf({ runtime }: NodePorts): RuntimePool {
+	if (runtime.pool !== null) return runtime.pool;
+	throw new SwarmError("unsupported", "Cannot show the pool: this node makes nothing ahead");
 }
 
 function countOf(text: string | null, field: string): number | null {

@@ -9,6 +9,7 @@ export const LABEL_VALUE_CHARACTERS_MAX = 255;
 export const CONSTRAINTS_MAX = 64;
 export const PORTS_MAX = 64;
 export const REPLICAS_MAX = 1000;
+export const POOL_MAX = 64;
 export const CPUS_MIN = 0.01;
 export const CPUS_MAX = 4096;
 export const MEMORY_BYTES_MIN = 1024 * 1024;

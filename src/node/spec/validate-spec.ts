@@ -14,6 +14,7 @@ import {
 	LABELS_MAX,
 	LOG_BYTES_DEFAULT,
 	LOG_BYTES_MAX,
+	POOL_MAX,
 	PORTS_MAX,
 	REPLICAS_MAX,
 	SPEC_BYTES_MAX,
@@ -57,6 +58,7 @@ const specFields = [
 	"stopGrace",
 	"restart",
 	"isolation",
+	"pool",
 	"security",
 	"health",
 	"logSize",
@@ -98,6 +100,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		security: securityOf(fields.security, { isolation, network }, report),
 		logBytesMax: logBytesOf(fields, report),
 		health: healthOf(fields.health, network, report),
+		pool: wholeNumber(fields.pool ?? 0, ["pool"], 0, POOL_MAX, report) ?? 0,
 	};
 	const { egressBytesPerSecond, ingressBytesPerSecond } = spec.resources;
 	if (spec.network === "none" && (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null)

@@ -42,7 +42,7 @@ export interface Cgroups {
 	of(container: ContainerId, request: ResourceRequest): ContainerCgroup;
 	/** Makes those of a container that is not known yet, `<scope>/<name>`, and gives the v2 one. `name` begins with SPARE_PREFIX. */
 	prepare(name: string): string;
-	/** From now on what stands under `name` is the container's. */
+	/** From now on what stands under `name` is the container's, whosever it was. */
 	adopt(container: ContainerId, name: string): void;
 	/** The name under which the container's stand, where it is another than its own. */
 	nameOf(container: ContainerId): string | null;
@@ -217,7 +217,10 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 			for (const path of paths) mkdirSync(path);
 			return paths[0] as string;
 		},
-		adopt: (container, name) => void names.set(container, name),
+		adopt(container, name) {
+			for (const [holder, held] of names) if (held === name) names.delete(holder);
+			names.set(container, name);
+		},
 		nameOf: (container) => names.get(container) ?? null,
 		discard: removeNamed,
 		kill: (container) => killNamed(names.get(container) ?? container),

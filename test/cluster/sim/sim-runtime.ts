@@ -278,6 +278,7 @@ export function openSimRuntime(
 			return () => void listeners.delete(listener);
 		},
 		limits: ["cpu", "memory", "pids"],
+		pool: null,
 		checkpoints: {
 			// As the real one: the phase says so from the start, the freeze comes later, and giving up wakes it again.
 			dump: (id, epoch, directory, move, signal) =>

@@ -15,8 +15,13 @@ static void parses_commands(void)
 	CHECK(command.kind == COMMAND_START && command.number == 12);
 	command = command_parse("signal 15");
 	CHECK(command.kind == COMMAND_SIGNAL && command.number == 15);
+	command = command_parse("start 12 web.0");
+	CHECK(command.kind == COMMAND_START && command.number == 12 && strcmp(command.text, "web.0") == 0);
+	CHECK(command_parse("launch").kind == COMMAND_LAUNCH);
 	CHECK(command_parse("drain").kind == COMMAND_DRAIN && command_parse("ping").kind == COMMAND_PING);
-	static const char *const wrong[] = { "", "start", "start ", "start 0", "start -1", "start 1x", "start 99999999999999999999",
+	static const char *const wrong[] = { "", "start", "start ", "start 0", "start -1", "start 1x", "start 99999999999999999999", "start 1 ", "start 1 a b", "start 1 Web", "start 1 a/b",
+					     "start 1 "
+					     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "launch 1",
 					     "signal 0", "signal 65", "signal", "drain ", "PING", "quit", " ping" };
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		CHECK(command_parse(wrong[i]).kind == COMMAND_UNKNOWN);

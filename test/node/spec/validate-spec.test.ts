@@ -36,6 +36,7 @@ describe("validateSpec", () => {
 			security: standardSecurity,
 			logBytesMax: 64 * 1024 ** 2,
 			health: null,
+			pool: 0,
 		} satisfies Spec);
 	});
 
