@@ -13,6 +13,8 @@ export interface NativePaths {
 	readonly init: string;
 	/** Starts `criu dump` and is CRIU's action script. */
 	readonly criu: string;
+	/** Takes files out of a running container and puts them into it. */
+	readonly copy: string;
 }
 
 /** Throws `unsupported` when the native parts are not built. */
@@ -23,6 +25,7 @@ export function nativePaths(): NativePaths {
 		monitor: join(directory, "swarm-monitor"),
 		init: join(directory, "swarm-init"),
 		criu: join(directory, "swarm-criu"),
+		copy: join(directory, "swarm-copy"),
 	};
 	for (const path of Object.values(paths))
 		if (!existsSync(path))

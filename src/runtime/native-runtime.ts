@@ -24,6 +24,7 @@ import { detectCgroups } from "./cgroup/layout.js";
 import { type Container, type ContainerSurroundings, reasonIn } from "./container.js";
 import { execIn } from "./exec.js";
 import { ExecServer } from "./exec-server.js";
+import { readFilesOf, writeFilesTo } from "./files.js";
 import { hasEnded, stepOf } from "./life-cycle.js";
 import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
@@ -291,6 +292,26 @@ class NativeRuntime implements Runtime {
 
 	async exec(id: ContainerId, request: ExecRequest): Promise<ExecSession> {
 		return execIn(this.#roster.find("exec in", id), request, this.#execServer, this.#options.clock);
+	}
+
+	async readFiles(
+		id: ContainerId,
+		path: string,
+		name: string,
+		signal: AbortSignal,
+	): Promise<AsyncIterable<Uint8Array>> {
+		return readFilesOf(this.#roster.find("copy from", id), { path, name }, this.#options.paths.copy, signal);
+	}
+
+	async writeFiles(
+		id: ContainerId,
+		path: string,
+		how: "as" | "into",
+		tar: AsyncIterable<Uint8Array>,
+		signal: AbortSignal,
+	): Promise<void> {
+		const container = this.#roster.find("copy into", id);
+		await writeFilesTo(container, { path, how, tar }, this.#options.paths.copy, signal);
 	}
 
 	logs(id: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {

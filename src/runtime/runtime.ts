@@ -147,6 +147,28 @@ export interface Runtime {
 	/** Ends what runs and removes every trace: processes, cgroups, mounts, network, directory. Idempotent. */
 	remove(container: ContainerId, epoch: number): Promise<void>;
 	exec(container: ContainerId, request: ExecRequest): Promise<ExecSession>;
+	/**
+	 * A file or directory of a running or paused container as a tar archive, its first entry called `name`. Links on the way are
+	 * followed inside the container's root, the last one only when a slash follows. `not-found` when it is not there; what
+	 * fails later ends the archive with the error.
+	 */
+	readFiles(
+		container: ContainerId,
+		path: string,
+		name: string,
+		signal: AbortSignal,
+	): Promise<AsyncIterable<Uint8Array>>;
+	/**
+	 * Puts a tar archive into a running or paused container, owned by its root. `into`: below the directory `path`. `as`: as cp(1)
+	 * does, below `path` where it is a directory, else under that name. What was written stays when it fails half-way.
+	 */
+	writeFiles(
+		container: ContainerId,
+		path: string,
+		how: "as" | "into",
+		tar: AsyncIterable<Uint8Array>,
+		signal: AbortSignal,
+	): Promise<void>;
 	logs(container: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
 	stats(container: ContainerId): Promise<ContainerStats>;
 	get(container: ContainerId): ContainerState | null;

@@ -86,6 +86,7 @@ function answerOf(value: unknown): ApiAnswer {
 		const contentType = "application/vnd.stratoswarm.exec";
 		return { status: 200, contentType, body: stream(value.values.map(encodeExecFrame)) };
 	}
+	if (value instanceof Uint8Array) return { status: 200, contentType: "application/x-tar", body: value };
 	return jsonAnswer(value);
 }
 

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "file.h"
+
+#define PROCESSES_BYTES_MAX (16 * 1024 * 1024)
 
 int sw_cgroup1_open(const struct sw_launch *launch, struct sw_cgroup1 *cgroups, struct sw_error *error)
 {
@@ -52,4 +55,22 @@ int sw_cgroup2_check_empty(int cgroup2, struct sw_error *error)
 	text[size] = 0;
 	return strstr(text, "populated 1") ? sw_refuse(error, EBUSY, step, "the container's cgroup still has processes") :
 					     0;
+}
+
+int sw_cgroup2_check_member(int cgroup2, pid_t pid, struct sw_error *error)
+{
+	char wanted[16];
+	SW_AUTOFREE char *list = NULL;
+	size_t size;
+	SW_AUTOCLOSE int file = openat(cgroup2, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return sw_fail(error, errno, "list the container's processes", NULL);
+	int result = sw_read_all(file, PROCESSES_BYTES_MAX, &list, &size);
+	if (result < 0)
+		return sw_fail(error, -result, "list the container's processes", NULL);
+	snprintf(wanted, sizeof wanted, "%d", (int)pid);
+	for (const char *line = list; *line; line += strcspn(line, "\n") + 1)
+		if (strcspn(line, "\n") == strlen(wanted) && strncmp(line, wanted, strlen(wanted)) == 0)
+			return 0;
+	return sw_refuse(error, ESRCH, "find the container", "process %s is not of this container", wanted);
 }

@@ -2,6 +2,8 @@
 #ifndef SW_CGROUP_H
 #define SW_CGROUP_H
 
+#include <sys/types.h>
+
 #include "launch.h"
 
 #define SW_CGROUP1_MAX 16
@@ -20,5 +22,8 @@ int sw_cgroup1_join(struct sw_cgroup1 *cgroups, struct sw_error *error);
 int sw_cgroup2_open(const char *path, struct sw_error *error);
 /* -EBUSY while processes are in it or below: a second copy of a container must not start beside them. */
 int sw_cgroup2_check_empty(int cgroup2, struct sw_error *error);
+
+/* -ESRCH unless the process is in it: a pid may have been given to another process since the caller read it. */
+int sw_cgroup2_check_member(int cgroup2, pid_t pid, struct sw_error *error);
 
 #endif

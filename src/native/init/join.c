@@ -23,7 +23,6 @@
 
 /* The pid namespace holds for children only, so the parent enters it; the command's process enters the others itself. */
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
-#define PROCESSES_BYTES_MAX (16 * 1024 * 1024)
 
 /* Where the command's process tells what keeps it from its command. */
 static int failure = STDERR_FILENO;
@@ -31,25 +30,6 @@ static int failure = STDERR_FILENO;
 static void complain(const char *text)
 {
 	dprintf(failure, "swarm: %s\n", text);
-}
-
-/* It may have been given to another process since the caller read it. */
-static int check_member(const struct join *join, pid_t pid, struct sw_error *error)
-{
-	char wanted[16];
-	SW_AUTOFREE char *list = NULL;
-	size_t size;
-	SW_AUTOCLOSE int file = openat(join->cgroup2, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	if (file < 0)
-		return sw_fail(error, errno, "list the container's processes", NULL);
-	int result = sw_read_all(file, PROCESSES_BYTES_MAX, &list, &size);
-	if (result < 0)
-		return sw_fail(error, -result, "list the container's processes", NULL);
-	snprintf(wanted, sizeof wanted, "%d", (int)pid);
-	for (const char *line = list; *line; line += strcspn(line, "\n") + 1)
-		if (strcspn(line, "\n") == strlen(wanted) && strncmp(line, wanted, strlen(wanted)) == 0)
-			return 0;
-	return sw_refuse(error, ESRCH, "find the container", "process %s is not of this container", wanted);
 }
 
 static int read_launch(const char *directory, struct sw_launch *launch, struct sw_error *error)
@@ -75,7 +55,7 @@ int join_open(const struct exec_options *options, struct join *join, struct sw_e
 	join->cgroup2 = sw_cgroup2_open(join->launch.cgroup2, error);
 	if (join->cgroup2 < 0)
 		return join->cgroup2;
-	result = check_member(join, options->pid, error);
+	result = sw_cgroup2_check_member(join->cgroup2, options->pid, error);
 	return result == 0 ? sw_cgroup1_open(&join->launch, &join->cgroup1, error) : result;
 }
 

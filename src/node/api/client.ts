@@ -65,6 +65,9 @@ export interface Client {
 	logs(ref: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
 	/** Resolves with the exit code. */
 	exec(ref: string, request: ExecRequest, streams: ExecStreams, signal: AbortSignal): Promise<number>;
+	/** A tar archive; rejects before the first byte when there is no such file. */
+	readFiles(ref: string, path: string, name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+	writeFiles(ref: string, path: string, how: "as" | "into", tar: Readable, signal: AbortSignal): Promise<void>;
 	migrate(
 		ref: string,
 		to: string,
@@ -146,6 +149,16 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 			const call: Call = { method: "POST", path: `${ref(name)}/exec`, query, stream, signal, agent: own };
 			return runExec(stateDirectory, call, streams);
 		},
+		readFiles: (name, path, first, signal) =>
+			bytesOf(stateDirectory, { method: "GET", path: `${ref(name)}/files`, query: { path, name: first }, signal }),
+		writeFiles: (name, path, how, tar, signal) =>
+			sendBytes(stateDirectory, {
+				method: "POST",
+				path: `${ref(name)}/files`,
+				query: { path, how },
+				stream: tar,
+				signal,
+			}),
 		migrate: (name, to, onProgress, signal) =>
 			resultOf<MoveProgress, MoveResult>(
 				stateDirectory,
@@ -263,6 +276,25 @@ function errorIn(value: { error?: ErrorData }): SwarmError {
 	return value.error === undefined
 		? new SwarmError("failed", "Cannot read the daemon's answer: it is no error of ours")
 		: SwarmError.fromJSON(value.error);
+}
+
+async function bytesOf(stateDirectory: string, call: Call): Promise<AsyncIterable<Uint8Array>> {
+	const response = await send(stateDirectory, call);
+	if ((response.statusCode ?? 500) >= 400)
+		throw errorIn(JSON.parse(await textOf(response, stateDirectory)) as { error?: ErrorData });
+	return partsOf<Buffer>(response, stateDirectory);
+}
+
+/** The answer can come before all is sent: then nothing more is. */
+async function sendBytes(stateDirectory: string, call: Call): Promise<void> {
+	const response = await send(stateDirectory, call);
+	const { socket } = response;
+	try {
+		const text = await textOf(response, stateDirectory);
+		if ((response.statusCode ?? 500) >= 400) throw errorIn(JSON.parse(text) as { error?: ErrorData });
+	} finally {
+		socket.destroy();
+	}
 }
 
 type Line = Readonly<Record<string, unknown>>;

@@ -19,6 +19,8 @@
 // POST   /v1/containers/:ref/resources ResourceChange → {}   between nodes: the owner changes the limits at once
 // GET    /v1/containers/:ref/logs?tail=&since=&follow=&stream= → lines of LogLine
 // POST   /v1/containers/:ref/exec?request= (ExecRequest JSON) body: frames (see InputFrame) → frames (see ExecFrame)
+// GET    /v1/containers/:ref/files?path=&name=     → a tar archive
+// POST   /v1/containers/:ref/files?path=&how=      body: a tar archive → {}     how: as, into
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
 // GET    /v1/images                        → ImageRow[]
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow

@@ -114,6 +114,8 @@ const routes: readonly Route[] = [
 	route("GET", "/v1/containers/:", inspect),
 	route("GET", "/v1/containers/:/logs", (match) => onOwner(match, logs)),
 	route("POST", "/v1/containers/:/exec", (match) => onOwner(match, exec)),
+	route("GET", "/v1/containers/:/files", (match) => onOwner(match, readFiles)),
+	route("POST", "/v1/containers/:/files", (match) => onOwner(match, writeFiles)),
 	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
 	route("POST", "/v1/containers/:/resources", changeHere),
 	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
@@ -282,6 +284,39 @@ async function exec({ ports, call }: Match, container: ContainerId): Promise<Api
 	const request = execRequestOf(call.query.get("request"));
 	const listens = request.stdin || request.terminal !== null;
 	return execAnswer(await ports.runtime.exec(container, request), call, listens);
+}
+
+async function readFiles({ ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {
+	const path = containerPathOf(call);
+	const name = call.query.get("name") ?? "";
+	if (
+		name === "" ||
+		name === ".." ||
+		name.includes("/") ||
+		name.includes("\0") ||
+		Buffer.byteLength(name) > NAME_BYTES_MAX
+	)
+		throw new SwarmError("usage", `Cannot copy: name is ${JSON.stringify(name)}, wanted 1 to ${NAME_BYTES_MAX} bytes`);
+	const body = await ports.runtime.readFiles(container, path, name, call.signal);
+	return { status: 200, contentType: "application/x-tar", body };
+}
+
+async function writeFiles({ ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {
+	const how = call.query.get("how");
+	if (how !== "as" && how !== "into")
+		throw new SwarmError("usage", `Cannot copy: how is ${JSON.stringify(how)}, wanted as or into`);
+	await ports.runtime.writeFiles(container, containerPathOf(call), how, call.body, call.signal);
+	return jsonAnswer({});
+}
+
+/** Of one name in a directory (limits.h). */
+const NAME_BYTES_MAX = 255;
+const PATH_BYTES_MAX = 4_095;
+
+function containerPathOf(call: ApiCall): string {
+	const path = call.query.get("path") ?? "";
+	if (path.startsWith("/") && !path.includes("\0") && Buffer.byteLength(path) <= PATH_BYTES_MAX) return path;
+	throw new SwarmError("usage", `Cannot copy: path is ${JSON.stringify(path)}, wanted an absolute path`);
 }
 
 async function migrate({ operations, ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {

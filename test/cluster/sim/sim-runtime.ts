@@ -266,6 +266,8 @@ export function openSimRuntime(
 				fences.set(id, Math.max(epoch, fences.get(id) ?? 0));
 			}),
 		exec: () => Promise.resolve(silentSession()),
+		readFiles: async () => nothing(),
+		writeFiles: async () => {},
 		logs: () => nothing(),
 		stats: async (id) => {
 			if (!containers.has(id)) throw new SwarmError("not-found", `Cannot measure ${id}: it is not on this node`);

@@ -26,5 +26,6 @@ void run_identity(void);
 void run_workload(void);
 void run_overlay(void);
 void run_plan(void);
+void run_tar_entry(void);
 
 #endif

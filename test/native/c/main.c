@@ -13,6 +13,7 @@ int main(void)
 	run_workload();
 	run_overlay();
 	run_plan();
+	run_tar_entry();
 	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
 	return failed > 0;
 }
