@@ -2,9 +2,9 @@
 // unpacked in (names with `..`, links first and files through them after).
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { SwarmError } from "../errors.js";
+import { drained } from "../runtime/drained.js";
 
 const COMPLAINT_BYTES_MAX = 4_096;
 
@@ -26,7 +26,7 @@ export async function unpackLocal(directory: string, tar: AsyncIterable<Uint8Arr
 	try {
 		for await (const part of tar) {
 			bytes += part.length;
-			if (!stdin.write(part)) await Promise.race([once(stdin, "drain"), once(stdin, "close")]);
+			if (!stdin.write(part)) await drained(stdin);
 		}
 	} catch (thrown) {
 		child.kill();

@@ -2,9 +2,10 @@
 // namespace, so that no link of the container leads out of its root. Must never open a path of a container itself.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import type { Writable } from "node:stream";
 import { type ErrorCode, SwarmError } from "../errors.js";
 import type { Container } from "./container.js";
+import { drained } from "./drained.js";
 
 const COMPLAINT_BYTES_MAX = 4_096;
 
@@ -46,7 +47,7 @@ export async function writeFilesTo(
 	stdout?.resume();
 	try {
 		// It can end before the archive does: then its reason counts, not the broken pipe.
-		await Promise.race([feed(stdin as NodeJS.WritableStream, what.tar), copy.ended]);
+		await Promise.race([feed(stdin as Writable, what.tar), copy.ended]);
 		stdin?.end();
 		await copy.ended;
 	} finally {
@@ -54,13 +55,12 @@ export async function writeFilesTo(
 	}
 }
 
-async function feed(stdin: NodeJS.WritableStream, tar: AsyncIterable<Uint8Array>): Promise<void> {
-	let broken = false;
-	stdin.on("error", () => {
-		broken = true;
-	});
-	for await (const part of tar)
-		if (!broken && !stdin.write(part)) await Promise.race([once(stdin, "drain"), once(stdin, "close")]);
+async function feed(stdin: Writable, tar: AsyncIterable<Uint8Array>): Promise<void> {
+	stdin.on("error", () => {});
+	for await (const part of tar) {
+		if (stdin.destroyed) return;
+		if (!stdin.write(part)) await drained(stdin);
+	}
 }
 
 interface Copy {

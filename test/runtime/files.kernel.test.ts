@@ -94,11 +94,9 @@ describe.skipIf(missing !== null)(`files of containers${missing === null ? "" : 
 		await write("/srv", "into", packed("--directory", join(here, "site"), "."));
 		for (const path of ["/srv/site/sub/page", "/srv/other/sub/page", "/srv/sub/page"])
 			expect(await inside(`cat ${path}; ls -ln ${path}`)).toMatch(/^hello-rw-------\s+1 0\s+0 /);
-		await write(
-			"/srv/sub/page",
-			"as",
-			packed("--format=gnu", `--transform=s/^/${"d".repeat(99)}\\//`, "site/sub/page"),
-		);
+		const long = "d".repeat(99);
+		await write("/srv", "into", packed("--format=gnu", `--transform=s/^/${long}\\//`, "site/sub/page"));
+		expect(await inside(`cat /srv/${long}/site/sub/page`)).toBe("hello");
 		await expect(write("/none/sub", "as", packed("site"))).rejects.toMatchObject({ code: "not-found" });
 		await expect(write("/srv/file/", "into", packed("site"))).rejects.toMatchObject({ code: "not-found" });
 	});

@@ -6,6 +6,7 @@ import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { SwarmError } from "../../errors.js";
+import { drained } from "../../runtime/drained.js";
 import type { ApiAnswer, ApiCall } from "./message.js";
 
 const FINISH_MS_MAX = 500;
@@ -70,18 +71,6 @@ async function serveOne(request: IncomingMessage, response: ServerResponse, hand
 		clearTimeout(head);
 	}
 	response.end();
-}
-
-function drained(response: ServerResponse): Promise<void> {
-	return new Promise((resolve) => {
-		const done = () => {
-			response.off("drain", done);
-			response.off("close", done);
-			resolve();
-		};
-		response.once("drain", done);
-		response.once("close", done);
-	});
 }
 
 async function closeServer(server: Server): Promise<void> {
