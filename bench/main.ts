@@ -2,11 +2,12 @@
 
 import { exec } from "./exec.js";
 import { idle } from "./idle.js";
+import { pause } from "./pause.js";
 import { ps } from "./ps.js";
 import { type BenchReport, textOf } from "./report.js";
 import { start } from "./start.js";
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, idle, ps };
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, pause, idle, ps };
 
 async function main(): Promise<number> {
 	const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

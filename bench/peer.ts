@@ -22,7 +22,7 @@ export interface Peer {
 export function preparePeer(under: string, rootfs: BenchRootfs, program: string, args: readonly string[]): Peer {
 	const version = versionOf(program) ?? installed(program);
 	const bundle = join(under, program);
-	mkdirSync(bundle);
+	mkdirSync(bundle, { recursive: true });
 	const made = spawnSync(program, ["spec"], { cwd: bundle, encoding: "utf8" });
 	if (made.status !== 0) throw new Error(`${program} spec: ${made.stderr}`);
 	const config = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as PeerConfig;

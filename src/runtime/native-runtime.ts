@@ -239,8 +239,8 @@ class NativeRuntime implements Runtime {
 				container.perform(container.step("pause-failed"));
 				throw thrown;
 			}
+			// Not written down: the next daemon asks the freezer (adoption.ts).
 			container.step("frozen");
-			container.save(false);
 			return container.state;
 		});
 	}
@@ -255,7 +255,6 @@ class NativeRuntime implements Runtime {
 				throw thrown;
 			}
 			container.step("thawed");
-			container.save(false);
 			return container.state;
 		});
 	}

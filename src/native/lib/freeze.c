@@ -5,12 +5,16 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/cleanup.h"
 #include "../common/file.h"
 
 #define SPIN_MS 1
+/* Many processes take a few ms. */
+#define NAP_MS 20
+#define NAP_US 200
 #define WAIT_MS 10
 
 /* 1 as wanted, 0 not yet, -errno. */
@@ -37,6 +41,8 @@ static int wait_until(int events, uint32_t frozen, uint32_t timeout_ms)
 		struct pollfd polled = { events, POLLPRI, 0 };
 		if (passed <= SPIN_MS)
 			sched_yield();
+		else if (passed <= NAP_MS)
+			nanosleep(&(struct timespec){ .tv_nsec = NAP_US * 1000 }, NULL);
 		else
 			poll(&polled, 1, WAIT_MS);
 	}
