@@ -6,8 +6,9 @@ import { pause } from "./pause.js";
 import { ps } from "./ps.js";
 import { type BenchReport, textOf } from "./report.js";
 import { start } from "./start.js";
+import { stats } from "./stats.js";
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, pause, idle, ps };
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, pause, idle, ps, stats };
 
 async function main(): Promise<number> {
 	const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

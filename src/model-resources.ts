@@ -66,3 +66,30 @@ export interface OomReport {
 	readonly process: { readonly name: string; readonly pid: number } | null;
 	readonly timeMs: number;
 }
+
+/** What a container has used so far and uses now. Rates are differences of two readings. */
+export interface ContainerStats {
+	/** On the node's own monotonic clock. */
+	readonly takenAtMonotonicMs: number;
+	readonly cpuUsageUs: number;
+	/** Periods in which its own quota held it back, and for how long altogether; null without a quota. */
+	readonly throttledPeriods: number | null;
+	readonly throttledUs: number | null;
+	/** The page cache it filled included. */
+	readonly memoryBytes: number;
+	readonly memoryBytesLimit: number | null;
+	readonly pids: number;
+	readonly pidsLimit: number | null;
+	/** On disks; null where the kernel does not count it (cgroup v1 counts only containers with an I/O limit). */
+	readonly ioReadBytes: number | null;
+	readonly ioWrittenBytes: number | null;
+	/** null without a network. */
+	readonly networkReceivedBytes: number | null;
+	readonly networkSentBytes: number | null;
+	/** Share of the last 10 s in which some task of it waited, 0–100 (PSI `some avg10`); null without PSI. */
+	readonly cpuPressure: number | null;
+	readonly memoryPressure: number | null;
+	readonly ioPressure: number | null;
+	/** Time in which some task of it waited for a CPU, altogether; throttling counts as waiting. */
+	readonly cpuStallUs: number | null;
+}

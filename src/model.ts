@@ -6,7 +6,14 @@
 import type { LimitName, OomReport, ResourceRequest } from "./model-resources.js";
 import { type Isolation, type Security, standardSecurity } from "./model-security.js";
 
-export type { HugepageLimit, IoLimit, LimitName, OomReport, ResourceRequest } from "./model-resources.js";
+export type {
+	ContainerStats,
+	HugepageLimit,
+	IoLimit,
+	LimitName,
+	OomReport,
+	ResourceRequest,
+} from "./model-resources.js";
 export * from "./model-security.js";
 
 declare const brand: unique symbol;

@@ -76,7 +76,7 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 		deviceFilterAttach: (path) =>
 			void call(`restrict the devices of ${path}`, (error) => f.deviceFilterAttach(path, error)),
 		signal: (pid, signal) => call(`send signal ${signal} to ${pid}`, (error) => f.signal(pid, signal, error)) === 1,
-		readFiles: (paths) => readFilesWith(f.readFiles, paths),
+		readDescriptors: (descriptors) => readAll(f.readDescriptors, descriptors),
 		makeNode: (path, mode, major, minor) =>
 			void call("make a file node", (error) => f.makeNode(pathBytes(path), mode, major, minor, error)),
 		setAttribute: (path, name, value) =>
@@ -94,33 +94,55 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 	};
 }
 
-/** The files of a call are read into it; grown to what was needed once. */
-let filesBuffer = new Uint8Array(64 * 1024);
-const FILES_BYTES_MAX = 64 * 1024 * 1024;
-const ENOBUFS = 105;
+/** A page for each file: more than the texts of the kernel take, so that they are read in one call. */
+const FILE_BYTES_MAX = 4_096;
 const FILE_ABSENT = 0xffff_ffff;
+/** Of the texts that are read at a time; a node's thousand containers take about two megabytes. */
+const FILES_PER_CALL_MAX = 1_024;
 
-function readFilesWith(
-	read: (...arguments_: unknown[]) => number,
-	paths: readonly string[],
-): readonly (string | null)[] {
-	if (paths.length === 0) return [];
-	for (;;) {
-		const ends = new Array<number>(paths.length).fill(0);
-		const error: Record<string, unknown> = {};
-		const value = read(paths, paths.length, filesBuffer, filesBuffer.length, ends, error);
-		if (value === -ENOBUFS && filesBuffer.length < FILES_BYTES_MAX) {
-			filesBuffer = new Uint8Array(filesBuffer.length * 2);
-			continue;
-		}
-		const used = checked("read files", { value, error: error as unknown as NativeError });
-		return textsBetween(Buffer.from(filesBuffer.buffer, 0, used).toString("latin1"), ends);
-	}
+type Pool = { readonly files: Uint8Array; readonly ends: Uint32Array };
+
+/** In pieces on a thread of the pool, one after the other. */
+async function readAll(read: ThreadedRead, descriptors: Int32Array): Promise<readonly (string | null)[]> {
+	const texts: (string | null)[] = [];
+	const size = Math.min(descriptors.length, FILES_PER_CALL_MAX);
+	const pool = { files: new Uint8Array(size * FILE_BYTES_MAX), ends: new Uint32Array(size) };
+	for (let from = 0; from < descriptors.length; from += FILES_PER_CALL_MAX)
+		texts.push(...(await readSome(read, descriptors.slice(from, from + FILES_PER_CALL_MAX), pool)));
+	return texts;
 }
 
-function textsBetween(text: string, ends: readonly number[]): readonly (string | null)[] {
+interface ThreadedRead {
+	async(
+		descriptors: Int32Array,
+		count: number,
+		files: Uint8Array,
+		size: number,
+		ends: Uint32Array,
+		error: object,
+		callback: (failure: unknown, value: number) => void,
+	): void;
+}
+
+function readSome(read: ThreadedRead, descriptors: Int32Array, { files, ends }: Pool): Promise<(string | null)[]> {
+	return new Promise((resolve, reject) => {
+		const error: Record<string, unknown> = {};
+		read.async(descriptors, descriptors.length, files, files.length, ends, error, (failure, value) => {
+			if (failure !== null) return reject(failure);
+			try {
+				const used = checked("read files", { value, error: error as unknown as NativeError });
+				const text = Buffer.from(files.buffer, 0, used).toString("latin1");
+				resolve(textsBetween(text, ends.subarray(0, descriptors.length)));
+			} catch (thrown) {
+				reject(thrown);
+			}
+		});
+	});
+}
+
+function textsBetween(text: string, ends: Uint32Array): (string | null)[] {
 	let from = 0;
-	return ends.map((end) => {
+	return Array.from(ends, (end) => {
 		if (end === FILE_ABSENT) return null;
 		const part = text.slice(from, end);
 		from = end;
@@ -171,13 +193,13 @@ function functionsOf(library: LibraryHandle) {
 		cgroupFreeze: func("sw_cgroup_freeze", "str", "uint32_t", "uint32_t"),
 		deviceFilterAttach: func("sw_device_filter_attach", "str"),
 		signal: func("sw_signal", "int32_t", "int32_t"),
-		readFiles: func(
-			"sw_read_files",
-			koffi.pointer("str"),
+		readDescriptors: func(
+			"sw_read_descriptors",
+			koffi.pointer("int32_t"),
 			"uint32_t",
 			bytes,
 			"uint32_t",
-			koffi.out(koffi.pointer("uint32_t")),
+			koffi.pointer("uint32_t"),
 		),
 		makeNode: func("sw_make_node", bytes, "uint32_t", "uint32_t", "uint32_t"),
 		setAttribute: func("sw_set_attribute", bytes, "str", bytes, "uint32_t"),

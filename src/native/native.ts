@@ -52,10 +52,10 @@ export interface Native {
 	 * it yet). `signal` 0 only asks. */
 	signal(pid: number, signal: number): boolean;
 	/**
-	 * Texts of many short files of the kernel (ASCII), in order; null for one that cannot be read. A fifth of the time that reading
-	 * each from here takes.
+	 * Texts of many short files of the kernel (ASCII, at most a page each) by their open descriptors, on a thread, in order; null for
+	 * one that cannot be read any more. 8 us each, against 40 for opening, reading and closing it from here.
 	 */
-	readFiles(paths: readonly string[]): readonly (string | null)[];
+	readDescriptors(descriptors: Int32Array): Promise<readonly (string | null)[]>;
 	/** mknod(2): `mode` with the file type (S_IFCHR 0o020000, S_IFIFO 0o010000 …). A whiteout is S_IFCHR, 0, 0. The path may be bytes. */
 	makeNode(path: string | Uint8Array, mode: number, major: number, minor: number): void;
 	/** lsetxattr(2), never follows a link. */

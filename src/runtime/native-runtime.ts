@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { ContainerId, LimitName, LogLine, ResourceRequest } from "../model.js";
+import type { ContainerId, ContainerStats, LimitName, LogLine, ResourceRequest } from "../model.js";
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
 import { findContainers } from "./adoption.js";
@@ -35,7 +35,6 @@ import { Roster } from "./roster.js";
 import type {
 	Checkpoints,
 	ContainerState,
-	ContainerStats,
 	CreateRequest,
 	ExecRequest,
 	ExecSession,
@@ -49,6 +48,8 @@ import { standardProfile, strictProfile } from "./seccomp/profiles.js";
 import { openSeccompPrograms } from "./seccomp/programs.js";
 import { seccompProfileOf } from "./security/launch-security.js";
 import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
+import { readStats, readStatsOf, type StatsParts } from "./stats/container-stats.js";
+import { StatsReader } from "./stats/stats-reader.js";
 import { openTrash } from "./trash.js";
 import { updateResources } from "./update-resources.js";
 import { openWarm, WARM_MAX_DEFAULT, type WarmContainers } from "./warm.js";
@@ -99,6 +100,7 @@ class NativeRuntime implements Runtime {
 	readonly #part: CheckpointsPart | null;
 	readonly #execServer: ExecServer;
 	readonly #oom: OomWatch;
+	readonly #statsParts: StatsParts;
 	readonly #closing = new AbortController();
 
 	constructor(options: RuntimeOptions) {
@@ -116,7 +118,11 @@ class NativeRuntime implements Runtime {
 		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
 		this.#parts = { native, paths, cgroups, network, trash, spares, seccomp };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
-		const onRemoved = (id: ContainerId) => this.#endReaders(id);
+		this.#statsParts = { reader: new StatsReader(native), cgroups, network, clock };
+		const onRemoved = (id: ContainerId) => {
+			this.#statsParts.reader.forget(id);
+			this.#endReaders(id);
+		};
 		const warmMax = options.warmMax ?? WARM_MAX_DEFAULT;
 		const warm = openWarm({ parts: this.#parts, around: this.#around, clock, logger, max: warmMax });
 		this.#warm = warm;
@@ -335,8 +341,12 @@ class NativeRuntime implements Runtime {
 	}
 
 	async stats(id: ContainerId): Promise<ContainerStats> {
-		const { request } = this.#roster.find("measure", id);
-		return { ...this.#parts.cgroups.stats(id), memoryBytesLimit: request.spec.resources.memoryBytes };
+		return readStatsOf(this.#roster.find("measure", id).state, this.#statsParts);
+	}
+
+	allStats(): Promise<ReadonlyMap<ContainerId, ContainerStats>> {
+		const live = this.list().filter(({ phase }) => phase === "running" || phase === "paused");
+		return readStats(live, this.#statsParts);
 	}
 
 	get(id: ContainerId): ContainerState | null {
@@ -361,6 +371,7 @@ class NativeRuntime implements Runtime {
 		this.#execServer.close();
 		for (const container of this.#roster.all()) container.letGo();
 		for (const id of [...this.#readers.keys()]) this.#endReaders(id);
+		await this.#statsParts.reader.close();
 		await this.#parts.network.close();
 		await this.#warm.close();
 		await this.#parts.spares.close();

@@ -9,7 +9,17 @@
 // Not guaranteed: that a container still runs when `get` says so; subscribe for its end.
 
 import type { Readable, Writable } from "node:stream";
-import type { ContainerId, Digest, LimitName, LogLine, OomReport, Phase, ResourceRequest, Spec } from "../model.js";
+import type {
+	ContainerId,
+	ContainerStats,
+	Digest,
+	LimitName,
+	LogLine,
+	OomReport,
+	Phase,
+	ResourceRequest,
+	Spec,
+} from "../model.js";
 
 export interface CreateRequest {
 	readonly container: ContainerId;
@@ -114,13 +124,6 @@ export interface LogOptions {
 	readonly stream: "stdout" | "stderr" | null;
 }
 
-export interface ContainerStats {
-	readonly cpuUsageUs: number;
-	readonly memoryBytes: number;
-	readonly memoryBytesLimit: number | null;
-	readonly pids: number;
-}
-
 export interface Runtime {
 	/** Makes everything but the first instruction: directories, cgroups, network, namespaces. Phase `created`. */
 	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState>;
@@ -170,7 +173,10 @@ export interface Runtime {
 		signal: AbortSignal,
 	): Promise<void>;
 	logs(container: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+	/** Of a container that has processes. */
 	stats(container: ContainerId): Promise<ContainerStats>;
+	/** Of all that run or are paused, in one reading: 1,000 take less than 100 ms. */
+	allStats(): Promise<ReadonlyMap<ContainerId, ContainerStats>>;
 	get(container: ContainerId): ContainerState | null;
 	list(): readonly ContainerState[];
 	/** Called after every change of any container's state, in order. Returns the unsubscribe function. */

@@ -1,6 +1,6 @@
 // Records as a daemon gives them, for command tests.
 
-import type { ContainerId, Digest, NodeId } from "../../src/model.js";
+import type { ContainerId, ContainerStats, Digest, NodeId } from "../../src/model.js";
 import type { ContainerDetail, ContainerRow, NodeDetail, NodeRow, Ping } from "../../src/node/api/contract.js";
 import { validateSpec } from "../../src/node/spec/validate-spec.js";
 import { GIB, hardware, sample } from "../scheduler/snapshots.js";
@@ -113,6 +113,28 @@ export function containerDetail(): ContainerDetail {
 			error: null,
 			move: null,
 		},
-		stats: { cpuUsageUs: 1_500_000, memoryBytes: 8 * 1024 ** 2, memoryBytesLimit: 64 * 1024 ** 2, pids: 3 },
+		stats: containerStats({ cpuUsageUs: 1_500_000, memoryBytes: 8 * 1024 ** 2, pids: 3 }),
+	};
+}
+
+export function containerStats(change: Partial<ContainerStats> = {}): ContainerStats {
+	return {
+		takenAtMonotonicMs: 0,
+		cpuUsageUs: 0,
+		throttledPeriods: null,
+		throttledUs: null,
+		memoryBytes: 1024 ** 2,
+		memoryBytesLimit: 64 * 1024 ** 2,
+		pids: 1,
+		pidsLimit: null,
+		ioReadBytes: null,
+		ioWrittenBytes: null,
+		networkReceivedBytes: 0,
+		networkSentBytes: 0,
+		cpuPressure: 0,
+		memoryPressure: 0,
+		ioPressure: null,
+		cpuStallUs: 0,
+		...change,
 	};
 }

@@ -201,6 +201,30 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		}, 60_000);
 	});
 
+	it("what is used can be read of all at once, again after some have gone and come", async (test) => {
+		needs(test, "cpu", "pids");
+		const other = containerIdOf("other", 0);
+		await run(spin, { cpus: 0.1, pids: 9 });
+		await run(shell("sleep 1000; true"), {}, other);
+		const first = await world.runtime.allStats();
+		expect([...first.keys()].sort()).toEqual([other, web]);
+		await until(
+			"throttling to be counted",
+			async () => ((await world.runtime.stats(web)).throttledUs ?? 0) > 0,
+			60_000,
+		);
+		const stats = await world.runtime.stats(web);
+		expect(stats).toMatchObject({ pids: 1, pidsLimit: 9, networkSentBytes: null });
+		expect(stats.memoryBytes).toBeGreaterThan(0);
+		expect((await world.runtime.stats(other)).throttledUs).toBeNull();
+		await world.runtime.stop(other, 1, 0, never);
+		expect([...(await world.runtime.allStats()).keys()]).toEqual([web]);
+		await world.runtime.reset(other, 2, 1, never);
+		await world.runtime.start(other, 2, never);
+		// The descriptors of its first life show themselves to be stale, once.
+		await until("its new life to be read", async () => (await world.runtime.allStats()).has(other), 60_000);
+	});
+
 	it("all of them change while it runs, without a start, and stay changed for the next daemon", async (test) => {
 		needs(test, "cpu", "cpuset", "memory", "pids");
 		const before = await run(shell("while read line; do echo $line; done; sleep 1000"), {});

@@ -66,9 +66,10 @@ int32_t sw_device_filter_attach(const char *cgroup_path, struct sw_error *error)
 /* 1 sent, 0 no such process. */
 int32_t sw_signal(int32_t pid, int32_t signal, struct sw_error *error);
 
-/* One after the other into `buffer`; ends[i] is where file i ends, UINT32_MAX when it cannot be read. -ENOBUFS when they do not fit. */
-int32_t sw_read_files(const char *const *paths, uint32_t count, uint8_t *buffer, uint32_t size, uint32_t *ends,
-		      struct sw_error *error);
+/* From their beginning, at most a page of each, one after the other into `buffer`; ends[i] is where file i ends, UINT32_MAX when it
+ * cannot be read. -ENOBUFS when less than a page of the buffer is left. */
+int32_t sw_read_descriptors(const int32_t *descriptors, uint32_t count, uint8_t *buffer, uint32_t size, uint32_t *ends,
+			    struct sw_error *error);
 
 int32_t sw_make_node(const char *path, uint32_t mode, uint32_t major, uint32_t minor, struct sw_error *error);
 int32_t sw_set_attribute(const char *path, const char *name, const uint8_t *value, uint32_t size,

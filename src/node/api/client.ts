@@ -20,6 +20,7 @@ import type {
 	Ping,
 	RunRequest,
 	RunResult,
+	StatsAnswer,
 	TokenRequest,
 } from "./contract.js";
 import { EXEC_FRAME_BYTES_MAX, encodeInputFrame, execFrameReader } from "./frames.js";
@@ -75,6 +76,8 @@ export interface Client {
 		signal: AbortSignal,
 	): Promise<MoveResult>;
 	verdict(ref: string, to: string, signal: AbortSignal): Promise<Verdict>;
+	/** What all running containers use, or those of one node. */
+	stats(node: string | null): Promise<StatsAnswer>;
 	images(): Promise<readonly ImageRow[]>;
 	importImage(
 		path: string,
@@ -171,6 +174,7 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 				{ method: "POST", path: `${ref(name)}/migrate`, body: { to, dryRun: true }, signal },
 				() => {},
 			),
+		stats: (node) => json({ method: "GET", path: "/v1/stats", query: { node } }),
 		images: () => json({ method: "GET", path: "/v1/images" }),
 		importImage: (path, name, onProgress, signal) =>
 			resultOf<{ message: string }, ImageRow>(

@@ -22,6 +22,7 @@
 // GET    /v1/containers/:ref/files?path=&name=     → a tar archive
 // POST   /v1/containers/:ref/files?path=&how=      body: a tar archive → {}     how: as, into
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
+// GET    /v1/stats?node=                   → StatsAnswer    of all nodes that answer, or of one
 // GET    /v1/images                        → ImageRow[]
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow
 // DELETE /v1/images/:name                  → {}
@@ -38,6 +39,7 @@ import type {
 	ContainerHealth,
 	ContainerId,
 	ContainerRecord,
+	ContainerStats,
 	Desired,
 	Digest,
 	Liveness,
@@ -52,7 +54,7 @@ import type {
 	SpecRecord,
 	Verdict,
 } from "../../model.js";
-import type { ContainerState, ContainerStats, TerminalSize } from "../../runtime/runtime.js";
+import type { ContainerState, TerminalSize } from "../../runtime/runtime.js";
 import type { Decision } from "../../scheduler/schedule.js";
 
 export const API_PROTOCOL = "/swarm/api/1";
@@ -156,6 +158,20 @@ export interface ResourceChange {
 	/** That the spec will have with these resources. */
 	readonly revision: number;
 	readonly resources: ResourceRequest;
+}
+
+export interface StatsRow {
+	readonly container: ContainerId;
+	readonly workload: string;
+	/** Name of the node that measured. */
+	readonly node: string;
+	readonly stats: ContainerStats;
+}
+
+export interface StatsAnswer {
+	readonly rows: readonly StatsRow[];
+	/** Nodes whose containers are not among the rows. */
+	readonly missing: readonly { readonly node: string; readonly reason: string }[];
 }
 
 export interface ImageRow {

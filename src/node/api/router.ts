@@ -34,6 +34,7 @@ import {
 } from "./message.js";
 import { withNodeNames } from "./node-names.js";
 import { changeHere, updateWorkload } from "./resources.js";
+import { stats } from "./stats.js";
 
 /** What only the daemon can do; the rest is in Operations. */
 export interface DaemonActions {
@@ -119,6 +120,7 @@ const routes: readonly Route[] = [
 	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
 	route("POST", "/v1/containers/:/resources", changeHere),
 	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
+	route("GET", "/v1/stats", stats),
 	route("GET", "/v1/images", ({ operations }) => jsonAnswer(imageRows(operations.view()))),
 	localRoute("POST", "/v1/images", importImage),
 	localRoute("DELETE", "/v1/images/:", async ({ daemon, name }) => {

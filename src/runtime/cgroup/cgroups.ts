@@ -9,7 +9,8 @@ import type { Clock } from "../../clock.js";
 import { SwarmError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { ContainerId, LimitName, OomReport, ResourceRequest } from "../../model.js";
-import type { ContainerStats } from "../runtime.js";
+import type { ReadingName } from "../stats/readings.js";
+import type { StatFile } from "../stats/stats-reader.js";
 import { blockDeviceOf } from "./block-device.js";
 import { changeLimits } from "./change-limits.js";
 import { type CgroupLayout, type Controller, type ControllerHome, controllers } from "./layout.js";
@@ -66,7 +67,8 @@ export interface Cgroups {
 	oomKills(container: ContainerId): number;
 	/** null without a memory controller. */
 	oom(container: ContainerId): OomNumbers | null;
-	stats(container: ContainerId): Omit<ContainerStats, "memoryBytesLimit">;
+	/** Where its use stands; those of controllers that this machine lacks or that it has no part in are left out. */
+	statFiles(container: ContainerId, request: ResourceRequest): readonly StatFile[];
 	/** Containers that have a cgroup, also those that no record knows. */
 	list(): readonly ContainerId[];
 	/** Names of prepared ones that no container has taken. */
@@ -249,13 +251,25 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 				peakBytes: number(files.peak),
 			};
 		},
-		stats(container) {
-			const memoryFile = homes.memory?.version === 2 ? "memory.current" : "memory.usage_in_bytes";
-			return {
-				cpuUsageUs: flagIn(join(unifiedOf(container), "cpu.stat"), "usage_usec") ?? 0,
-				memoryBytes: numberIn(container, "memory", homePathOf("memory", container), memoryFile),
-				pids: numberIn(container, "pids", homePathOf("pids", container), "pids.current"),
-			};
+		statFiles(container, request) {
+			const unified = unifiedOf(container);
+			const quota = request.cpus === null ? null : homePathOf("cpu", container);
+			const io =
+				homes.io?.version === 1 && !controllersNeeded(request).includes("io") ? null : homePathOf("io", container);
+			const memoryFile = (homes.memory?.version === 2 ? memoryFiles.v2 : memoryFiles.v1).usage;
+			const ioFile = homes.io?.version === 2 ? "io.stat" : "blkio.throttle.io_service_bytes";
+			const file = (name: ReadingName, directory: string | null, of: string) =>
+				directory === null ? [] : [{ name, path: join(directory, of) }];
+			return [
+				...file("cpu", unified, "cpu.stat"),
+				...file("quota", quota, "cpu.stat"),
+				...file("memory", homePathOf("memory", container), memoryFile),
+				...file("pids", homePathOf("pids", container), "pids.current"),
+				...file("io", io, ioFile),
+				...file("cpuPressure", unified, "cpu.pressure"),
+				...file("memoryPressure", unified, "memory.pressure"),
+				...file("ioPressure", unified, "io.pressure"),
+			];
 		},
 		list() {
 			const holders = new Map([...names].map(([container, name]) => [name, container]));
@@ -392,14 +406,6 @@ function sizeIn(path: string): number | null {
 	} catch {
 		return null;
 	}
-}
-
-function numberIn(container: ContainerId, name: Controller, path: string | null, file: string): number {
-	if (path === null)
-		throw new SwarmError("unsupported", `Cannot measure ${container}: this machine has no cgroup controller ${name}`, {
-			details: { container, feature: `cgroup ${name}` },
-		});
-	return Number(readFileSync(join(path, file), "utf8"));
 }
 
 function writeIfThere(path: string, value: string): boolean {

@@ -271,8 +271,9 @@ export function openSimRuntime(
 		logs: () => nothing(),
 		stats: async (id) => {
 			if (!containers.has(id)) throw new SwarmError("not-found", `Cannot measure ${id}: it is not on this node`);
-			return { cpuUsageUs: 0, memoryBytes: 4096, memoryBytesLimit: null, pids: 1 };
+			return noStats;
 		},
+		allStats: async () => new Map([...containers.keys()].map((id) => [id, noStats])),
 		get: (id) => containers.get(id)?.state ?? null,
 		list: () => [...containers.values()].map((container) => container.state),
 		subscribe(listener) {
@@ -333,6 +334,25 @@ export function openSimRuntime(
 		return add(request.create, state, { counted: image.counted, life: image.life }).state;
 	}
 }
+
+const noStats = {
+	takenAtMonotonicMs: 0,
+	cpuUsageUs: 0,
+	throttledPeriods: null,
+	throttledUs: null,
+	memoryBytes: 4096,
+	memoryBytesLimit: null,
+	pids: 1,
+	pidsLimit: null,
+	ioReadBytes: null,
+	ioWrittenBytes: null,
+	networkReceivedBytes: null,
+	networkSentBytes: null,
+	cpuPressure: null,
+	memoryPressure: null,
+	ioPressure: null,
+	cpuStallUs: null,
+};
 
 function programOf(container: SimContainer): string {
 	return container.request.spec.command?.[0] ?? "count";
