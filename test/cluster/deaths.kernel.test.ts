@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { until } from "../support/until.js";
 import { Cluster, missingForCluster, missingForMoves } from "./cluster.js";
-import { liveCopies } from "./traces.js";
+import { cgroupNameOf, liveCopies } from "./traces.js";
 
 const name = "ct-deaths";
 /** Noticed, six seconds of patience, placed, settled. */
@@ -133,8 +133,8 @@ describe.skipIf(missingForCluster !== null)(`deaths (need ${missingForCluster ??
 	}, 120_000);
 
 	async function pidOfInit(node: string): Promise<string | null> {
-		const scope = cluster.node(node).scope;
-		const [file] = globSync(`/sys/fs/cgroup/{,unified/}swarm/${scope}/ends.0/cgroup.procs`);
+		const on = cluster.node(node);
+		const [file] = globSync(`/sys/fs/cgroup/{,unified/}swarm/${on.scope}/${cgroupNameOf(on, "ends.0")}/cgroup.procs`);
 		return file === undefined ? null : (readFileSync(file, "utf8").split("\n")[0] ?? null);
 	}
 });

@@ -3,7 +3,8 @@
 // only. What differs from one look to the next by itself (pids, indexes, contents, growing logs) is left out.
 
 import { execFile } from "node:child_process";
-import { globSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "vitest";
 import { namespacePath } from "../../src/node/lab/plan.js";
@@ -27,12 +28,16 @@ export async function tracesOf(nodes: readonly TracedNode[]): Promise<Traces> {
 	const processes = processTable();
 	const mounts = await mountLines();
 	const traces = nodes.map(async (node): Promise<[string, readonly string[]]> => {
+		const standing = standingOn(node, processes);
+		const hasStanding = (text: string) => standing.some((word) => new RegExp(`${word}(?![\\w-])`).test(text));
 		const lines = [
 			...mounts.filter((line) => line.includes(`${node.stateDirectory}/`) || line.includes(`/${node.scope}/`)),
-			...cgroupsOf(node),
+			...cgroupsOf(node).filter((line) => !hasStanding(line)),
 			...(await linksAndRulesOf(node)),
 			...globSync(`/run/stratoswarm/${node.scope}/**`),
-			...processes.filter((each) => isProcessOf(each, node)).map((each) => `process ${each.command}`),
+			...processes
+				.filter((each) => isProcessOf(each, node) && ![each.command, each.cgroup].some(hasStanding))
+				.map((each) => `process ${each.command}`),
 			...filesOf(node),
 		];
 		return [node.name, lines.sort()];
@@ -97,6 +102,19 @@ export function isProcessOf(process: Process, node: TracedNode): boolean {
 	);
 }
 
+/**
+ * Directories and cgroups of containers that stand ready for the next start: how many there are changes by itself. What stood
+ * ready and became a container has left `spares`.
+ */
+function standingOn(node: TracedNode, processes: readonly Process[]): readonly string[] {
+	return processes.flatMap(({ command }) => {
+		const [, directory = "", cgroup = ""] = / stand (\S+) (\S+)$/.exec(command) ?? [];
+		return directory.startsWith(`${node.stateDirectory}/spares/`) && existsSync(directory)
+			? [directory, `/${basename(cgroup)}`]
+			: [];
+	});
+}
+
 async function mountLines(): Promise<readonly string[]> {
 	const { stdout } = await run("findmnt", ["--list", "--noheadings", "--output", "TARGET,FSTYPE"]);
 	return stdout.split("\n").map((line) => `mount ${line.trim().replaceAll(/\s+/g, " ")}`);
@@ -128,14 +146,22 @@ function filesOf(node: TracedNode): readonly string[] {
 		.map((path) => `file ${path}`);
 }
 
+/** The container's own name, or that of the one that stood ready and became it. */
+export function cgroupNameOf(node: TracedNode, container: string): string {
+	const record = readOrEmpty(`${node.stateDirectory}/containers/${container}/record.json`);
+	return /"cgroupName":\s*"([^"]+)"/.exec(record)?.[1] ?? container;
+}
+
 /** Names of the nodes that have processes of that container which are not frozen. */
 export function liveCopies(nodes: readonly TracedNode[], container: string): readonly string[] {
 	return nodes
 		.filter((node) =>
-			globSync(`/sys/fs/cgroup/{,unified/}swarm/${node.scope}/${container}/cgroup.events`).some((path) => {
-				const events = readOrEmpty(path);
-				return events.includes("populated 1") && events.includes("frozen 0");
-			}),
+			globSync(`/sys/fs/cgroup/{,unified/}swarm/${node.scope}/${cgroupNameOf(node, container)}/cgroup.events`).some(
+				(path) => {
+					const events = readOrEmpty(path);
+					return events.includes("populated 1") && events.includes("frozen 0");
+				},
+			),
 		)
 		.map((node) => node.name);
 }
