@@ -133,6 +133,8 @@ export function openSpares(options: SparesOptions): Spares {
 	const clear = async () => {
 		wanted = 0;
 		cancelIdle();
+		cancelFill();
+		await filling;
 		await Promise.all(ready.splice(0).map(discard));
 	};
 	const fillSoon = () => {

@@ -7,6 +7,7 @@ import { existsSync, globSync, readdirSync, readFileSync, readlinkSync, statSync
 import { basename } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "vitest";
+import { connectLocal } from "../../src/node/api/client.js";
 import { namespacePath } from "../../src/node/lab/plan.js";
 import { until } from "../support/until.js";
 
@@ -25,6 +26,8 @@ const SETTLE_MS_MAX = 30_000;
 const run = promisify(execFile);
 
 export async function tracesOf(nodes: readonly TracedNode[]): Promise<Traces> {
+	// What a node keeps ready comes and goes by itself. A daemon that is gone keeps nothing.
+	await Promise.allSettled(nodes.map(({ stateDirectory }) => connectLocal(stateDirectory).clearPool()));
 	const processes = processTable();
 	const mounts = await mountLines();
 	const traces = nodes.map(async (node): Promise<[string, readonly string[]]> => {

@@ -88,6 +88,8 @@ static void build(struct program *program, const struct sw_security *security)
 	emit_answer(program, 0);
 }
 
+#define LOAD_ATTEMPTS_MAX 8
+
 static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
 {
 	return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
@@ -113,7 +115,10 @@ int device_filter_load(const struct sw_security *security, struct sw_error *erro
 	load.insn_cnt = program.count;
 	load.license = (uint64_t)(uintptr_t) "Apache-2.0";
 	memcpy(load.prog_name, "swarm_devices", 14);
-	int loaded = bpf(BPF_PROG_LOAD, &load);
+	int loaded = -1;
+	/* The verifier gives up when a signal is pending: bpf(2) says EAGAIN. */
+	for (int attempt = 0; attempt < LOAD_ATTEMPTS_MAX && loaded < 0 && (attempt == 0 || errno == EAGAIN); attempt++)
+		loaded = bpf(BPF_PROG_LOAD, &load);
 	return loaded < 0 ? sw_fail(error, errno, "load the device filter", "(CONFIG_CGROUP_BPF)") : loaded;
 }
 
