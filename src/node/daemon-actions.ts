@@ -1,10 +1,13 @@
 // What only the daemon as a whole can do for a caller: tell who it is, make tokens, take images, run once, end, leave.
 
+import { join } from "node:path";
 import { SwarmError } from "../errors.js";
 import type { Libp2pMesh } from "../mesh/libp2p-mesh.js";
+import { layoutArchive } from "../runtime/image/layout-archive.js";
 import type { ImageStore, ImageSummary, ImportProgress } from "../runtime/image/store.js";
 import type { ImageRow, JoinLine, Ping, TokenRequest } from "./api/contract.js";
 import type { DaemonActions } from "./api/router.js";
+import { commitContainer } from "./commit.js";
 import type { DaemonConfig } from "./config.js";
 import type { NodeCore } from "./core.js";
 import { createLocalPool } from "./local-pool.js";
@@ -55,6 +58,15 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			core.publishImages();
 			return rowOf(ports, config.name, summary);
 		},
+		async commit(container, name, onProgress, signal) {
+			const { runtime, clock } = ports;
+			const directory = join(config.stateDirectory, "commits");
+			const summary = await commitContainer({ runtime, store, clock, directory }, container, name, onProgress, signal);
+			await pruneImages(store, ports);
+			core.publishImages();
+			return rowOf(ports, config.name, summary);
+		},
+		exportImage: (name) => (store.get(name) === null ? null : layoutArchive(store, name)),
 		async removeImage(name) {
 			await store.remove(name, usersOf(ports, store, name));
 			core.publishImages();

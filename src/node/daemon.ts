@@ -115,6 +115,7 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 		undo.addFirst("journal", () => rm(journal, { force: true }));
 		stop();
 	};
+	await rm(join(directory, "commits"), { recursive: true, force: true });
 	const daemon = createDaemonActions({ config, mesh, store, ports, core, stop: () => stop(), forget });
 	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon });
 	serveMesh(mesh, router);

@@ -22,9 +22,9 @@ import {
 import { openCgroups } from "./cgroup/cgroups.js";
 import { detectCgroups } from "./cgroup/layout.js";
 import { type Container, type ContainerSurroundings, reasonIn } from "./container.js";
+import { type ContainerFiles, createContainerFiles } from "./container-files.js";
 import { execIn } from "./exec.js";
 import { ExecServer } from "./exec-server.js";
-import { readFilesOf, writeFilesTo } from "./files.js";
 import { hasEnded, stepOf } from "./life-cycle.js";
 import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
@@ -97,6 +97,9 @@ class NativeRuntime implements Runtime {
 	readonly #readers = new Map<ContainerId, AbortController>();
 	readonly #warm: WarmContainers;
 	readonly pool: RuntimePool;
+	readonly readFiles: ContainerFiles["readFiles"];
+	readonly writeFiles: ContainerFiles["writeFiles"];
+	readonly withWrittenLayer: ContainerFiles["withWrittenLayer"];
 	readonly #part: CheckpointsPart | null;
 	readonly #execServer: ExecServer;
 	readonly #oom: OomWatch;
@@ -147,6 +150,10 @@ class NativeRuntime implements Runtime {
 			onRemoved,
 		});
 		this.#oom = new OomWatch(clock, cgroups, () => this.#roster.all());
+		const files = createContainerFiles(this.#roster, native, paths.copy);
+		this.readFiles = files.readFiles;
+		this.writeFiles = files.writeFiles;
+		this.withWrittenLayer = files.withWrittenLayer;
 		this.#part = options.checkpoints?.(this.#seams()) ?? null;
 		const stderrPath = join(stateDirectory, "exec.stderr");
 		this.#execServer = new ExecServer({ native, initPath: paths.init, stderrPath, logger });
@@ -297,26 +304,6 @@ class NativeRuntime implements Runtime {
 
 	async exec(id: ContainerId, request: ExecRequest): Promise<ExecSession> {
 		return execIn(this.#roster.find("exec in", id), request, this.#execServer, this.#options.clock);
-	}
-
-	async readFiles(
-		id: ContainerId,
-		path: string,
-		name: string,
-		signal: AbortSignal,
-	): Promise<AsyncIterable<Uint8Array>> {
-		return readFilesOf(this.#roster.find("copy from", id), { path, name }, this.#options.paths.copy, signal);
-	}
-
-	async writeFiles(
-		id: ContainerId,
-		path: string,
-		how: "as" | "into",
-		tar: AsyncIterable<Uint8Array>,
-		signal: AbortSignal,
-	): Promise<void> {
-		const container = this.#roster.find("copy into", id);
-		await writeFilesTo(container, { path, how, tar }, this.#options.paths.copy, signal);
 	}
 
 	logs(id: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {

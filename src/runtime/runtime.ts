@@ -172,6 +172,15 @@ export interface Runtime {
 		tar: AsyncIterable<Uint8Array>,
 		signal: AbortSignal,
 	): Promise<void>;
+	/**
+	 * Gives `take` what the container wrote over its image, as the tar of one more layer of an OCI image. A running container stands
+	 * still until `take` has settled; other calls for it wait.
+	 */
+	withWrittenLayer<T>(
+		container: ContainerId,
+		take: (tar: AsyncIterable<Uint8Array>) => Promise<T>,
+		signal: AbortSignal,
+	): Promise<T>;
 	logs(container: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
 	/** Of a container that has processes. */
 	stats(container: ContainerId): Promise<ContainerStats>;

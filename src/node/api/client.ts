@@ -69,6 +69,9 @@ export interface Client {
 	/** A tar archive; rejects before the first byte when there is no such file. */
 	readFiles(ref: string, path: string, name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	writeFiles(ref: string, path: string, how: "as" | "into", tar: Readable, signal: AbortSignal): Promise<void>;
+	commit(ref: string, image: string, onProgress: (message: string) => void, signal: AbortSignal): Promise<ImageRow>;
+	/** An OCI image layout as a tar archive. */
+	exportImage(name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	migrate(
 		ref: string,
 		to: string,
@@ -162,6 +165,14 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 				stream: tar,
 				signal,
 			}),
+		commit: (name, image, onProgress, signal) =>
+			resultOf<{ message: string }, ImageRow>(
+				stateDirectory,
+				{ method: "POST", path: `${ref(name)}/commit`, body: { image }, signal },
+				(line) => onProgress(line.message),
+			),
+		exportImage: (name, signal) =>
+			bytesOf(stateDirectory, { method: "GET", path: `/v1/images/${encodeURIComponent(name)}/archive`, signal }),
 		migrate: (name, to, onProgress, signal) =>
 			resultOf<MoveProgress, MoveResult>(
 				stateDirectory,

@@ -21,10 +21,12 @@
 // POST   /v1/containers/:ref/exec?request= (ExecRequest JSON) body: frames (see InputFrame) → frames (see ExecFrame)
 // GET    /v1/containers/:ref/files?path=&name=     → a tar archive
 // POST   /v1/containers/:ref/files?path=&how=      body: a tar archive → {}     how: as, into
+// POST   /v1/containers/:ref/commit {image} → lines of {message}, then ImageRow
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
 // GET    /v1/stats?node=                   → StatsAnswer    of all nodes that answer, or of one
 // GET    /v1/images                        → ImageRow[]
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow
+// GET    /v1/images/:name/archive          → a tar archive: an OCI image layout
 // DELETE /v1/images/:name                  → {}
 // GET    /v1/events?follow=&tail=          → lines of SwarmEvent
 // GET    /v1/pool?filled=                  → PoolState     what this node has made ahead; `filled=1` waits until it is full

@@ -2,6 +2,7 @@
 
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { ContainerId, MoveProgress, NodeId, Verdict, VerdictCheck } from "../../model.js";
+import { normalizedName } from "../../runtime/image/name.js";
 import type { LogOptions, RuntimePool } from "../../runtime/runtime.js";
 import type { EventLog } from "../events.js";
 import { placementCheck, refuseUnfitTarget } from "../move-target.js";
@@ -49,6 +50,15 @@ export interface DaemonActions {
 		signal: AbortSignal,
 	): Promise<ImageRow>;
 	removeImage(name: string): Promise<void>;
+	/** For a container of this node. */
+	commit(
+		container: ContainerId,
+		name: string,
+		onProgress: (message: string) => void,
+		signal: AbortSignal,
+	): Promise<ImageRow>;
+	/** An OCI layout as a tar; null when the image is not on this node. */
+	exportImage(name: string): AsyncIterable<Uint8Array> | null;
 	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
 	requestedOn(node: NodeId): { readonly cpus: number; readonly memoryBytes: number };
 }
@@ -117,12 +127,14 @@ const routes: readonly Route[] = [
 	route("POST", "/v1/containers/:/exec", (match) => onOwner(match, exec)),
 	route("GET", "/v1/containers/:/files", (match) => onOwner(match, readFiles)),
 	route("POST", "/v1/containers/:/files", (match) => onOwner(match, writeFiles)),
+	route("POST", "/v1/containers/:/commit", (match) => onOwner(match, commit)),
 	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
 	route("POST", "/v1/containers/:/resources", changeHere),
 	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
 	route("GET", "/v1/stats", stats),
 	route("GET", "/v1/images", ({ operations }) => jsonAnswer(imageRows(operations.view()))),
 	localRoute("POST", "/v1/images", importImage),
+	route("GET", "/v1/images/:/archive", exportImage),
 	localRoute("DELETE", "/v1/images/:", async ({ daemon, name }) => {
 		await daemon.removeImage(name);
 		return jsonAnswer({});
@@ -343,6 +355,29 @@ async function migrate({ operations, ports, call }: Match, container: ContainerI
 
 function withCheck(check: VerdictCheck, verdict: Verdict): Verdict {
 	return { ...verdict, ok: verdict.ok && check.ok, checks: [check, ...verdict.checks] };
+}
+
+async function commit({ daemon, call }: Match, container: ContainerId): Promise<ApiAnswer> {
+	const name = textOf(await jsonBody(call), "image");
+	return linesAnswer(
+		progressLines((report) => daemon.commit(container, name, (message) => report({ message }), call.signal)),
+	);
+}
+
+/** From here, else from a node that has it and answers. */
+async function exportImage({ daemon, operations, ports, call, name }: Match): Promise<ApiAnswer> {
+	const archive = daemon.exportImage(name);
+	if (archive !== null) return { status: 200, contentType: "application/x-tar", body: archive };
+	const wanted = normalizedName(name) ?? name;
+	const holder = operations
+		.view()
+		.images.find((image) => image.name === wanted && ports.membership.liveness(image.node) === "alive");
+	if (holder === undefined || holder.node === ports.state.self || !call.local)
+		throw new SwarmError(
+			"not-found",
+			`Cannot export the image ${name}: no node that answers has it, see \`swarm image ls\``,
+		);
+	return forward(ports.mesh, holder.node, call);
 }
 
 async function importImage({ daemon, call }: Match): Promise<ApiAnswer> {

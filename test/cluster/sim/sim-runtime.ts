@@ -268,6 +268,7 @@ export function openSimRuntime(
 		exec: () => Promise.resolve(silentSession()),
 		readFiles: async () => nothing(),
 		writeFiles: async () => {},
+		withWrittenLayer: (_, take) => take(nothing()),
 		logs: () => nothing(),
 		stats: async (id) => {
 			if (!containers.has(id)) throw new SwarmError("not-found", `Cannot measure ${id}: it is not on this node`);
