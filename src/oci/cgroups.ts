@@ -6,7 +6,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SwarmError } from "../errors.js";
 import { type CgroupTrees, type ContainerCgroups, DEFAULT_PARENT } from "./cgroup-trees.js";
-import type { ResourceWrite, VersionOf } from "./resources.js";
+import type { ResourceWrite, VersionOf } from "./config/resources.js";
 
 /** A cgroup is busy until its dead processes are reaped and the kernel has let go of them. */
 export const REMOVE_MS_MAX = 10_000;
@@ -56,35 +56,45 @@ function enableControllers({ unified, unifiedControllers }: CgroupTrees, path: s
 	}
 }
 
-/** Throws `unsupported` naming the field whose file this machine does not have, `failed` for a value that the kernel refuses. */
+/**
+ * Files depend on each other (v1 refuses memory above memory and swap): what the kernel refuses is tried again after the others. Throws
+ * `unsupported` naming the field whose file this machine does not have, `failed` for a value that stays refused.
+ */
 export function applyResources(trees: CgroupTrees, cgroups: ContainerCgroups, writes: readonly ResourceWrite[]): void {
-	for (const write of writes) {
-		const index = write.controller === null ? null : legacyIndex(trees, write.controller);
-		const directory = index === null ? cgroups.unified : (cgroups.legacy[index]?.path ?? cgroups.unified);
-		const path = join(directory, write.file);
-		if (!existsSync(path)) {
-			if (write.optional) continue;
-			throw new SwarmError(
-				"unsupported",
-				`Cannot apply the configuration: ${write.field} is set, but this machine has no ${path}`,
-				{
-					details: { field: write.field },
-				},
-			);
-		}
-		try {
-			writeFileSync(path, write.value);
-		} catch (thrown) {
-			const reason = (thrown as NodeJS.ErrnoException).code ?? String(thrown);
-			throw new SwarmError(
-				"failed",
-				`Cannot apply the configuration: ${write.field} as ${write.value} into ${path}: ${reason}`,
-				{
-					details: { field: write.field },
-					cause: thrown,
-				},
-			);
-		}
+	const refused = writes.filter((write) => applyOne(trees, cgroups, write) !== null);
+	for (const write of refused) {
+		const reason = applyOne(trees, cgroups, write);
+		if (reason === null) continue;
+		throw new SwarmError(
+			"failed",
+			`Cannot apply the configuration: ${write.field}: ${write.file} does not take ${write.value} (${reason})`,
+			{
+				details: { field: write.field },
+			},
+		);
+	}
+}
+
+/** The kernel's code when it refuses; null when it is written, or need not be. */
+function applyOne(trees: CgroupTrees, cgroups: ContainerCgroups, write: ResourceWrite): string | null {
+	const index = write.controller === null ? null : legacyIndex(trees, write.controller);
+	const directory = index === null ? cgroups.unified : (cgroups.legacy[index]?.path ?? cgroups.unified);
+	const path = join(directory, write.file);
+	if (!existsSync(path)) {
+		if (write.optional) return null;
+		throw new SwarmError(
+			"unsupported",
+			`Cannot apply the configuration: ${write.field} is set, but this machine has no ${path}`,
+			{
+				details: { field: write.field },
+			},
+		);
+	}
+	try {
+		writeFileSync(path, write.value);
+		return null;
+	} catch (thrown) {
+		return (thrown as NodeJS.ErrnoException).code ?? String(thrown);
 	}
 }
 

@@ -9,10 +9,16 @@ import { type Arguments, isGiven, optionOf, usage } from "./arguments.js";
 import { cgroupsOf, readCgroupTrees } from "./cgroup-trees.js";
 import { applyResources, makeCgroups, removeCgroups, versionOf } from "./cgroups.js";
 import type { Context } from "./commands/command.js";
-import { type ContainerPlace, type ContainerPlan, cgroupsPathOf, planContainer, rootField } from "./container-plan.js";
-import type { Field } from "./fields.js";
-import { type Entry, encodePlan } from "./plan.js";
-import type { ProcessPlace } from "./process.js";
+import {
+	type ContainerPlace,
+	type ContainerPlan,
+	cgroupsPathOf,
+	planContainer,
+	rootField,
+} from "./config/container-plan.js";
+import type { Field } from "./config/fields.js";
+import { type Entry, encodePlan } from "./config/plan.js";
+import type { ProcessPlace } from "./config/process.js";
 import { runProgram } from "./program.js";
 import { type ContainerRecord, checkId, claim, forget, putRecord, type StoredContainer } from "./store.js";
 

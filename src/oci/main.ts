@@ -9,13 +9,16 @@ import type { Command, Context } from "./commands/command.js";
 import { create } from "./commands/create.js";
 import { deleteCommand } from "./commands/delete.js";
 import { exec } from "./commands/exec.js";
+import { features } from "./commands/features.js";
 import { kill } from "./commands/kill.js";
 import { pause, resume } from "./commands/pause.js";
 import { ps } from "./commands/ps.js";
 import { run } from "./commands/run.js";
+import { spec } from "./commands/spec.js";
 import { start } from "./commands/start.js";
 import { state } from "./commands/state.js";
-import { SPEC_VERSION } from "./container-plan.js";
+import { update } from "./commands/update.js";
+import { SPEC_VERSION } from "./config/container-plan.js";
 import { packageVersion } from "./program.js";
 import { DEFAULT_ROOT } from "./store.js";
 
@@ -30,6 +33,9 @@ export const commands: Readonly<Record<string, Command>> = {
 	ps,
 	pause,
 	resume,
+	update,
+	features,
+	spec,
 };
 
 export const globalOptions: OptionForms = {
@@ -74,16 +80,13 @@ async function dispatch(given: Arguments, log: Log): Promise<number> {
 	}
 	const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 	if (command === undefined) throw usage(`there is no sub-command ${name}`);
-	const own = parseArguments(
-		rest,
-		{ ...command.options, help: { takesValue: false, alias: "h", says: "" } },
-		command.positionalMax,
-	);
+	const forms = { ...command.options, help: { takesValue: false, alias: "h", says: "" } };
+	const own = parseArguments(rest, forms, command.runsProgram === true ? 1 : Number.POSITIVE_INFINITY);
 	if (isGiven(own, "help")) {
 		print(helpOf(name, command));
 		return 0;
 	}
-	if (command.words.startsWith("ID") && own.positional.length === 0) throw usage(`${name} wants a container id`);
+	checkWords(name, command, own.positional);
 	// Callers show what is on standard error of a call that fails as its reason.
 	const warnings: string[] = [];
 	const warn = (text: string) => void warnings.push(text);
@@ -91,6 +94,12 @@ async function dispatch(given: Arguments, log: Log): Promise<number> {
 	const code = await command.run(own, context);
 	for (const warning of warnings) tell(log, "warning", warning);
 	return code;
+}
+
+function checkWords(name: string, { words, runsProgram }: Command, given: readonly string[]): void {
+	const most = words === "" ? 0 : words.split(" ").length;
+	if (words.startsWith("ID") && given.length === 0) throw usage(`${name} wants a container id`);
+	if (given.length > most && runsProgram !== true) throw usage(`${name} takes no ${given[most]}`);
 }
 
 function checkGlobals(given: Arguments): void {

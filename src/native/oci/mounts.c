@@ -11,6 +11,7 @@
 #include "../common/cleanup.h"
 #include "../common/syscalls.h"
 #include "../common/tree.h"
+#include "copy-up.h"
 #include "in-root.h"
 
 #define SW_MOVE_MOUNT_T_EMPTY_PATH 0x40u
@@ -134,6 +135,18 @@ static int change_present(const struct plan_mount *mount, int root, struct sw_er
 	return target < 0 ? sw_fail(error, -target, "find in the root", mount->target) : change(target, mount, error);
 }
 
+/* An absent target has nothing to copy. */
+static int fill(int tree, const struct plan_mount *mount, int root, struct sw_error *error)
+{
+	SW_AUTOCLOSE int target = in_root_find(root, mount->target);
+	SW_AUTOCLOSE int source = target < 0 ? -1 : openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SW_AUTOCLOSE int inside = source < 0 ? -1 : openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (target == -ENOENT)
+		return 0;
+	return inside < 0 ? sw_fail(error, target < 0 ? -target : errno, "open", mount->target) :
+			    copy_up(source, inside, error);
+}
+
 static int make_one(const struct plan_mount *mount, int root, struct sw_error *error)
 {
 	switch (mount->kind) {
@@ -147,7 +160,8 @@ static int make_one(const struct plan_mount *mount, int root, struct sw_error *e
 		break;
 	}
 	SW_AUTOCLOSE int tree = make_file_system(mount, error);
-	return tree < 0 ? tree : show(tree, true, mount, root, error);
+	int result = tree < 0 ? tree : mount->copy_up ? fill(tree, mount, root, error) : 0;
+	return result < 0 ? result : show(tree, true, mount, root, error);
 }
 
 int mounts_make(const struct plan *plan, int root, struct sw_error *error)

@@ -6,8 +6,8 @@ export interface Command {
 	readonly summary: string;
 	/** `ID [SIGNAL]` */
 	readonly words: string;
-	/** Positional words before which options may stand; the rest belongs to a program that is run. */
-	readonly positionalMax: number;
+	/** Everything behind the id belongs to another program. */
+	readonly runsProgram?: boolean;
 	readonly options: OptionForms;
 	/** Gives the exit code. */
 	run(given: Arguments, context: Context): Promise<number> | number;

@@ -6,7 +6,6 @@ import { type Command, creationOptions } from "./command.js";
 export const create: Command = {
 	summary: "make a container from a bundle; it waits for `start`",
 	words: "ID",
-	positionalMax: 1,
 	options: creationOptions,
 	async run(given, context) {
 		await createContainer("create", given, context);

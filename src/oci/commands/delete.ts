@@ -13,7 +13,6 @@ const SIGKILL = 9;
 export const deleteCommand: Command = {
 	summary: "remove what a stopped container still holds",
 	words: "ID",
-	positionalMax: 1,
 	options: { force: { takesValue: false, alias: "f", says: "end it first; no error when there is none" } },
 	async run(given, context) {
 		const force = isGiven(given, "force");

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
 import { capabilityOf } from "../../native/capabilities.js";
 import { type Arguments, isGiven, optionOf, usage } from "../arguments.js";
-import { linuxOf, rootField, seccompEntries } from "../container-plan.js";
+import { linuxOf, rootField, seccompEntries } from "../config/container-plan.js";
+import { at, type Field, type Json, object } from "../config/fields.js";
+import { type Entry, encodePlan } from "../config/plan.js";
+import { personalityEntries, planProcess } from "../config/process.js";
 import { checkTerminal, pidFileEntry, processPlaceOf, programsIn } from "../creation.js";
-import { at, type Field, type Json, object } from "../fields.js";
-import { type Entry, encodePlan } from "../plan.js";
-import { personalityEntries, planProcess } from "../process.js";
 import { runProgram } from "../program.js";
 import { find, type StoredContainer, statusOf } from "../store.js";
 import type { Command, Context } from "./command.js";
@@ -17,7 +17,7 @@ import type { Command, Context } from "./command.js";
 export const exec: Command = {
 	summary: "run one more program in a running container; wait for its end, with its exit code",
 	words: "ID [COMMAND…]",
-	positionalMax: 1,
+	runsProgram: true,
 	options: {
 		process: { takesValue: true, alias: "p", says: "file with the process as JSON, instead of words" },
 		detach: { takesValue: false, alias: "d", says: "do not wait" },

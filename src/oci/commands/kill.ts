@@ -11,7 +11,6 @@ import type { Command } from "./command.js";
 export const kill: Command = {
 	summary: "send a signal (SIGTERM) to the container's first process",
 	words: "ID [SIGNAL]",
-	positionalMax: 2,
 	options: { all: { takesValue: false, alias: "a", says: "to every process of the container, also of a stopped one" } },
 	async run(given, context) {
 		const container = find(context.root, given.positional[0] ?? "");

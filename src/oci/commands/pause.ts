@@ -8,7 +8,6 @@ import type { Command, Context } from "./command.js";
 export const pause: Command = {
 	summary: "freeze every process of a container",
 	words: "ID",
-	positionalMax: 1,
 	options: {},
 	run: ({ positional }, context) => change(context, positional[0] ?? "", true, ["created", "running"]),
 };
@@ -16,7 +15,6 @@ export const pause: Command = {
 export const resume: Command = {
 	summary: "let a paused container go on",
 	words: "ID",
-	positionalMax: 1,
 	options: {},
 	run: ({ positional }, context) => change(context, positional[0] ?? "", false, ["paused"]),
 };

@@ -10,7 +10,7 @@ import type { Command } from "./command.js";
 export const ps: Command = {
 	summary: "list the processes of a container (with `ps -ef`, or the given ps options)",
 	words: "ID [PS OPTION…]",
-	positionalMax: 1,
+	runsProgram: true,
 	options: { format: { takesValue: true, alias: "f", says: "table (the default) or json" } },
 	run(given, context) {
 		const [id, ...options] = given.positional;

@@ -10,7 +10,6 @@ import { startContainer } from "./start.js";
 export const run: Command = {
 	summary: "create and start; wait for its end, with its exit code, and delete it",
 	words: "ID",
-	positionalMax: 1,
 	options: {
 		...creationOptions,
 		detach: { takesValue: false, alias: "d", says: "do not wait" },

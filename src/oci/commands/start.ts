@@ -8,7 +8,6 @@ import type { Command, Context } from "./command.js";
 export const start: Command = {
 	summary: "let a created container run its program",
 	words: "ID",
-	positionalMax: 1,
 	options: {},
 	async run({ positional }, context) {
 		await startContainer(find(context.root, positional[0] ?? ""), context);

@@ -1,13 +1,12 @@
 // runtime.md#query-state, with the fields that runc and crun add.
 
-import { SPEC_VERSION } from "../container-plan.js";
+import { SPEC_VERSION } from "../config/container-plan.js";
 import { find, pidOf, statusOf } from "../store.js";
 import type { Command } from "./command.js";
 
 export const state: Command = {
 	summary: "print the state of a container as JSON",
 	words: "ID",
-	positionalMax: 1,
 	options: {},
 	run({ positional }, context) {
 		const container = find(context.root, positional[0] ?? "");

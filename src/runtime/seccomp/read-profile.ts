@@ -11,7 +11,7 @@ const FLAGS_MAX = 8;
 const ERRNO_MAX = 4095;
 const VALUE_MAX = 2n ** 64n - 1n;
 
-const actions: readonly SeccompAction[] = [
+export const seccompActions: readonly SeccompAction[] = [
 	"SCMP_ACT_KILL",
 	"SCMP_ACT_KILL_THREAD",
 	"SCMP_ACT_KILL_PROCESS",
@@ -21,7 +21,7 @@ const actions: readonly SeccompAction[] = [
 	"SCMP_ACT_LOG",
 	"SCMP_ACT_ALLOW",
 ];
-const operators: readonly SeccompArgument["op"][] = [
+export const seccompOperators: readonly SeccompArgument["op"][] = [
 	"SCMP_CMP_NE",
 	"SCMP_CMP_LT",
 	"SCMP_CMP_LE",
@@ -85,8 +85,8 @@ function argumentOf(given: unknown, field: string): SeccompArgument {
 	const { index } = argument;
 	if (!Number.isInteger(index) || (index as number) < 0 || (index as number) > 5)
 		wrong(`${field}.index`, index, "0 to 5");
-	const operator = operators.find((known) => known === argument.op);
-	if (operator === undefined) wrong(`${field}.op`, argument.op, `one of ${operators.join(", ")}`);
+	const operator = seccompOperators.find((known) => known === argument.op);
+	if (operator === undefined) wrong(`${field}.op`, argument.op, `one of ${seccompOperators.join(", ")}`);
 	const valueTwo = argument.valueTwo == null ? {} : { valueTwo: numberOf(argument.valueTwo, `${field}.valueTwo`) };
 	return {
 		index: index as number,
@@ -104,7 +104,7 @@ function numberOf(given: unknown, field: string): number | string {
 }
 
 function actionOf(given: unknown, field: string): SeccompAction {
-	return actions.find((known) => known === given) ?? wrong(field, given, `one of ${actions.join(", ")}`);
+	return seccompActions.find((known) => known === given) ?? wrong(field, given, `one of ${seccompActions.join(", ")}`);
 }
 
 function errnoOf(given: unknown, field: string): number | null {

@@ -1,8 +1,20 @@
 // Bundles and the real runtime for kernel tests: a busybox root, a minimal config.json, calls of dist/oci.cjs.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	closeSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	openSync,
+	readFileSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { runProgram } from "../../support/kernel.js";
 import { busyboxImage, missingForContainers } from "../../support/native-world.js";
 import { minimalConfig } from "./config.js";
 
@@ -38,9 +50,13 @@ let worlds = 0;
 export function openOciWorld(): OciWorld {
 	worlds += 1;
 	const directory = mkdtempSync(`/var/tmp/swarm-oci-t${process.pid}x${worlds}-`);
+	// The mapped root of a user namespace walks through it.
+	chmodSync(directory, 0o755);
 	const root = join(directory, "containers");
 	const rootfs = join(directory, "rootfs");
 	busyboxImage(rootfs);
+	for (const name of runProgram("busybox", "--list").split("\n").filter(Boolean))
+		if (!existsSync(join(rootfs, "bin", name))) symlinkSync("busybox", join(rootfs, "bin", name));
 	let bundles = 0;
 	let calls = 0;
 	/** Into files: a container that goes on holds the streams that its create was given, and a pipe would not end before it. */

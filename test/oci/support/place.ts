@@ -2,7 +2,12 @@
 
 import type { CgroupTrees } from "../../../src/oci/cgroup-trees.js";
 import { cgroupsOf } from "../../../src/oci/cgroup-trees.js";
-import { type ContainerPlace, type ContainerPlan, planContainer, rootField } from "../../../src/oci/container-plan.js";
+import {
+	type ContainerPlace,
+	type ContainerPlan,
+	planContainer,
+	rootField,
+} from "../../../src/oci/config/container-plan.js";
 import { minimalConfig } from "./config.js";
 
 export const pureTrees: CgroupTrees = {

@@ -1,10 +1,10 @@
 // From config.json to what swarm-oci does: the whole plan of a container. Pure; every refusal names the field (fields.ts).
 
 import { normalize, resolve } from "node:path";
-import { SwarmError } from "../errors.js";
-import type { SeccompProfile } from "../model.js";
-import { readSeccompProfile } from "../runtime/seccomp/read-profile.js";
-import type { CgroupTrees, ContainerCgroups } from "./cgroup-trees.js";
+import { SwarmError } from "../../errors.js";
+import type { SeccompProfile } from "../../model.js";
+import { readSeccompProfile } from "../../runtime/seccomp/read-profile.js";
+import type { CgroupTrees, ContainerCgroups } from "../cgroup-trees.js";
 import { deviceEntries, deviceRuleEntries } from "./devices.js";
 import {
 	absolutePath,

@@ -1,8 +1,8 @@
 // config.md#mounts and the kernel's own ideas of cgroup mounts, as entries of the plan. Pure.
 
 import { join, normalize } from "node:path";
-import type { CgroupTrees, ContainerCgroups } from "./cgroup-trees.js";
-import { nameOfTree } from "./cgroup-trees.js";
+import type { CgroupTrees, ContainerCgroups } from "../cgroup-trees.js";
+import { nameOfTree } from "../cgroup-trees.js";
 import { at, type Field, filledText, list, optional, path, refuseField, refuseUnsupported, text } from "./fields.js";
 import { decodeMountOptions, type MountOptions } from "./mount-options.js";
 import { type Entry, parts } from "./plan.js";

@@ -1,7 +1,7 @@
 // The `plan` of a container or process: what swarm-oci does, as `key=value` strings, each ended by NUL. Same keys and forms as
 // src/native/oci/plan.c, which decodes it. Pure.
 
-import { SwarmError } from "../errors.js";
+import { SwarmError } from "../../errors.js";
 
 /** plan.h */
 export const PLAN_BYTES_MAX = 4 * 1024 * 1024;

@@ -1,8 +1,8 @@
 // config.md and config-linux.md of the specification, section by section: what a configuration becomes, and what is refused.
 
 import { describe, expect, it } from "vitest";
-import { minimalConfig, withLinux } from "./support/config.js";
-import { placeOn, planOf, pureTrees, valuesOf } from "./support/place.js";
+import { minimalConfig, withLinux } from "../support/config.js";
+import { placeOn, planOf, pureTrees, valuesOf } from "../support/place.js";
 
 const linux = (change: Readonly<Record<string, unknown>>) => withLinux("rootfs", change);
 const process = (change: Readonly<Record<string, unknown>>) => ({

@@ -1,7 +1,7 @@
 // Reading foreign JSON field by field: every refusal names the field, what was given and what is wanted. Unknown fields are not
 // looked at (runtime-spec config.md#extensibility).
 
-import { SwarmError } from "../errors.js";
+import { SwarmError } from "../../errors.js";
 
 export type Json = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,6 @@
 // config.md#linux-process `capabilities` as the bit masks of capset(2). Pure.
 
-import { type CapabilityName, capabilityMask, capabilityOf } from "../native/capabilities.js";
+import { type CapabilityName, capabilityMask, capabilityOf } from "../../native/capabilities.js";
 import { at, type Field, list, optional, text } from "./fields.js";
 
 /** In the order of the plan. */
