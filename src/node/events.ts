@@ -3,7 +3,7 @@
 
 import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
-import type { ContainerId, ContainerRecord, Liveness, NodeId, OomReport, SwarmEvent } from "../model.js";
+import type { ContainerId, ContainerRecord, ImageRecord, Liveness, NodeId, OomReport, SwarmEvent } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
 import { bytesInWords } from "../scheduler/words.js";
 import { workloadOf } from "./plan.js";
@@ -27,6 +27,7 @@ export function eventsBetween(before: Seen, after: Seen): readonly Draft[] {
 		...containerEvents(before.view, after.view),
 		...oomEvents(before.view, after.view),
 		...healthEvents(before.view, after.view),
+		...imageEvents(before.view, after.view),
 	];
 }
 
@@ -139,6 +140,26 @@ function healthEvents(before: ClusterView, after: ClusterView): readonly Draft[]
 			});
 		}
 	return drafts;
+}
+
+/** Imported, fetched, committed: a node holds what it did not; and the other way round. */
+function imageEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
+	if (before.images === after.images) return [];
+	const keyOf = ({ name, digest, node }: ImageRecord) => `${name} ${digest} ${node}`;
+	const [had, has] = [before, after].map(({ images }) => new Set(images.map(keyOf))) as [Set<string>, Set<string>];
+	const draft = (image: ImageRecord, kind: string, verb: string): Draft => ({
+		node: image.node,
+		subject: image.name,
+		kind,
+		message: `${image.name} ${verb} ${after.nodes.get(image.node)?.name ?? image.node}`,
+		details: { digest: image.digest, sizeBytes: image.sizeBytes },
+	});
+	return [
+		...after.images.filter((image) => !had.has(keyOf(image))).map((image) => draft(image, "image.added", "is now on")),
+		...before.images
+			.filter((image) => !has.has(keyOf(image)))
+			.map((image) => draft(image, "image.removed", "is gone from")),
+	];
 }
 
 /** The restart that its policy has in mind for it, as far as this node knows. */

@@ -110,6 +110,16 @@ describe("what happened between two views", () => {
 		expect(told(at(1), at(2))).toHaveLength(1);
 	});
 
+	it("is an image that came to a node, and one that went", () => {
+		const image = { kind: "image", name: "web:2", digest: DIGEST, node: nodeA, sizeBytes: 7 } as const;
+		const [without, having] = [seen({ images: [] }), seen({ images: [image] })];
+		expect(eventsBetween(without, having)).toMatchObject([
+			{ kind: "image.added", subject: "web:2", message: "web:2 is now on node-a", details: { sizeBytes: 7 } },
+		]);
+		expect(eventsBetween(having, without)).toMatchObject([{ kind: "image.removed", subject: "web:2" }]);
+		expect(eventsBetween(having, having)).toEqual([]);
+	});
+
 	it("is a lost concurrent revision", () => {
 		const before = seen({ specs: [specRecord("web", { writer: nodeA })] });
 		const after = seen({ specs: [specRecord("web", { writer: nodeB })] });
