@@ -40,6 +40,13 @@ export interface Spec {
 	readonly workdir: string | null;
 	/** `name`, `uid`, `name:group` or `uid:gid`; null takes the image's. */
 	readonly user: string | null;
+	/**
+	 * Its three streams are a terminal of its own, which its monitor holds; `swarm attach` shows it. Standard error is then part of the
+	 * output. Such a container stays on its node: a terminal cannot be moved.
+	 */
+	readonly terminal: boolean;
+	/** Its standard input takes what `swarm attach` writes, else it is /dev/null. Such a container stays on its node. */
+	readonly stdin: boolean;
 	readonly resources: ResourceRequest;
 	/** Labels of the workload itself, for `swarm ps`. */
 	readonly labels: Readonly<Record<string, string>>;
@@ -122,6 +129,8 @@ const laterSpecFields = {
 	health: null,
 	logBytesMax: 64 * 1024 * 1024,
 	pool: 0,
+	terminal: false,
+	stdin: false,
 } satisfies Partial<Spec>;
 
 /** A spec with every field, from one that may have been written before the last ones existed. */

@@ -60,6 +60,14 @@ export const specFlags = {
 	}),
 	user: Flags.string({ summary: "User inside: name, uid, name:group or uid:gid.", helpValue: "USER" }),
 	workdir: Flags.string({ summary: "Working directory inside, absolute.", helpValue: "PATH" }),
+	interactive: Flags.boolean({
+		char: "i",
+		summary: "Keep its standard input open for `swarm attach` (default: it is empty). It then stays on its node.",
+	}),
+	tty: Flags.boolean({
+		char: "t",
+		summary: "Give it a terminal of its own, for `swarm attach`. It then stays on its node.",
+	}),
 	"stop-grace": Flags.string({
 		summary: "Time between SIGTERM and SIGKILL, such as 10s or 500ms (default: 10s).",
 		helpValue: "TIME",
@@ -130,6 +138,8 @@ export interface GivenSpecFlags extends GivenResourceFlags, GivenSecurityFlags {
 	readonly network?: string | undefined;
 	readonly user?: string | undefined;
 	readonly workdir?: string | undefined;
+	readonly interactive?: boolean | undefined;
+	readonly tty?: boolean | undefined;
 	readonly "stop-grace"?: string | undefined;
 	readonly pool?: string | undefined;
 	readonly restart?: string | undefined;
@@ -156,6 +166,8 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		network: flags.network,
 		user: flags.user,
 		workdir: flags.workdir,
+		stdin: flags.interactive,
+		terminal: flags.tty,
 		stopGrace: flags["stop-grace"],
 		pool: numberOrText(flags.pool),
 		restart: flags.restart,

@@ -70,6 +70,8 @@ const spec = record({
 	env: dictionary(text(32 * 1024), 1024),
 	workdir: nullable(text(4096)),
 	user: nullable(text(256)),
+	terminal: flag,
+	stdin: flag,
 	resources: record({
 		cpus: nullable(number(0)),
 		memoryBytes: nullable(integer(0)),

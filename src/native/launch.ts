@@ -17,6 +17,10 @@ export interface LaunchConfig {
 	readonly epoch: number;
 	/** For a caller that waits: starts as soon as it is made, without being asked, and its end is not synced to the disk. */
 	readonly passing: boolean | "when-told";
+	/** The three streams are a terminal, whose master the monitor holds. */
+	readonly terminal: boolean;
+	/** Standard input is the monitor's, for those who attach; else /dev/null, or a terminal that nobody types at. */
+	readonly stdin: boolean;
 	/** At most 64 bytes (sethostname(2)). */
 	readonly hostname: string;
 	/** Of all log files of the container together; at least 1 MiB. */
@@ -116,6 +120,8 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		["container", config.container],
 		["epoch", String(config.epoch)],
 		...(config.passing ? [["passing", config.passing === true ? "yes" : config.passing] as const] : []),
+		...(config.terminal ? [["terminal", "yes"] as const] : []),
+		...(config.stdin ? [["stdin", "yes"] as const] : []),
 		["hostname", config.hostname],
 		["log-bytes", String(config.logBytesMax)],
 		["workdir", config.workdir],

@@ -35,6 +35,8 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		container: request.container,
 		epoch,
 		passing: place.passing,
+		terminal: spec.terminal,
+		stdin: spec.stdin,
 		hostname,
 		logBytesMax: spec.logBytesMax,
 		args: argumentsOf(request),

@@ -54,27 +54,7 @@ export class Monitor {
 		directory: ContainerDirectory,
 		listener: (event: MonitorEvent) => void,
 	): Promise<Monitor> {
-		return new Promise((resolve, reject) => {
-			let descriptor: number;
-			try {
-				descriptor = openSync(directory.path, "r");
-			} catch (thrown) {
-				reject(unreachable(container, thrown));
-				return;
-			}
-			// A socket path ends at 107 bytes (unix(7)), whatever the length of the directory's.
-			const socket = createConnection({ path: `/proc/self/fd/${descriptor}/monitor.sock` });
-			const onError = (thrown: Error) => {
-				closeSync(descriptor);
-				reject(unreachable(container, thrown));
-			};
-			socket.once("error", onError);
-			socket.once("connect", () => {
-				closeSync(descriptor);
-				socket.removeListener("error", onError);
-				resolve(new Monitor(container, socket, listener));
-			});
-		});
+		return connectMonitor(container, directory).then((socket) => new Monitor(container, socket, listener));
 	}
 
 	/** Resolves on `ok`. `failed` with the monitor's text on `error`, `unreachable` when it goes away first. */
@@ -145,6 +125,31 @@ export class Monitor {
 	#refuseWaiting(): void {
 		for (const { reject } of this.#waiting.splice(0)) reject(unreachable(this.#container));
 	}
+}
+
+/** A connection to the monitor that listens in the directory; `unreachable` when none does. */
+export function connectMonitor(container: ContainerId, directory: ContainerDirectory): Promise<Socket> {
+	return new Promise((resolve, reject) => {
+		let descriptor: number;
+		try {
+			descriptor = openSync(directory.path, "r");
+		} catch (thrown) {
+			reject(unreachable(container, thrown));
+			return;
+		}
+		// A socket path ends at 107 bytes (unix(7)), whatever the length of the directory's.
+		const socket = createConnection({ path: `/proc/self/fd/${descriptor}/monitor.sock` });
+		const onError = (thrown: Error) => {
+			closeSync(descriptor);
+			reject(unreachable(container, thrown));
+		};
+		socket.once("error", onError);
+		socket.once("connect", () => {
+			closeSync(descriptor);
+			socket.removeListener("error", onError);
+			resolve(socket);
+		});
+	});
 }
 
 /** What the monitor recorded before it went; null when there is no record. */

@@ -19,6 +19,7 @@ import {
 	startPassing,
 	stripProcesses,
 } from "./assembly.js";
+import { attachTo } from "./attach.js";
 import { openCgroups } from "./cgroup/cgroups.js";
 import { detectCgroups } from "./cgroup/layout.js";
 import { type Container, type ContainerSurroundings, reasonIn } from "./container.js";
@@ -33,6 +34,7 @@ import { OomWatch } from "./oom.js";
 import { readBootId } from "./record.js";
 import { Roster } from "./roster.js";
 import type {
+	AttachSession,
 	Checkpoints,
 	ContainerState,
 	CreateRequest,
@@ -304,6 +306,10 @@ class NativeRuntime implements Runtime {
 
 	async exec(id: ContainerId, request: ExecRequest): Promise<ExecSession> {
 		return execIn(this.#roster.find("exec in", id), request, this.#execServer, this.#options.clock);
+	}
+
+	async attach(id: ContainerId, signal: AbortSignal): Promise<AttachSession> {
+		return attachTo(this.#roster.find("attach to", id), AbortSignal.any([signal, this.#closing.signal]));
 	}
 
 	logs(id: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {

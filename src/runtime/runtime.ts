@@ -114,6 +114,12 @@ export interface ExecSession {
 	resize(size: TerminalSize): void;
 }
 
+/**
+ * A running container's own streams, as they go on; others may be attached besides. `exit` is the container's exit code; it rejects with
+ * `conflict` when its output was read too slowly. `kill` detaches; the container goes on.
+ */
+export type AttachSession = ExecSession;
+
 export interface LogOptions {
 	/** Last lines only; null: all. */
 	readonly tail: number | null;
@@ -181,6 +187,11 @@ export interface Runtime {
 		take: (tar: AsyncIterable<Uint8Array>) => Promise<T>,
 		signal: AbortSignal,
 	): Promise<T>;
+	/**
+	 * Output from now on. What is written to `stdin` reaches a container whose spec has `stdin`, and is thrown away else; the end of
+	 * `stdin` ends its input, without a terminal. Aborting the signal gives up waiting for the end.
+	 */
+	attach(container: ContainerId, signal: AbortSignal): Promise<AttachSession>;
 	logs(container: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
 	/** Of a container that has processes. */
 	stats(container: ContainerId): Promise<ContainerStats>;

@@ -83,7 +83,12 @@ describe("the verdict of a move", () => {
 		const security = { ...standardSecurity, devices: [{ path: "/dev/fuse", access: "rw" }] };
 		const checks = ownChecks(
 			{ container: web, from: n1, to: n1 },
-			{ phase: "stopped", owner: n2, criuVersion: null, ties: tiesOf({ isolation: "minimal", security }) },
+			{
+				phase: "stopped",
+				owner: n2,
+				criuVersion: null,
+				ties: tiesOf({ isolation: "minimal", security, terminal: false, stdin: false }),
+			},
 		);
 		expect(checks.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual([
 			"self",
@@ -97,5 +102,16 @@ describe("the verdict of a move", () => {
 		);
 		expect(refusalOf(checks)).toContain("phase: web.0 is stopped, wanted running");
 		expect(verdictOf({ container: web, from: n1, to: n1 }, checks).ok).toBe(false);
+	});
+
+	it("says why a container with a terminal or an open input stays", () => {
+		const spec = { isolation: "standard", security: standardSecurity } as const;
+		expect(tiesOf({ ...spec, terminal: true, stdin: true })).toEqual([
+			"has a terminal, whose other end is with its monitor on this node",
+		]);
+		expect(tiesOf({ ...spec, terminal: false, stdin: true })).toEqual([
+			"has an open standard input, which is with its monitor on this node",
+		]);
+		expect(tiesOf({ ...spec, terminal: false, stdin: false })).toEqual([]);
 	});
 });

@@ -6,6 +6,8 @@ import { encodeLaunch, LAUNCH_BYTES_MAX, LAUNCH_ENTRIES_MAX, type LaunchConfig }
 const config: LaunchConfig = {
 	container: "web.0" as ContainerId,
 	passing: false,
+	terminal: false,
+	stdin: false,
 	epoch: 3,
 	hostname: "web-0",
 	logBytesMax: 1024 * 1024,

@@ -44,6 +44,8 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["pids", `${stats === null ? "?" : stats.pids} of ${spec.resources.pids ?? "no limit"}`],
 		...limitsInWords(spec.resources),
 		["cpu time", stats === null ? null : `${(stats.cpuUsageUs / 1_000_000).toFixed(2)} s`],
+		["terminal", spec.terminal ? "its own, see swarm attach" : null],
+		["stdin", spec.stdin ? "open for swarm attach" : null],
 		["isolation", spec.isolation],
 		["security", securityInWords(spec.security)],
 		["address", detail.address],

@@ -30,7 +30,8 @@ int sw_descriptors_send(int socket, const void *bytes, size_t size, const int *d
 	return sent < 0 ? -errno : (size_t)sent == size ? 0 : -EAGAIN;
 }
 
-ssize_t sw_descriptors_receive(int socket, void *bytes, size_t size, int descriptors[SW_DESCRIPTORS_MAX], size_t *count)
+ssize_t sw_descriptors_receive(int socket, void *bytes, size_t size, int flags, int descriptors[SW_DESCRIPTORS_MAX],
+			       size_t *count)
 {
 	union control control;
 	struct iovec part = { bytes, size };
@@ -38,7 +39,7 @@ ssize_t sw_descriptors_receive(int socket, void *bytes, size_t size, int descrip
 		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
 	};
 	*count = 0;
-	ssize_t received = SW_RETRY(recvmsg(socket, &message, MSG_CMSG_CLOEXEC));
+	ssize_t received = SW_RETRY(recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags));
 	if (received < 0)
 		return -errno;
 	for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header))

@@ -106,6 +106,15 @@ static int set_passing(struct sw_launch *launch, const char *value)
 	return 0;
 }
 
+/* Keys that are there or not. */
+static int set_flag(bool *flag, const char *value)
+{
+	if (*flag || strcmp(value, "yes") != 0)
+		return -EINVAL;
+	*flag = true;
+	return 0;
+}
+
 static int absolute(const char *value)
 {
 	return *value == '/' ? 0 : -EINVAL;
@@ -141,6 +150,10 @@ static int take_single_entry(struct sw_launch *launch, const char *key, char *va
 		return set_epoch(launch, value);
 	if (strcmp(key, "passing") == 0)
 		return set_passing(launch, value);
+	if (strcmp(key, "terminal") == 0)
+		return set_flag(&launch->terminal, value);
+	if (strcmp(key, "stdin") == 0)
+		return set_flag(&launch->input, value);
 	if (strcmp(key, "log-bytes") == 0)
 		return set_log_bytes(launch, value);
 	if (strcmp(key, "container") == 0)

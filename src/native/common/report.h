@@ -11,6 +11,8 @@ enum sw_report_kind {
 	SW_READY = 1,
 	SW_WARNING = 2, /* text goes to the monitor's standard error */
 	SW_FAILED = 3,	/* the init ends with `code`; text says why */
+	SW_INPUT = 5,	 /* comes with the writing end of standard input */
+	SW_TERMINAL = 6, /* comes with the master of the terminal */
 	SW_RUNNING = 4, /* a restored container runs (an init says so by executing the workload) */
 };
 

@@ -39,6 +39,9 @@
 
 #define SW_CLOSE_RANGE_CLOEXEC 4u
 
+/* asm-generic/ioctls.h: the other end of a terminal without a path, which a container could have redirected. */
+#define SW_TIOCGPTPEER 0x5441
+
 #define SW_CLONE_PIDFD 0x1000ull
 #define SW_CLONE_INTO_CGROUP 0x200000000ull
 

@@ -14,14 +14,17 @@
 
 #include "../common/cgroup.h"
 #include "../common/cleanup.h"
+#include "../common/descriptors.h"
 #include "../common/report.h"
 #include "../common/signals.h"
 #include "../common/syscalls.h"
 #include "../common/sysctls.h"
+#include "console.h"
 #include "identity.h"
 #include "oom-score.h"
 #include "privileges.h"
 #include "root.h"
+#include "terminal.h"
 #include "workload.h"
 
 static void report(uint32_t kind, int32_t code, const char *text)
@@ -73,7 +76,7 @@ static int enter_cgroups(const struct sw_launch *launch, struct sw_error *error)
 }
 
 /* Of the container's own /dev, so that a checkpoint can open it again. */
-static int open_stdin(struct sw_error *error)
+static int open_null(struct sw_error *error)
 {
 	int null = open("/dev/null", O_RDONLY);
 	if (null < 0)
@@ -81,6 +84,44 @@ static int open_stdin(struct sw_error *error)
 	if (null != 0 && (dup2(null, 0) < 0 || close(null) < 0))
 		return sw_fail(error, errno, "set standard input", NULL);
 	return 0;
+}
+
+static int send_descriptor(uint32_t kind, int descriptor, struct sw_error *error)
+{
+	struct sw_report message = { .kind = kind };
+	int result = sw_descriptors_send(SW_REPORT_FD, &message, sizeof message, &descriptor, 1);
+	return result < 0 ? sw_fail(error, -result, "hand over the standard streams", NULL) : 0;
+}
+
+/* Its other end is the monitor's. */
+static int open_terminal(const struct identity *identity, struct sw_error *error)
+{
+	/* Until somebody who attaches says better. */
+	static const struct terminal_size size = { 24, 80 };
+	SW_AUTOCLOSE int master = -1;
+	int result = terminal_take(&size, identity->uid, &master, error);
+	if (result == 0)
+		result = console_show(error);
+	return result == 0 ? send_descriptor(SW_TERMINAL, master, error) : result;
+}
+
+static int open_input(struct sw_error *error)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return sw_fail(error, errno, "make a pipe for standard input", NULL);
+	SW_AUTOCLOSE int reading = ends[0];
+	SW_AUTOCLOSE int writing = ends[1];
+	if (dup2(reading, STDIN_FILENO) < 0)
+		return sw_fail(error, errno, "set standard input", NULL);
+	return send_descriptor(SW_INPUT, writing, error);
+}
+
+static int open_streams(const struct sw_launch *launch, const struct identity *identity, struct sw_error *error)
+{
+	if (launch->terminal)
+		return open_terminal(identity, error);
+	return launch->input ? open_input(error) : open_null(error);
 }
 
 static int build(const char *directory, bool standing, struct sw_launch *launch, struct identity *identity,
@@ -104,9 +145,9 @@ static int build(const char *directory, bool standing, struct sw_launch *launch,
 	if (result == 0)
 		result = root_build(launch, directory, error);
 	if (result == 0)
-		result = open_stdin(error);
-	if (result == 0)
 		result = identity_find(launch->user, identity, error);
+	if (result == 0)
+		result = open_streams(launch, identity, error);
 	return result == 0 ? privileges_drop(launch, &seccomp, identity, launch->workdir, warn, error) : result;
 }
 

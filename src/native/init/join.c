@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../common/cleanup.h"
+#include "../common/descriptors.h"
 #include "../common/file.h"
 #include "../common/report.h"
 #include "../common/syscalls.h"
@@ -101,6 +102,16 @@ static bool has_ended(int pidfd)
 	return poll(&polled, 1, 0) > 0;
 }
 
+static int hand_over_terminal(int socket, const struct exec_options *options, uid_t owner, struct sw_error *error)
+{
+	SW_AUTOCLOSE int master = -1;
+	int result = terminal_take(&options->size, owner, &master, error);
+	if (result < 0)
+		return result;
+	result = sw_descriptors_send(socket, "T", 1, &master, 1);
+	return result < 0 ? sw_fail(error, -result, "hand over the terminal", NULL) : 0;
+}
+
 static int prepare(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
 		   struct identity *identity, struct sw_error *error)
 {
@@ -112,7 +123,7 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 	if (result == 0)
 		result = identity_find(user, identity, error);
 	if (result == 0 && streams->terminal >= 0) {
-		result = terminal_take(streams->terminal, &options->size, identity->uid, error);
+		result = hand_over_terminal(streams->terminal, options, identity->uid, error);
 		if (result == 0)
 			failure = STDERR_FILENO;
 	}

@@ -60,7 +60,7 @@ static void take_master(struct relay *relay)
 	char byte;
 	size_t count;
 	int descriptors[SW_DESCRIPTORS_MAX];
-	sw_descriptors_receive(relay->handover, &byte, 1, descriptors, &count);
+	sw_descriptors_receive(relay->handover, &byte, 1, MSG_DONTWAIT, descriptors, &count);
 	while (count > 1)
 		close(descriptors[--count]);
 	if (count == 1 && fcntl(descriptors[0], F_SETFL, O_RDWR | O_NONBLOCK) == 0)

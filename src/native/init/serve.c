@@ -158,7 +158,7 @@ static bool take_request(void)
 {
 	int descriptors[SW_DESCRIPTORS_MAX];
 	size_t count;
-	ssize_t size = sw_descriptors_receive(requests, bytes, sizeof bytes, descriptors, &count);
+	ssize_t size = sw_descriptors_receive(requests, bytes, sizeof bytes, 0, descriptors, &count);
 	if (size > 0)
 		obey((size_t)size, descriptors, count);
 	for (size_t i = 0; i < count; i++)
@@ -205,7 +205,7 @@ static int open_requests(struct sw_error *error)
 	int descriptors[SW_DESCRIPTORS_MAX];
 	if (fcntl(EVENTS_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return sw_fail(error, errno, "find the daemon's socket", NULL);
-	ssize_t size = sw_descriptors_receive(EVENTS_FD, &byte, 1, descriptors, &count);
+	ssize_t size = sw_descriptors_receive(EVENTS_FD, &byte, 1, 0, descriptors, &count);
 	if (size != 1 || count != 1)
 		return sw_refuse(error, EPROTO, "find the daemon's socket", "the daemon sent no socket for requests");
 	requests = descriptors[0];

@@ -4,17 +4,11 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../common/cleanup.h"
-#include "../common/descriptors.h"
-
-/* asm-generic/ioctls.h: opens the other end without a path, which the container could have redirected. */
-#ifndef TIOCGPTPEER
-#define TIOCGPTPEER 0x5441
-#endif
+#include "../common/syscalls.h"
 
 /* /dev/pts is a mount point, which nobody inside can rename; what lies there must be a devpts all the same. */
 static int open_master(struct sw_error *error)
@@ -36,7 +30,7 @@ static int open_slave(int master, const struct terminal_size *size, uid_t owner,
 	struct winsize window = { .ws_row = size->rows, .ws_col = size->columns };
 	if (ioctl(master, TIOCSPTLCK, &locked) < 0)
 		return sw_fail(error, errno, "unlock the terminal", NULL);
-	SW_AUTOCLOSE int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	SW_AUTOCLOSE int slave = ioctl(master, SW_TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return sw_fail(error, errno, "open the terminal", NULL);
 	if (ioctl(slave, TIOCSWINSZ, &window) < 0 || fchown(slave, owner, (gid_t)-1) < 0)
@@ -46,20 +40,20 @@ static int open_slave(int master, const struct terminal_size *size, uid_t owner,
 	return result;
 }
 
-int terminal_take(int socket, const struct terminal_size *size, uid_t owner, struct sw_error *error)
+int terminal_take(const struct terminal_size *size, uid_t owner, int *master, struct sw_error *error)
 {
-	SW_AUTOCLOSE int master = open_master(error);
-	if (master < 0)
-		return master;
-	SW_AUTOCLOSE int slave = open_slave(master, size, owner, error);
+	SW_AUTOCLOSE int made = open_master(error);
+	if (made < 0)
+		return made;
+	SW_AUTOCLOSE int slave = open_slave(made, size, owner, error);
 	if (slave < 0)
 		return slave;
 	if (ioctl(slave, TIOCSCTTY, 0) < 0)
 		return sw_fail(error, errno, "take the terminal", NULL);
-	int result = sw_descriptors_send(socket, "T", 1, &master, 1);
-	if (result < 0)
-		return sw_fail(error, -result, "hand over the terminal", NULL);
-	if (dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0)
-		return sw_fail(error, errno, "set the standard streams", NULL);
+	for (int stream = 0; stream < 3; stream++)
+		if (dup2(slave, stream) < 0)
+			return sw_fail(error, errno, "set the standard streams", NULL);
+	*master = made;
+	made = -1;
 	return 0;
 }

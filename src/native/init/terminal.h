@@ -16,8 +16,7 @@ struct terminal_size {
 int terminal_size_parse(const char *text, struct terminal_size *size);
 
 /* In the container's mount namespace, as leader of a session without a terminal: makes one, gives it to `owner`, takes it as
- * controlling terminal and as standard input, output and error, and sends the master through `socket` (one byte with the
- * descriptor). */
-int terminal_take(int socket, const struct terminal_size *size, uid_t owner, struct sw_error *error);
+ * controlling terminal and as standard input, output and error. *master is the other end, close-on-exec. */
+int terminal_take(const struct terminal_size *size, uid_t owner, int *master, struct sw_error *error);
 
 #endif

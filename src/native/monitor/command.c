@@ -45,6 +45,8 @@ struct command command_parse(const char *line)
 		return (struct command){ .kind = COMMAND_LAUNCH };
 	if (strcmp(line, "drain") == 0)
 		return (struct command){ .kind = COMMAND_DRAIN };
+	if (strcmp(line, "attach") == 0)
+		return (struct command){ .kind = COMMAND_ATTACH };
 	if (strcmp(line, "ping") == 0)
 		return (struct command){ .kind = COMMAND_PING };
 	return (struct command){ .kind = COMMAND_UNKNOWN };

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum command_kind { COMMAND_UNKNOWN, COMMAND_LAUNCH, COMMAND_START, COMMAND_SIGNAL, COMMAND_DRAIN, COMMAND_PING };
+enum command_kind { COMMAND_UNKNOWN, COMMAND_LAUNCH, COMMAND_START, COMMAND_SIGNAL, COMMAND_DRAIN, COMMAND_PING, COMMAND_ATTACH };
 
 struct command {
 	enum command_kind kind;

@@ -92,11 +92,14 @@ void control_send(struct client *client, const char *line)
 void control_broadcast(struct control *control, const char *line)
 {
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		control_send(&control->clients[i], line);
+		if (!control->clients[i].attachment)
+			control_send(&control->clients[i], line);
 }
 
 void control_close(struct client *client)
 {
 	sw_close(&client->socket);
 	client->input_size = client->output_size = 0;
+	attachment_free(client->attachment);
+	client->attachment = NULL;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "attachment.h"
+
 #define CONTROL_CLIENTS_MAX 16
 #define CONTROL_LINE_MAX 256
 #define CONTROL_OUTPUT_MAX 4096
@@ -15,6 +17,7 @@ struct client {
 	size_t input_size;
 	char output[CONTROL_OUTPUT_MAX];
 	size_t output_size;
+	struct attachment *attachment; /* NULL: it carries lines */
 };
 
 struct control {
@@ -41,7 +44,7 @@ void control_send(struct client *client, const char *line);
 /* Sends what is left. */
 void control_flush(struct client *client);
 
-/* To all connections. */
+/* To all connections that carry lines. */
 void control_broadcast(struct control *control, const char *line);
 
 void control_close(struct client *client);

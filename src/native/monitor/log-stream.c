@@ -86,6 +86,8 @@ void log_take(struct log_stream *log, const char *bytes, size_t size, uint64_t n
 		log->line_size += count;
 		bytes += count;
 		if (feed) {
+			if (log->terminal && log->line_size > 0 && log->line[log->line_size - 1] == '\r')
+				log->line_size--;
 			end_record(log, 'F', now_ms);
 			bytes++;
 		}
@@ -98,6 +100,8 @@ static ssize_t relay_once(struct log_stream *log)
 	ssize_t count = SW_RETRY(read(log->pipe, bytes, sizeof bytes));
 	if (count > 0) {
 		uint64_t now = sw_now_ms();
+		if (log->tee)
+			log->tee(log->listener, log, bytes, (size_t)count);
 		log_take(log, bytes, (size_t)count, now);
 		log_write(log, now);
 	}

@@ -26,6 +26,10 @@ struct log_stream {
 	size_t block_size;
 	uint64_t dropped_bytes;
 	int dropped_errno;
+	bool terminal; /* lines end with a carriage return, which is left out */
+	/* Hears all that is read, before it is logged; NULL: nobody. */
+	void (*tee)(void *listener, const struct log_stream *log, const char *bytes, size_t size);
+	void *listener;
 };
 
 /* Opens <directory>/log/<name> for appending. */

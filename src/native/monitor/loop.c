@@ -14,14 +14,16 @@
 #include <unistd.h>
 
 #include "../common/cleanup.h"
+#include "../common/descriptors.h"
 #include "../common/file.h"
 #include "../common/report.h"
+#include "attach.h"
 #include "command.h"
 #include "complain.h"
 #include "monitor.h"
 #include "oom.h"
 
-enum { AT_SIGNAL, AT_REPORT, AT_LOGS, AT_LISTENER = AT_LOGS + 2, AT_CLIENTS, AT_END = AT_CLIENTS + CONTROL_CLIENTS_MAX };
+enum { AT_SIGNAL, AT_REPORT, AT_LOGS, AT_INPUT = AT_LOGS + 2, AT_LISTENER, AT_CLIENTS, AT_END = AT_CLIENTS + CONTROL_CLIENTS_MAX };
 
 void monitor_state(const struct monitor *monitor, char *line, size_t size)
 {
@@ -85,13 +87,33 @@ static void end_report(struct monitor *monitor)
 		begin_running(monitor);
 }
 
+/* With a terminal everything comes through it, and the pipes end with the init's ends of them. */
+static void take_descriptors(struct monitor *monitor, uint32_t kind, const int *descriptors, size_t count)
+{
+	size_t used = count == 1 && (kind == SW_INPUT || kind == SW_TERMINAL) ? 1 : 0;
+	if (used)
+		input_open(&monitor->input, descriptors[0], kind == SW_TERMINAL);
+	if (used && kind == SW_TERMINAL) {
+		sw_close(&monitor->logs[0].pipe);
+		monitor->logs[0].pipe = fcntl(descriptors[0], F_DUPFD_CLOEXEC, 0);
+		monitor->logs[0].terminal = true;
+	}
+	for (size_t i = used; i < count; i++)
+		close(descriptors[i]);
+}
+
 static void take_reports(struct monitor *monitor)
 {
 	struct sw_report report;
 	while (monitor->report_fd >= 0) {
-		ssize_t size = SW_RETRY(recv(monitor->report_fd, &report, sizeof report, MSG_DONTWAIT));
-		if (size < 0 && errno == EAGAIN)
+		int descriptors[SW_DESCRIPTORS_MAX];
+		size_t count;
+		ssize_t size = sw_descriptors_receive(monitor->report_fd, &report, sizeof report, MSG_DONTWAIT, descriptors,
+						      &count);
+		if (size == -EAGAIN)
 			return;
+		if (count > 0)
+			take_descriptors(monitor, size == sizeof report ? report.kind : 0, descriptors, count);
 		if (size != sizeof report)
 			return end_report(monitor);
 		report.text[sizeof report.text - 1] = 0;
@@ -211,6 +233,8 @@ static void obey(struct monitor *monitor, int index, const char *line)
 		return drain(monitor, client);
 	case COMMAND_PING:
 		return control_send(client, "ok ping");
+	case COMMAND_ATTACH:
+		return attach_begin(monitor, client);
 	case COMMAND_UNKNOWN:
 		return control_send(client, "error unknown command");
 	}
@@ -220,12 +244,14 @@ static void serve(struct monitor *monitor, int index, short events)
 {
 	struct client *client = &monitor->control.clients[index];
 	char line[CONTROL_LINE_MAX];
+	if (client->attachment)
+		return attach_serve(monitor, client, events);
 	if (events & POLLOUT)
 		control_flush(client);
 	if (client->socket < 0 || !(events & (POLLIN | POLLHUP | POLLERR)))
 		return;
 	bool open = control_read(client);
-	while (client->socket >= 0 && control_next_line(client, line))
+	while (client->socket >= 0 && !client->attachment && control_next_line(client, line))
 		obey(monitor, index, line);
 	if (!open && monitor->starter == index)
 		monitor->starter = -1;
@@ -314,7 +340,10 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)
 		;
 	announce(monitor);
-	return result == 0 && !monitor->launch.passing && !standing ? exit_record_sync(".", error) : result;
+	if (result == 0 && !monitor->launch.passing && !standing)
+		result = exit_record_sync(".", error);
+	attach_finish(monitor);
+	return result;
 }
 
 /* ---- the loop ---- */
@@ -325,11 +354,14 @@ static void arm(const struct monitor *monitor, struct pollfd *polled)
 	polled[AT_REPORT] = (struct pollfd){ monitor->report_fd, POLLIN, 0 };
 	for (int i = 0; i < 2; i++)
 		polled[AT_LOGS + i] = (struct pollfd){ monitor->logs[i].pipe, POLLIN, 0 };
+	polled[AT_INPUT] = (struct pollfd){ monitor->input.size ? monitor->input.descriptor : -1, POLLOUT, 0 };
 	polled[AT_LISTENER] = (struct pollfd){ monitor->control.listener, POLLIN, 0 };
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &monitor->control.clients[i];
-		polled[AT_CLIENTS + i] =
-			(struct pollfd){ client->socket, (short)(POLLIN | (client->output_size ? POLLOUT : 0)), 0 };
+		short events = client->attachment ? attach_events(monitor, client) :
+						    (short)(POLLIN | (client->output_size ? POLLOUT : 0));
+		/* Without anything to wait for, one that hung up would wake us for ever. */
+		polled[AT_CLIENTS + i] = (struct pollfd){ events ? client->socket : -1, events, 0 };
 	}
 }
 
@@ -340,8 +372,10 @@ static void handle(struct monitor *monitor, const struct pollfd *polled)
 	for (int i = 0; i < 2; i++)
 		if (polled[AT_LOGS + i].revents)
 			log_relay(&monitor->logs[i]);
+	if (polled[AT_INPUT].revents)
+		attach_resume(monitor);
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		if (polled[AT_CLIENTS + i].revents)
+		if (polled[AT_CLIENTS + i].revents && monitor->control.clients[i].socket >= 0)
 			serve(monitor, i, polled[AT_CLIENTS + i].revents);
 	if (polled[AT_LISTENER].revents)
 		welcome(monitor);

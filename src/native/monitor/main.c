@@ -11,13 +11,14 @@
 #include <unistd.h>
 
 #include "../common/cleanup.h"
+#include "attach.h"
 #include "complain.h"
 #include "monitor.h"
 #include "outputs.h"
 
 #define CONTROL_FD 3
 
-static struct monitor monitor = { .lock = -1, .signal_fd = -1, .report_fd = -1, .starter = -1 };
+static struct monitor monitor = { .lock = -1, .input = { .descriptor = -1, .slave = -1 }, .signal_fd = -1, .report_fd = -1, .starter = -1 };
 
 /* A listening socket, or one connection that is there already. */
 static int open_control(struct sw_error *error)
@@ -80,6 +81,7 @@ static int prepare(const char *directory, struct sw_error *error)
 		result = log_open(&monitor.logs[0], "stdout", directory, error);
 	if (result == 0)
 		result = log_open(&monitor.logs[1], "stderr", directory, error);
+	attach_listen(&monitor);
 	if (result == 0 && !monitor.standing_cgroup2)
 		outputs_bound(&monitor);
 	/* Processes that a restored container leaves behind come to us, not to the host's first process. */

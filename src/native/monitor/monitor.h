@@ -10,6 +10,7 @@
 #include "../common/launch.h"
 #include "control.h"
 #include "exit-record.h"
+#include "input.h"
 #include "log-stream.h"
 
 enum phase {
@@ -32,7 +33,8 @@ struct monitor {
 	pid_t pid; /* the container's first process, a child of the monitor */
 	/* Highest epoch seen; `start` with a lower one is refused. */
 	uint64_t epoch;
-	struct log_stream logs[2]; /* standard output, standard error */
+	struct log_stream logs[2]; /* standard output (with a terminal: all output), standard error */
+	struct input input;
 	struct control control;
 	int signal_fd;
 	/* criu while it restores the container; 0 once it has ended and for a container that was run. */

@@ -49,7 +49,7 @@ int foreground_receive(int end, struct sw_error *error)
 	char name[64];
 	int descriptors[SW_DESCRIPTORS_MAX];
 	size_t count;
-	ssize_t size = sw_descriptors_receive(end, name, sizeof name, descriptors, &count);
+	ssize_t size = sw_descriptors_receive(end, name, sizeof name, 0, descriptors, &count);
 	if (size > 0 && count == 1)
 		return descriptors[0];
 	for (size_t i = 0; i < count; i++)

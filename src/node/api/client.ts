@@ -72,6 +72,8 @@ export interface Client {
 	commit(ref: string, image: string, onProgress: (message: string) => void, signal: AbortSignal): Promise<ImageRow>;
 	/** An OCI image layout as a tar archive. */
 	exportImage(name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+	/** Follows a container's own streams; resolves with its exit code when it ends. */
+	attach(ref: string, streams: ExecStreams, signal: AbortSignal): Promise<number>;
 	migrate(
 		ref: string,
 		to: string,
@@ -173,6 +175,11 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 			),
 		exportImage: (name, signal) =>
 			bytesOf(stateDirectory, { method: "GET", path: `/v1/images/${encodeURIComponent(name)}/archive`, signal }),
+		attach(name, streams, signal) {
+			const stream = inputOf(streams);
+			const query = { stdin: stream === null ? null : "1" };
+			return runExec(stateDirectory, { method: "POST", path: `${ref(name)}/attach`, query, stream, signal }, streams);
+		},
 		migrate: (name, to, onProgress, signal) =>
 			resultOf<MoveProgress, MoveResult>(
 				stateDirectory,

@@ -22,6 +22,7 @@
 // GET    /v1/containers/:ref/files?path=&name=     → a tar archive
 // POST   /v1/containers/:ref/files?path=&how=      body: a tar archive → {}     how: as, into
 // POST   /v1/containers/:ref/commit {image} → lines of {message}, then ImageRow
+// POST   /v1/containers/:ref/attach?stdin= body: frames (see InputFrame) → frames (see ExecFrame): the container's own streams
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict
 // GET    /v1/stats?node=                   → StatsAnswer    of all nodes that answer, or of one
 // GET    /v1/images                        → ImageRow[]

@@ -128,6 +128,7 @@ const routes: readonly Route[] = [
 	route("GET", "/v1/containers/:/files", (match) => onOwner(match, readFiles)),
 	route("POST", "/v1/containers/:/files", (match) => onOwner(match, writeFiles)),
 	route("POST", "/v1/containers/:/commit", (match) => onOwner(match, commit)),
+	route("POST", "/v1/containers/:/attach", (match) => onOwner(match, attach)),
 	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
 	route("POST", "/v1/containers/:/resources", changeHere),
 	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
@@ -331,6 +332,11 @@ function containerPathOf(call: ApiCall): string {
 	const path = call.query.get("path") ?? "";
 	if (path.startsWith("/") && !path.includes("\0") && Buffer.byteLength(path) <= PATH_BYTES_MAX) return path;
 	throw new SwarmError("usage", `Cannot copy: path is ${JSON.stringify(path)}, wanted an absolute path`);
+}
+
+/** Without `stdin=1` the end of the body is not the end of the container's input. */
+async function attach({ ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {
+	return execAnswer(await ports.runtime.attach(container, call.signal), call, call.query.get("stdin") === "1");
 }
 
 async function migrate({ operations, ports, call }: Match, container: ContainerId): Promise<ApiAnswer> {

@@ -48,6 +48,8 @@ const specFields = [
 	"env",
 	"workdir",
 	"user",
+	"terminal",
+	"stdin",
 	"resources",
 	"labels",
 	"constraints",
@@ -88,6 +90,8 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		env: textsOf(fields.env, ["env"], { key: ENV_PATTERN, keyWanted: envWanted, most: ENV_ENTRIES_MAX }, report),
 		workdir: optionalText(fields.workdir, ["workdir"], /^\/[^\0]*$/, "an absolute path", report),
 		user: optionalText(fields.user, ["user"], USER_PATTERN, "name, uid, name:group or uid:gid", report),
+		terminal: flagOf(fields, "terminal", report),
+		stdin: flagOf(fields, "stdin", report),
 		resources: resourcesOf(fields.resources, report),
 		labels: textsOf(fields.labels, ["labels"], labelRule, report),
 		constraints: listOf(fields.constraints, ["constraints"], CONSTRAINTS_MAX, constraintOf, report),
@@ -120,6 +124,13 @@ function logBytesOf(fields: Fields, report: Report): number {
 		return bytes;
 	report.value([field], given, "1M to 64G, such as 64M");
 	return LOG_BYTES_DEFAULT;
+}
+
+function flagOf(fields: Fields, name: "terminal" | "stdin", report: Report): boolean {
+	const given = fields[name] ?? false;
+	if (typeof given === "boolean") return given;
+	report.value([name], given, "true or false");
+	return false;
 }
 
 /** The embedded default image: needs no registry. */

@@ -43,11 +43,14 @@ export function seccompProfileOf(spec: Pick<Spec, "isolation" | "security">): Se
 }
 
 /** What keeps a workload on its node, each as a part of a sentence ("it …"). Empty for one that can be moved. */
-export function tiesOf({ isolation, security }: Pick<Spec, "isolation" | "security">): readonly string[] {
+export function tiesOf(spec: Pick<Spec, "isolation" | "security" | "terminal" | "stdin">): readonly string[] {
+	const { isolation, security, terminal, stdin } = spec;
 	const devices = security.devices.map(({ path }) => path).join(", ");
 	return [
 		...(isolation === "minimal" ? ["runs with isolation minimal, on the network and the files of its node"] : []),
 		...(devices === "" ? [] : [`uses devices of its node (${devices})`]),
+		...(terminal ? ["has a terminal, whose other end is with its monitor on this node"] : []),
+		...(stdin && !terminal ? ["has an open standard input, which is with its monitor on this node"] : []),
 	];
 }
 

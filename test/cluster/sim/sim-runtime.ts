@@ -266,6 +266,7 @@ export function openSimRuntime(
 				fences.set(id, Math.max(epoch, fences.get(id) ?? 0));
 			}),
 		exec: () => Promise.resolve(silentSession()),
+		attach: () => Promise.resolve(silentSession()),
 		readFiles: async () => nothing(),
 		writeFiles: async () => {},
 		withWrittenLayer: (_, take) => take(nothing()),

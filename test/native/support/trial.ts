@@ -180,6 +180,8 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		container: "trial.0" as ContainerId,
 		epoch: 3,
 		passing: false,
+		terminal: false,
+		stdin: false,
 		hostname: "trial-0",
 		logBytesMax: 64 * 1024 * 1024,
 		args: ["sleep", "1000"],

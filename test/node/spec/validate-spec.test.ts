@@ -24,6 +24,8 @@ describe("validateSpec", () => {
 			env: {},
 			workdir: null,
 			user: null,
+			terminal: false,
+			stdin: false,
 			resources: { cpus: null, memoryBytes: null, pids: null },
 			labels: {},
 			constraints: [],
