@@ -1,5 +1,7 @@
-// `npm run bench -- NAME [--json]`: runs us and the peer in turn in one run and prints medians and ratios.
+// `npm run bench -- NAME [--json]` (density: also --count N): runs us and the peer in turn in one run and prints medians and ratios.
 
+import { parseArgs } from "node:util";
+import { density } from "./density.js";
 import { exec } from "./exec.js";
 import { idle } from "./idle.js";
 import { pause } from "./pause.js";
@@ -8,10 +10,11 @@ import { type BenchReport, textOf } from "./report.js";
 import { start } from "./start.js";
 import { stats } from "./stats.js";
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, pause, idle, ps, stats };
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, pause, density, idle, ps, stats };
 
 async function main(): Promise<number> {
-	const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+	const options = { json: { type: "boolean" }, count: { type: "string" } } as const;
+	const { positionals: names, values } = parseArgs({ options, allowPositionals: true });
 	const bench = benches[names[0] ?? ""];
 	if (names.length === 0) {
 		console.log(`Benchmarks: ${Object.keys(benches).join(", ")}. Run one with: npm run bench -- NAME [--json]`);
@@ -24,7 +27,7 @@ async function main(): Promise<number> {
 		return 2;
 	}
 	const report = await bench();
-	console.log(process.argv.includes("--json") ? JSON.stringify(report) : textOf(report));
+	console.log(values.json ? JSON.stringify(report) : textOf(report));
 	return report.rows.some((row) => row.holds === false) ? 1 : 0;
 }
 

@@ -2,6 +2,7 @@
 //   npm run test:kills [-- --moments 10 --seed 7]   daemons killed at random moments of moves, that many for each side
 //   npm run test:partition                          a partition of 30 s with changes on both sides
 //   npm run test:moves                              links cut at every step of a move, and the other ways in which one fails
+//   npm run test:loop [-- --count 10000]            that many containers made, started and removed, twenty at a time
 // Options become the environment that the tests read.
 
 import { spawnSync } from "node:child_process";
@@ -10,14 +11,18 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const files = { kills: "kills", partition: "partition", moves: "move-failures" };
+const files = { kills: "kills", partition: "partition", moves: "move-failures", loop: "loop" };
 
 const { values, positionals } = parseArgs({
-	options: { moments: { type: "string", default: "10" }, seed: { type: "string", default: "1" } },
+	options: {
+		moments: { type: "string", default: "10" },
+		seed: { type: "string", default: "1" },
+		count: { type: "string", default: "10000" },
+	},
 	allowPositionals: true,
 });
 const [which = ""] = positionals;
-for (const name of ["moments", "seed"]) {
+for (const name of ["moments", "seed", "count"]) {
 	if (/^[1-9]\d{0,5}$/.test(values[name])) continue;
 	console.error(`Cannot run the tests: --${name} is ${JSON.stringify(values[name])}, wanted a whole number from 1`);
 	process.exit(2);
@@ -26,7 +31,8 @@ if (!Object.hasOwn(files, which)) {
 	console.error(`Cannot run the tests: ${JSON.stringify(which)} is none, wanted ${Object.keys(files).join(", ")}`);
 	process.exit(2);
 }
-const env = { ...process.env, SWARM_LONG: "1", SWARM_MOMENTS: values.moments, SWARM_SEED: values.seed };
+const long = { SWARM_LONG: "1", SWARM_MOMENTS: values.moments, SWARM_SEED: values.seed };
+const env = { ...process.env, ...long, ...(which === "loop" ? { SWARM_COUNT: values.count } : {}) };
 const args = ["run", "--project", "cluster", `test/cluster/${files[which]}.kernel.test.ts`];
 const ended = spawnSync(path.join(root, "node_modules/.bin/vitest"), args, { cwd: root, env, stdio: "inherit" });
 process.exitCode = ended.status ?? 1;

@@ -17,7 +17,7 @@ import { normalizedName } from "../runtime/image/name.js";
 import type { ContainerRow, DeployResult, Explanation } from "./api/contract.js";
 import { decide, refusalsOf } from "./placement.js";
 import type { NodePorts } from "./ports.js";
-import { containerRow, containerRows, resolveContainer } from "./rows.js";
+import { containerRow, containerRows, resolveContainer, workloadRows } from "./rows.js";
 
 const SETTLE_WAIT_MS = 60_000;
 
@@ -51,7 +51,7 @@ export function createOperations(ports: NodePorts): Operations {
 	const view = () => ports.state.view();
 	const liveness = (node: NodeId): Liveness =>
 		node === ports.state.self ? "alive" : view().nodes.get(node)?.left ? "left" : ports.membership.liveness(node);
-	const rowsOf = (workload: string) => containerRows(view(), liveness).filter((row) => row.workload === workload);
+	const rowsOf = (workload: string) => workloadRows(view(), liveness, workload);
 
 	function resolve(ref: string) {
 		const found = resolveContainer(view(), ref);

@@ -25,6 +25,18 @@ export function containerRows(view: ClusterView, liveness: (node: NodeId) => Liv
 	return rows;
 }
 
+export function workloadRows(
+	view: ClusterView,
+	liveness: (node: NodeId) => Liveness,
+	workload: string,
+): readonly ContainerRow[] {
+	const spec = view.specs.get(workload);
+	if (spec === undefined || spec.removed) return [];
+	return Array.from({ length: spec.spec.replicas }, (_, index) =>
+		containerRow(view, liveness, spec, containerIdOf(workload, index)),
+	);
+}
+
 export function containerRow(
 	view: ClusterView,
 	liveness: (node: NodeId) => Liveness,
