@@ -108,7 +108,7 @@ write_command() {
 		return
 	fi
 	local tests=("$@")
-	[ $# -gt 0 ] || tests=(test/runtime)
+	[ $# -gt 0 ] || tests=(test/runtime test/oci)
 	printf '%q ' vitest run --project kernel --configLoader runner --reporter default --reporter "$root/scripts/test-report.mjs" \
 		--no-cache "${tests[@]}" >"$work/command"
 }

@@ -4,7 +4,6 @@ import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SwarmError } from "../errors.js";
 import type { SeccompProfile } from "../model.js";
-import { openSeccompPrograms } from "../runtime/seccomp/programs.js";
 import { type Arguments, isGiven, optionOf, usage } from "./arguments.js";
 import { cgroupsOf, readCgroupTrees } from "./cgroup-trees.js";
 import { applyResources, makeCgroups, removeCgroups, versionOf } from "./cgroups.js";
@@ -39,7 +38,7 @@ export async function createContainer(action: "create" | "run", given: Arguments
 	const trees = readCgroupTrees();
 	const cgroups = cgroupsOf(trees, cgroupsPathOf(config), id);
 	const place = { ...processPlaceOf(given), id, bundle, trees, cgroups, noPivot: isGiven(given, "no-pivot") };
-	const plan = planContainer(config, { ...place, seccompProgram: programsIn(context.root) });
+	const plan = planContainer(config, { ...place, seccompProgram: await programsIn(context.root) });
 	if (action === "create") checkTerminal(plan.terminal, place);
 	const writes = plan.resources(versionOf(trees));
 	const directory = claim(context.root, id);
@@ -65,8 +64,9 @@ export async function createContainer(action: "create" | "run", given: Arguments
 	}
 }
 
-/** Compiled once for each profile, and kept beside the containers. */
-export function programsIn(root: string): (profile: SeccompProfile) => string {
+/** Compiled once for each profile, and kept beside the containers. Loaded when it is asked for: most calls need no hashes. */
+export async function programsIn(root: string): Promise<(profile: SeccompProfile) => string> {
+	const { openSeccompPrograms } = await import("../runtime/seccomp/programs.js");
 	const programs = openSeccompPrograms(join(root, SECCOMP_DIRECTORY));
 	return (profile) => programs.pathOf(profile);
 }

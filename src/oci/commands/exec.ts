@@ -45,7 +45,7 @@ async function execIn(given: Arguments, context: Context): Promise<number> {
 	const place = processPlaceOf(given);
 	const plan = planProcess(processOf(given, config), place);
 	if (detached) checkTerminal(plan.terminal, place);
-	const entries = [...plan.entries, ...containerEntries(container, config, context), ...pidFileEntry(given)];
+	const entries = [...plan.entries, ...(await containerEntries(container, config, context)), ...pidFileEntry(given)];
 	// Read before the program begins, so that none is left of one that goes on for years.
 	const name = `exec.${process.pid}`;
 	writeFileSync(join(container.directory, name), encodePlan(entries), { mode: 0o600 });
@@ -74,13 +74,17 @@ function checkRunning(container: StoredContainer, alsoPaused: boolean): void {
 	throw new SwarmError("conflict", `Cannot exec in ${container.record.id}: it is ${status}, wanted created or running`);
 }
 
-function containerEntries({ record }: StoredContainer, config: Field, { root }: Context): readonly Entry[] {
+async function containerEntries(
+	{ record }: StoredContainer,
+	config: Field,
+	{ root }: Context,
+): Promise<readonly Entry[]> {
 	const linux = linuxOf(config);
 	return [
 		["cgroup2", record.cgroups.unified],
 		...record.cgroups.legacy.map(({ path }): Entry => ["cgroup1", path]),
 		...personalityEntries(at(linux, "personality")),
-		...seccompEntries(linux, programsIn(root)),
+		...seccompEntries(linux, await programsIn(root)),
 	];
 }
 
