@@ -6,11 +6,21 @@ import { exec } from "./exec.js";
 import { idle } from "./idle.js";
 import { pause } from "./pause.js";
 import { ps } from "./ps.js";
+import { quota } from "./quota.js";
 import { type BenchReport, textOf } from "./report.js";
 import { start } from "./start.js";
 import { stats } from "./stats.js";
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { start, exec, pause, density, idle, ps, stats };
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = {
+	start,
+	exec,
+	pause,
+	density,
+	idle,
+	ps,
+	stats,
+	quota,
+};
 
 async function main(): Promise<number> {
 	const options = { json: { type: "boolean" }, count: { type: "string" } } as const;

@@ -31,7 +31,13 @@ export async function stats(): Promise<BenchReport> {
 	const read = async () => {
 		const beganMs = systemClock.monotonicMs();
 		const readings = await reader.read(new Map(ids.map((id) => [id, cgroups.statFiles(id, resources)])));
-		const found = ids.map((id) => statsOf({ spec: { resources } }, readings.get(id) ?? {}, null, beganMs));
+		const found = ids.map((id) =>
+			statsOf({ spec: { resources } }, readings.get(id) ?? {}, {
+				link: null,
+				takenAtMonotonicMs: beganMs,
+				quotaPercent: null,
+			}),
+		);
 		if (found.includes(null)) throw new Error("a container could not be read");
 		return systemClock.monotonicMs() - beganMs;
 	};

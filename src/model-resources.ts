@@ -10,6 +10,8 @@ export interface ResourceRequest {
 	readonly pids: number | null;
 	/** Share of the CPU when more is wanted than there is, 1 to 10,000 (cpu.weight of cgroup v2); null: 100 for each of `cpus`. */
 	readonly cpuWeight?: number | null;
+	/** The node adapts its quota to who waits for a CPU (runtime/quota); null: the quota is `cpus`, all of the time. */
+	readonly cpuMode?: CpuMode | null;
 	/** CPUs and memory nodes that it may use, as the kernel writes lists: `0-3,8`. */
 	readonly cpusetCpus?: string | null;
 	readonly cpusetMems?: string | null;
@@ -23,6 +25,9 @@ export interface ResourceRequest {
 	readonly egressBytesPerSecond?: number | null;
 	readonly ingressBytesPerSecond?: number | null;
 }
+
+/** How urgent its work is, and how much of its CPUs it keeps: 50–100 %, 10–100 %, 10–50 %. */
+export type CpuMode = "low-latency" | "default" | "batch";
 
 /** At least one of the four is a number. */
 export interface IoLimit {
@@ -43,6 +48,7 @@ export interface HugepageLimit {
 /** What a node may or may not be able to limit. */
 export type LimitName =
 	| "cpu"
+	| "cpu.mode"
 	| "cpuset"
 	| "memory"
 	| "memory.high"
@@ -75,6 +81,8 @@ export interface ContainerStats {
 	/** Periods in which its own quota held it back, and for how long altogether; null without a quota. */
 	readonly throttledPeriods: number | null;
 	readonly throttledUs: number | null;
+	/** Share of its CPUs that its quota is at present; null without a CPU mode. */
+	readonly cpuQuotaPercent: number | null;
 	/** The page cache it filled included. */
 	readonly memoryBytes: number;
 	readonly memoryBytesLimit: number | null;

@@ -8,6 +8,7 @@ import { type Isolation, type Security, standardSecurity } from "./model-securit
 
 export type {
 	ContainerStats,
+	CpuMode,
 	HugepageLimit,
 	IoLimit,
 	LimitName,

@@ -4,10 +4,11 @@ import type { IoLimit, OomReport, ResourceRequest } from "../model.js";
 import { bytesInWords, timeInWords } from "./print.js";
 
 export function limitsInWords(resources: ResourceRequest): readonly (readonly [string, string | null])[] {
-	const { cpuWeight, cpusetCpus, cpusetMems, memoryHighBytes, swapBytes, io, hugepages } = resources;
+	const { cpuWeight, cpuMode, cpusetCpus, cpusetMems, memoryHighBytes, swapBytes, io, hugepages } = resources;
 	const { egressBytesPerSecond, ingressBytesPerSecond } = resources;
 	const lines: readonly (readonly [string, string | null])[] = [
 		["cpu weight", cpuWeight == null ? null : String(cpuWeight)],
+		["cpu mode", cpuMode ?? null],
 		["cpuset cpus", cpusetCpus ?? null],
 		["cpuset mems", cpusetMems ?? null],
 		["memory high", memoryHighBytes == null ? null : bytesInWords(memoryHighBytes)],

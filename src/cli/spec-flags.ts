@@ -17,6 +17,11 @@ export const resourceFlags = {
 		summary: "Share of the CPU when more is wanted than there is, 1 to 10000 (default: 100 for each CPU asked for).",
 		helpValue: "WEIGHT",
 	}),
+	"cpu-mode": Flags.string({
+		summary:
+			"Adapt its quota to who waits for a CPU: low-latency, default or batch keep 50-100, 10-100, 10-50 % (default: off).",
+		helpValue: "MODE",
+	}),
 	"cpuset-cpus": Flags.string({ summary: "CPUs that it may use, such as 0-3,8 (default: all).", helpValue: "LIST" }),
 	"cpuset-mems": Flags.string({ summary: "NUMA nodes whose memory it may use (default: all).", helpValue: "LIST" }),
 	"memory-high": Flags.string({
@@ -118,6 +123,7 @@ export interface GivenResourceFlags {
 	readonly memory?: string | undefined;
 	readonly pids?: string | undefined;
 	readonly "cpu-weight"?: string | undefined;
+	readonly "cpu-mode"?: string | undefined;
 	readonly "cpuset-cpus"?: string | undefined;
 	readonly "cpuset-mems"?: string | undefined;
 	readonly "memory-high"?: string | undefined;
@@ -186,6 +192,7 @@ export function resourcesFromFlags(flags: GivenResourceFlags): Readonly<Record<s
 		memory: flags.memory,
 		pids: numberOrText(flags.pids),
 		cpuWeight: numberOrText(flags["cpu-weight"]),
+		cpuMode: flags["cpu-mode"],
 		cpusetCpus: flags["cpuset-cpus"],
 		cpusetMems: flags["cpuset-mems"],
 		memoryHigh: flags["memory-high"],

@@ -77,6 +77,7 @@ const spec = record({
 		memoryBytes: nullable(integer(0)),
 		pids: nullable(integer(0)),
 		cpuWeight: optional(integer(0)),
+		cpuMode: optional(oneOf("low-latency", "default", "batch")),
 		cpusetCpus: optional(text(4096)),
 		cpusetMems: optional(text(4096)),
 		memoryHighBytes: optional(integer(0)),

@@ -3,7 +3,7 @@
 
 import type { ClusterView } from "../crdt/state.js";
 import type { ImageRecord, Liveness, NodeId, NodeRecord } from "../model.js";
-import { EventLog, eventsBetween, type Seen } from "./events.js";
+import { EventLog, eventsBetween, quotaEvent, type Seen } from "./events.js";
 import { createOperations, type Operations } from "./operations.js";
 import { decide, snapshotsOf } from "./placement.js";
 import { BOOT_SETTLE_MS } from "./plan.js";
@@ -34,12 +34,13 @@ export class NodeCore {
 
 	/** Publishes this node and begins to act on the view. */
 	async start(): Promise<void> {
-		const { state, membership, migrations } = this.#ports;
+		const { state, membership, migrations, runtime } = this.#ports;
 		await state.commit([this.#record(false)], this.#staleImages());
 		this.#settleLater();
 		this.#undo.push(
 			state.subscribe(() => this.#onView()),
 			membership.subscribe(() => this.#noteEvents()),
+			runtime.onQuotaChange((change) => this.events.add(quotaEvent(change, state.self, this.#ports.clock.nowMs()))),
 			keepWarm(this.#ports),
 		);
 		this.#onView();

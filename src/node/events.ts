@@ -5,6 +5,7 @@ import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
 import type { ContainerId, ContainerRecord, ImageRecord, Liveness, NodeId, OomReport, SwarmEvent } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
+import type { QuotaChange } from "../runtime/runtime.js";
 import { bytesInWords } from "../scheduler/words.js";
 import { workloadOf } from "./plan.js";
 import { type Restart, restartAfter } from "./restart.js";
@@ -193,6 +194,20 @@ function oomEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
 function oomNumbers({ limitBytes, peakBytes, usageBytes }: OomReport): string {
 	const limit = limitBytes === null ? "no limit of its own" : `the limit is ${bytesInWords(limitBytes)}`;
 	return `${limit}, the most in use was ${bytesInWords(peakBytes ?? usageBytes)}`;
+}
+
+/** Seen on the node of the container alone: quotas change too often to be told to all. */
+export function quotaEvent(change: QuotaChange, node: NodeId, timeMs: number): SwarmEvent {
+	const { container, mode, before, after, squeezedFor, waitUsPerSecond } = change;
+	const why =
+		squeezedFor === null
+			? "it wants more and nobody else waits"
+			: `${squeezedFor} waits ${(waitUsPerSecond / 1_000).toFixed(1)} ms of each second for a CPU`;
+	return {
+		...{ timeMs, node, subject: container, kind: "container.cpu-quota" },
+		message: `${container}: CPU quota ${before} % → ${after} %, mode ${mode}: ${why}`,
+		details: { ...change },
+	};
 }
 
 function phaseOn(view: ClusterView, container: ContainerId, node: NodeId): string | null {

@@ -31,6 +31,7 @@ import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
 import { nft } from "./network/nft.js";
 import { OomWatch } from "./oom.js";
+import { QuotaLoop } from "./quota/quota-loop.js";
 import { readBootId } from "./record.js";
 import { Roster } from "./roster.js";
 import type {
@@ -41,6 +42,7 @@ import type {
 	ExecRequest,
 	ExecSession,
 	LogOptions,
+	QuotaChange,
 	RestoreRequest,
 	Runtime,
 	RuntimePool,
@@ -105,6 +107,7 @@ class NativeRuntime implements Runtime {
 	readonly #part: CheckpointsPart | null;
 	readonly #execServer: ExecServer;
 	readonly #oom: OomWatch;
+	readonly #quotas: QuotaLoop;
 	readonly #statsParts: StatsParts;
 	readonly #closing = new AbortController();
 
@@ -123,7 +126,8 @@ class NativeRuntime implements Runtime {
 		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
 		this.#parts = { native, paths, cgroups, network, trash, spares, seccomp };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
-		this.#statsParts = { reader: new StatsReader(native), cgroups, network, clock };
+		this.#quotas = new QuotaLoop({ native, cgroups, clock, logger, containers: () => this.list() });
+		this.#statsParts = { reader: new StatsReader(native), cgroups, network, clock, quotas: this.#quotas };
 		const onRemoved = (id: ContainerId) => {
 			this.#statsParts.reader.forget(id);
 			this.#endReaders(id);
@@ -178,6 +182,7 @@ class NativeRuntime implements Runtime {
 		for (const container of containers) {
 			this.#roster.add(container);
 			this.#oom.ask();
+			this.#quotas.ask();
 			const { address, spec } = container.request;
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
@@ -337,6 +342,10 @@ class NativeRuntime implements Runtime {
 		return readStatsOf(this.#roster.find("measure", id).state, this.#statsParts);
 	}
 
+	onQuotaChange(listener: (change: QuotaChange) => void): () => void {
+		return this.#quotas.subscribe(listener);
+	}
+
 	allStats(): Promise<ReadonlyMap<ContainerId, ContainerStats>> {
 		const live = this.list().filter(({ phase }) => phase === "running" || phase === "paused");
 		return readStats(live, this.#statsParts);
@@ -360,6 +369,7 @@ class NativeRuntime implements Runtime {
 	async close(): Promise<void> {
 		this.#closing.abort(new SwarmError("aborted", "Cannot wait for the end: the daemon is closing"));
 		this.#oom.stop();
+		await this.#quotas.stop();
 		await this.#roster.idle();
 		this.#execServer.close();
 		for (const container of this.#roster.all()) container.letGo();
@@ -445,6 +455,7 @@ class NativeRuntime implements Runtime {
 
 	#announce(state: ContainerState): void {
 		this.#oom.ask();
+		this.#quotas.ask();
 		for (const listener of [...this.#listeners]) {
 			try {
 				listener(state);

@@ -20,6 +20,9 @@ import type {
 	ResourceRequest,
 	Spec,
 } from "../model.js";
+import type { QuotaChange } from "./quota/controller.js";
+
+export type { QuotaChange } from "./quota/controller.js";
 
 export interface CreateRequest {
 	readonly container: ContainerId;
@@ -195,6 +198,8 @@ export interface Runtime {
 	logs(container: ContainerId, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
 	/** Of a container that has processes. */
 	stats(container: ContainerId): Promise<ContainerStats>;
+	/** Called after each change of a CPU quota that follows a container's CPU mode. Returns the unsubscribe function. */
+	onQuotaChange(listener: (change: QuotaChange) => void): () => void;
 	/** Of all that run or are paused, in one reading: 1,000 take less than 100 ms. */
 	allStats(): Promise<ReadonlyMap<ContainerId, ContainerStats>>;
 	get(container: ContainerId): ContainerState | null;

@@ -123,6 +123,7 @@ export function containerStats(change: Partial<ContainerStats> = {}): ContainerS
 		cpuUsageUs: 0,
 		throttledPeriods: null,
 		throttledUs: null,
+		cpuQuotaPercent: null,
 		memoryBytes: 1024 ** 2,
 		memoryBytesLimit: 64 * 1024 ** 2,
 		pids: 1,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Digest, Liveness, NodeId, SwarmEvent } from "../../src/model.js";
-import { EVENTS_KEPT_MAX, EventLog, eventsBetween, type Seen } from "../../src/node/events.js";
+import type { ContainerId, Digest, Liveness, NodeId, SwarmEvent } from "../../src/model.js";
+import { EVENTS_KEPT_MAX, EventLog, eventsBetween, quotaEvent, type Seen } from "../../src/node/events.js";
 import {
 	claimRecord,
 	containerRecord,
@@ -118,6 +118,20 @@ describe("what happened between two views", () => {
 		]);
 		expect(eventsBetween(having, without)).toMatchObject([{ kind: "image.removed", subject: "web:2" }]);
 		expect(eventsBetween(having, having)).toEqual([]);
+	});
+
+	it("is a change of a CPU quota with before, after and for whom", () => {
+		const [web, job] = ["web.0", "job.0"] as ContainerId[];
+		const change = { container: job as ContainerId, mode: "batch", cpus: 1, before: 50, after: 25 } as const;
+		const squeezed = quotaEvent({ ...change, squeezedFor: web as ContainerId, waitUsPerSecond: 2_500 }, nodeA, 7);
+		expect(squeezed).toMatchObject({
+			kind: "container.cpu-quota",
+			subject: "job.0",
+			message: "job.0: CPU quota 50 % → 25 %, mode batch: web.0 waits 2.5 ms of each second for a CPU",
+			details: { before: 50, after: 25, squeezedFor: "web.0" },
+		});
+		const grown = quotaEvent({ ...change, squeezedFor: null, waitUsPerSecond: 0 }, nodeA, 7);
+		expect(grown.message).toContain("it wants more and nobody else waits");
 	});
 
 	it("is a lost concurrent revision", () => {

@@ -10,6 +10,7 @@ import { blockDeviceOf } from "../../src/runtime/cgroup/block-device.js";
 import { type Controller, detectCgroups } from "../../src/runtime/cgroup/layout.js";
 import { plainExec } from "../../src/runtime/exec-request.js";
 import { linkNameOf } from "../../src/runtime/network/names.js";
+import type { QuotaChange } from "../../src/runtime/runtime.js";
 import { createRequest } from "../support/create-request.js";
 import { hasNftables, noTraces, pathOf, tracesOf } from "../support/kernel.js";
 import { missingForContainers, type NativeWorld, openNativeWorld, untilEnded } from "../support/native-world.js";
@@ -199,6 +200,34 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 			const fastMs = await timed(() => receive(32 * MIB));
 			expect(fastMs).toBeLessThan(20_000);
 		}, 60_000);
+	});
+
+	it("a batch job makes room for a service that waits, within its bounds, and nobody without a mode is touched", async (test) => {
+		needs(test, "cpu", "cpu.mode", "cpuset");
+		const [job, plain] = [containerIdOf("job", 0), containerIdOf("plain", 0)];
+		const onOne = { cpus: 1, cpusetCpus: "0" };
+		const changes: QuotaChange[] = [];
+		onTestFinished(world.runtime.onQuotaChange((change) => void changes.push(change)));
+		await run(spin, { ...onOne, cpuMode: "batch" }, job);
+		await run(spin, onOne, plain);
+		const bursts = "while :; do n=0; while [ $n -lt 3000 ]; do n=$((n+1)); done; sleep 0.01; done";
+		await run(shell(bursts), { ...onOne, cpuMode: "low-latency" });
+		const quotaOf = async (id: ContainerId) => (await world.runtime.stats(id)).cpuQuotaPercent;
+		await until("the job to have its least", async () => (await quotaOf(job)) === 10, 60_000);
+		expect(changes.map(({ container, before, after }) => [container, before, after])).toEqual([
+			[job, 50, 25],
+			[job, 25, 10],
+		]);
+		expect(changes[0]).toMatchObject({ squeezedFor: web, mode: "batch" });
+		expect(await quotaOf(plain)).toBeNull();
+		// Another daemon goes on from where it stands; without the mode its quota is its own again.
+		const runtime = await world.reopen();
+		await until("the new daemon to know it", async () => (await runtime.stats(job)).cpuQuotaPercent === 10, 60_000);
+		await runtime.update(job, 1, 2, { cpus: 1, memoryBytes: null, pids: null });
+		const throttled = async () => (await runtime.stats(job)).throttledPeriods ?? 0;
+		const before = await throttled();
+		await until("it to run without the mode", async () => (await runtime.stats(job)).cpuQuotaPercent === null, 60_000);
+		expect((await throttled()) - before).toBeLessThan(20);
 	});
 
 	it("what is used can be read of all at once, again after some have gone and come", async (test) => {

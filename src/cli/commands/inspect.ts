@@ -43,6 +43,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["memory", memoryInWords(detail)],
 		["pids", `${stats === null ? "?" : stats.pids} of ${spec.resources.pids ?? "no limit"}`],
 		...limitsInWords(spec.resources),
+		["cpu quota", stats?.cpuQuotaPercent == null ? null : `${stats.cpuQuotaPercent} % at present`],
 		["cpu time", stats === null ? null : `${(stats.cpuUsageUs / 1_000_000).toFixed(2)} s`],
 		["terminal", spec.terminal ? "its own, see swarm attach" : null],
 		["stdin", spec.stdin ? "open for swarm attach" : null],

@@ -1,7 +1,7 @@
 // The `resources` of a spec: what is given becomes a ResourceRequest or problems. Fields that limit nothing are left out, so that two
 // ways of saying nothing are the same spec.
 
-import type { HugepageLimit, IoLimit, ResourceRequest } from "../../model.js";
+import type { CpuMode, HugepageLimit, IoLimit, ResourceRequest } from "../../model.js";
 import {
 	CPU_LIST_CHARACTERS_MAX,
 	CPU_WEIGHT_MAX,
@@ -23,6 +23,7 @@ const fieldNames = [
 	"memoryBytes",
 	"pids",
 	"cpuWeight",
+	"cpuMode",
 	"cpusetCpus",
 	"cpusetMems",
 	"memoryHigh",
@@ -49,6 +50,7 @@ export function resourcesOf(given: unknown, report: Report): ResourceRequest {
 		bytesOf(fields, [name, `${name}${unit}`], least, report);
 	const more = {
 		cpuWeight: number(fields, "cpuWeight", CPU_WEIGHT_MAX, report),
+		cpuMode: cpuModeOf(fields.cpuMode, report),
 		cpusetCpus: cpuListOf(fields, "cpusetCpus", report),
 		cpusetMems: cpuListOf(fields, "cpusetMems", report),
 		memoryHighBytes: bytes("memoryHigh", MEMORY_BYTES_MIN),
@@ -77,6 +79,15 @@ function number(fields: Fields, name: string, most: number, report: Report): num
 	const given = fields[name];
 	return given === undefined || given === null ? null : wholeNumber(given, ["resources", name], 1, most, report);
 }
+
+function cpuModeOf(given: unknown, report: Report): CpuMode | null {
+	if (given === undefined || given === null) return null;
+	const mode = cpuModes.find((candidate) => candidate === given);
+	if (mode === undefined) report.value(["resources", "cpuMode"], given, cpuModes.join(", "));
+	return mode ?? null;
+}
+
+const cpuModes: readonly CpuMode[] = ["low-latency", "default", "batch"];
 
 function cpusOf(given: unknown, report: Report): number | null {
 	if (given === undefined || given === null) return null;

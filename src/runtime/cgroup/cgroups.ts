@@ -4,6 +4,7 @@
 // cgroup outside `swarm/<scope>`, but for enabling controllers on the way down.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../clock.js";
 import { SwarmError } from "../../errors.js";
@@ -15,10 +16,12 @@ import { blockDeviceOf } from "./block-device.js";
 import { changeLimits } from "./change-limits.js";
 import { type CgroupLayout, type Controller, type ControllerHome, controllers } from "./layout.js";
 import {
+	ADAPTED_PERIOD_US,
 	cgroupLimitsNeeded,
 	controllerOf,
 	controllersNeeded,
 	limitNames,
+	quotaUsOf,
 	type SettingsPlace,
 	settingChanges,
 	settingsOf,
@@ -65,6 +68,11 @@ export interface Cgroups {
 	isEmpty(container: ContainerId): boolean;
 	/** OOM kills since it was made; 0 without a memory controller. */
 	oomKills(container: ContainerId): number;
+	/** CPUs that a request with a CPU mode gets a share of: its `cpus`, else those it may use. */
+	cpusOf(request: ResourceRequest): number;
+	/** The share that its quota is, and sets it; for requests with a CPU mode. null when it cannot be read. */
+	quotaPercent(container: ContainerId, request: ResourceRequest): number | null;
+	setQuota(container: ContainerId, request: ResourceRequest, percent: number): void;
 	/** null without a memory controller. */
 	oom(container: ContainerId): OomNumbers | null;
 	/** Where its use stands; those of controllers that this machine lacks or that it has no part in are left out. */
@@ -119,10 +127,14 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 	const { scope, clock, signal } = options;
 	const homes = prepareTrees(options);
 	const scopePath = (mount: string) => join(mount, "swarm", scope);
-	const limits = limitNames.filter((name) => offers(name, homes[controllerOf(name)], scopePath));
+	const pressure = existsSync(join(scopePath(options.layout.unified), "cpu.pressure"));
+	const limits = limitNames.filter(
+		(name) => offers(name, homes[controllerOf(name)], scopePath) && (name !== "cpu.mode" || pressure),
+	);
 	const place: SettingsPlace = {
 		versionOf: (name) => (homes[name] as ControllerHome).version,
 		deviceOf: blockDeviceOf,
+		cpusOf,
 	};
 	const names = new Map<ContainerId, string>();
 	const pathOf = (mount: string, name: string) => join(scopePath(mount), name);
@@ -238,6 +250,18 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 			const { events } = homes.memory?.version === 2 ? memoryFiles.v2 : memoryFiles.v1;
 			return flagIn(join(path, events), "oom_kill") ?? 0;
 		},
+		cpusOf,
+		quotaPercent(container, request) {
+			const path = homePathOf("cpu", container) as string;
+			const us = numberIn(join(path, homes.cpu?.version === 2 ? "cpu.max" : "cpu.cfs_quota_us"));
+			return us === null || us <= 0 ? null : Math.round((100 * us) / (cpusOf(request) * ADAPTED_PERIOD_US));
+		},
+		setQuota(container, request, percent) {
+			const us = quotaUsOf(cpusOf(request), percent, ADAPTED_PERIOD_US);
+			const path = homePathOf("cpu", container) as string;
+			if (homes.cpu?.version === 2) writeFileSync(join(path, "cpu.max"), `${us} ${ADAPTED_PERIOD_US}`);
+			else writeFileSync(join(path, "cpu.cfs_quota_us"), String(us));
+		},
 		oom(container) {
 			const path = homePathOf("memory", container);
 			if (path === null) return null;
@@ -253,7 +277,7 @@ export function openCgroups(options: CgroupsOptions): Cgroups {
 		},
 		statFiles(container, request) {
 			const unified = unifiedOf(container);
-			const quota = request.cpus === null ? null : homePathOf("cpu", container);
+			const quota = hasQuota(request) ? homePathOf("cpu", container) : null;
 			const io =
 				homes.io?.version === 1 && !controllersNeeded(request).includes("io") ? null : homePathOf("io", container);
 			const memoryFile = (homes.memory?.version === 2 ? memoryFiles.v2 : memoryFiles.v1).usage;
@@ -406,6 +430,37 @@ function sizeIn(path: string): number | null {
 	} catch {
 		return null;
 	}
+}
+
+/** The number that a file begins with; null when it is absent or begins with none. */
+function numberIn(path: string): number | null {
+	try {
+		const number = Number.parseInt(readFileSync(path, "utf8"), 10);
+		return Number.isNaN(number) ? null : number;
+	} catch {
+		return null;
+	}
+}
+
+export function hasQuota({ cpus, cpuMode }: ResourceRequest): boolean {
+	return cpus !== null || (cpuMode ?? null) !== null;
+}
+
+function cpusOf({ cpus, cpusetCpus }: ResourceRequest): number {
+	if (cpus !== null) return cpus;
+	return cpusetCpus == null ? availableParallelism() : cpusInList(cpusetCpus);
+}
+
+/** CPUs of a list such as `0-3,8`. */
+function cpusInList(list: string): number {
+	const counts = list.split(",").map((part) => {
+		const [first = 0, last = first] = part.split("-").map(Number);
+		return Math.max(0, last - first + 1);
+	});
+	return Math.max(
+		1,
+		counts.reduce((sum, count) => sum + count, 0),
+	);
 }
 
 function writeIfThere(path: string, value: string): boolean {

@@ -2,6 +2,7 @@
 // documentation are the source of names and ranges.
 
 import type { IoLimit, LimitName, ResourceRequest } from "../../model.js";
+import { modeRules } from "../quota/controller.js";
 import type { Controller } from "./layout.js";
 
 /** One line of one file of a cgroup. */
@@ -20,6 +21,8 @@ export interface Setting {
 
 export interface SettingsPlace {
 	readonly versionOf: (controller: Controller) => 1 | 2;
+	/** CPUs of which a request with a CPU mode gets a share. */
+	readonly cpusOf: (request: ResourceRequest) => number;
 	/** `major:minor` of what IoLimit.device names; throws when there is no such device. */
 	readonly deviceOf: (device: string) => string;
 }
@@ -62,8 +65,15 @@ const kinds: readonly LimitKind[] = [
 	{
 		name: "cpu",
 		controller: "cpu",
-		asked: ({ cpus, cpuWeight }) => cpus !== null || (cpuWeight ?? null) !== null,
-		settings: (request, place) => cpuSettings(request, place.versionOf("cpu")),
+		asked: ({ cpus, cpuWeight, cpuMode }) => (cpus ?? cpuWeight ?? cpuMode ?? null) !== null,
+		settings: (request, place) => cpuSettings(request, place),
+	},
+	{
+		// Adapted by quota/; the kernel has to tell who waits.
+		name: "cpu.mode",
+		controller: "cpu",
+		asked: ({ cpuMode }) => (cpuMode ?? null) !== null,
+		settings: () => [],
 	},
 	{
 		name: "cpuset",
@@ -185,21 +195,42 @@ function memorySettings({ memoryBytes, swapBytes }: ResourceRequest, version: 1 
 	];
 }
 
-function cpuSettings({ cpus, cpuWeight }: ResourceRequest, version: 1 | 2): readonly Setting[] {
+/** Of the CPU time that a quota gives, in microseconds of each period. */
+export function quotaUsOf(cpus: number, percent: number, periodUs: number): number {
+	return Math.max(CPU_QUOTA_US_MIN, Math.round((cpus * percent * periodUs) / 100));
+}
+
+/** Short, so that one that is held back and one that waits for it take turns often. */
+export const ADAPTED_PERIOD_US = 20_000;
+
+function quotaOf(
+	request: ResourceRequest,
+	place: SettingsPlace,
+): { readonly us: number; readonly periodUs: number } | null {
+	const { cpus, cpuMode } = request;
+	if (cpuMode != null) {
+		const us = quotaUsOf(place.cpusOf(request), modeRules[cpuMode].ceiling, ADAPTED_PERIOD_US);
+		return { us, periodUs: ADAPTED_PERIOD_US };
+	}
+	return cpus === null ? null : { us: quotaUsOf(cpus, 100, CPU_PERIOD_US), periodUs: CPU_PERIOD_US };
+}
+
+function cpuSettings(request: ResourceRequest, place: SettingsPlace): readonly Setting[] {
+	const { cpus, cpuWeight } = request;
 	const cpu = (file: string, value: string | number, unlimited: string | number) =>
 		one("cpu", "cpu", file, String(value), String(unlimited));
 	const weight = cpuWeight ?? (cpus === null ? CPU_WEIGHT_DEFAULT : CPU_WEIGHT_DEFAULT * cpus);
-	const quotaUs = cpus === null ? null : Math.max(CPU_QUOTA_US_MIN, Math.round(cpus * CPU_PERIOD_US));
-	if (version === 2)
+	const quota = quotaOf(request, place);
+	if (place.versionOf("cpu") === 2)
 		return [
-			...(quotaUs === null ? [] : [cpu("cpu.max", `${quotaUs} ${CPU_PERIOD_US}`, `max ${CPU_PERIOD_US}`)]),
+			...(quota === null ? [] : [cpu("cpu.max", `${quota.us} ${quota.periodUs}`, `max ${CPU_PERIOD_US}`)]),
 			cpu("cpu.weight", between(1, Math.round(weight), 10_000), CPU_WEIGHT_DEFAULT),
 		];
 	const shares = (weight / CPU_WEIGHT_DEFAULT) * CPU_SHARES_DEFAULT;
 	return [
-		...(quotaUs === null
+		...(quota === null
 			? []
-			: [cpu("cpu.cfs_period_us", CPU_PERIOD_US, CPU_PERIOD_US), cpu("cpu.cfs_quota_us", quotaUs, -1)]),
+			: [cpu("cpu.cfs_period_us", quota.periodUs, CPU_PERIOD_US), cpu("cpu.cfs_quota_us", quota.us, -1)]),
 		cpu("cpu.shares", between(2, Math.round(shares), 262_144), CPU_SHARES_DEFAULT),
 	];
 }

@@ -6,6 +6,7 @@ import { SwarmError } from "../../errors.js";
 import type { ContainerId, ContainerStats, Spec } from "../../model.js";
 import type { Cgroups } from "../cgroup/cgroups.js";
 import type { ContainerNetwork } from "../network/network.js";
+import type { QuotaLoop } from "../quota/quota-loop.js";
 import type { ContainerState } from "../runtime.js";
 import { bytesIn, keyIn, linkBytesIn, numberOf, pressureIn, type Readings, throttlingIn } from "./readings.js";
 import type { StatsReader } from "./stats-reader.js";
@@ -15,12 +16,13 @@ export interface StatsParts {
 	readonly cgroups: Cgroups;
 	readonly network: ContainerNetwork;
 	readonly clock: Clock;
+	readonly quotas: Pick<QuotaLoop, "percentOf">;
 }
 
 /** Without those that ended while they were read. */
 export async function readStats(
 	states: readonly ContainerState[],
-	{ reader, cgroups, network, clock }: StatsParts,
+	{ reader, cgroups, network, clock, quotas }: StatsParts,
 ): Promise<ReadonlyMap<ContainerId, ContainerStats>> {
 	const files = states.map(({ container, spec }) => [container, cgroups.statFiles(container, spec.resources)] as const);
 	const takenAtMonotonicMs = clock.monotonicMs();
@@ -29,7 +31,8 @@ export async function readStats(
 	const stats = new Map<ContainerId, ContainerStats>();
 	for (const state of states) {
 		const link = links.get(network.attachmentOf(state.container)?.linkName ?? "") ?? null;
-		const made = statsOf(state, readings.get(state.container) ?? {}, link, takenAtMonotonicMs);
+		const aside = { link, takenAtMonotonicMs, quotaPercent: quotas.percentOf(state.container) };
+		const made = statsOf(state, readings.get(state.container) ?? {}, aside);
 		if (made !== null) stats.set(state.container, made);
 	}
 	return stats;
@@ -44,16 +47,21 @@ export async function readStatsOf(state: ContainerState, parts: StatsParts): Pro
 	});
 }
 
+export interface StatsAside {
+	readonly link: { readonly received: number; readonly sent: number } | null;
+	readonly takenAtMonotonicMs: number;
+	readonly quotaPercent: number | null;
+}
+
 /** Pure; null when its cgroups are gone. `link` is the host's end: what it sent, the container received. */
 export function statsOf(
 	{ spec }: { readonly spec: Pick<Spec, "resources"> },
 	readings: Readings,
-	link: { readonly received: number; readonly sent: number } | null,
-	takenAtMonotonicMs: number,
+	{ link, takenAtMonotonicMs, quotaPercent }: StatsAside,
 ): ContainerStats | null {
 	const cpuUsageUs = keyIn(readings.cpu, "usage_usec");
 	if (cpuUsageUs === null) return null;
-	const throttling = spec.resources.cpus === null ? null : throttlingIn(readings.quota);
+	const throttling = throttlingIn(readings.quota);
 	const io = bytesIn(readings.io);
 	const cpu = pressureIn(readings.cpuPressure);
 	return {
@@ -61,6 +69,7 @@ export function statsOf(
 		cpuUsageUs,
 		throttledPeriods: throttling?.periods ?? null,
 		throttledUs: throttling?.us ?? null,
+		cpuQuotaPercent: quotaPercent,
 		memoryBytes: numberOf(readings.memory) ?? 0,
 		memoryBytesLimit: spec.resources.memoryBytes,
 		pids: numberOf(readings.pids) ?? 0,

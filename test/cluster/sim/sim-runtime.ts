@@ -275,6 +275,7 @@ export function openSimRuntime(
 			if (!containers.has(id)) throw new SwarmError("not-found", `Cannot measure ${id}: it is not on this node`);
 			return noStats;
 		},
+		onQuotaChange: () => () => {},
 		allStats: async () => new Map([...containers.keys()].map((id) => [id, noStats])),
 		get: (id) => containers.get(id)?.state ?? null,
 		list: () => [...containers.values()].map((container) => container.state),
@@ -342,6 +343,7 @@ const noStats = {
 	cpuUsageUs: 0,
 	throttledPeriods: null,
 	throttledUs: null,
+	cpuQuotaPercent: null,
 	memoryBytes: 4096,
 	memoryBytesLimit: null,
 	pids: 1,

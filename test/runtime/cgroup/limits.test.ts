@@ -7,7 +7,7 @@ const MIB = 2 ** 20;
 const none: ResourceRequest = { cpus: null, memoryBytes: null, pids: null };
 const all: ResourceRequest = { cpus: 1.5, memoryBytes: 64 * MIB, pids: 20 };
 const settings = (request: ResourceRequest, version: 1 | 2) =>
-	settingsOf(request, { versionOf: () => version, deviceOf: () => "8:0" });
+	settingsOf(request, { versionOf: () => version, deviceOf: () => "8:0", cpusOf: ({ cpus }) => cpus ?? 4 });
 const texts = (request: ResourceRequest, version: 1 | 2) =>
 	settings(request, version).map(({ file, value }) => `${file}=${value}`);
 
@@ -87,6 +87,16 @@ describe("limits", () => {
 		expect(controllersNeeded(none)).toEqual([]);
 		expect(controllersNeeded({ ...none, pids: 3 })).toEqual(["pids"]);
 		expect(limitsNeeded({ ...none, memoryHighBytes: MIB, cpusetMems: "0" })).toEqual(["memory.high", "cpuset"]);
+	});
+
+	it("begins with the most of its CPU mode, in short periods", () => {
+		expect(texts({ ...none, cpuMode: "batch" }, 2)).toEqual(["cpu.max=40000 20000", "cpu.weight=100"]);
+		expect(texts({ ...none, cpus: 1, cpuMode: "low-latency" }, 1)).toEqual([
+			"cpu.cfs_period_us=20000",
+			"cpu.cfs_quota_us=20000",
+			"cpu.shares=1024",
+		]);
+		expect(limitsNeeded({ ...none, cpuMode: "default" })).toEqual(["cpu", "cpu.mode"]);
 	});
 
 	it("stays within what the kernel takes for tiny and huge shares", () => {
