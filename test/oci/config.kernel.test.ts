@@ -198,6 +198,30 @@ describe.skipIf(missing !== null)(`OCI configuration (missing: ${missing})`, () 
 		]);
 	});
 
+	it("config-linux.md#namespaces: several of another container, its user namespace too, as pods share them", () => {
+		const one = [{ containerID: 0, hostID: 100_000, size: 1_000 }];
+		const kinds = ["pid", "network", "ipc", "uts", "mount", "cgroup", "user"];
+		const own = kinds.map((type) => ({ type }));
+		world.done("run", "-d", "-b", world.bundle(linux({ namespaces: own, uidMappings: one, gidMappings: one })), "pod");
+		const { pid } = world.state("pod");
+		const names: Readonly<Record<string, string>> = { network: "net", mount: "mnt" };
+		const joined = kinds.map((type) =>
+			["mount", "cgroup"].includes(type) ? { type } : { type, path: `/proc/${pid}/ns/${names[type] ?? type}` },
+		);
+		const seen = lines(
+			"cat /proc/self/uid_map /proc/1/cmdline; /bin/id; ls -l /proc/self/ns",
+			linux({ namespaces: joined }),
+		);
+		expect(seen[0]).toBe("         0     100000       1000");
+		expect(seen[1]).toMatch(/^\/bin\/sleep.*uid=0 gid=0$/);
+		const inside = world.done("exec", "pod", "ls", "-l", "/proc/self/ns");
+		for (const kind of ["user", "net", "pid", "ipc", "uts"]) {
+			const name = new RegExp(`${kind}:\\[\\d+\\]`);
+			expect(name.exec(seen.join("\n"))?.[0]).toBe(name.exec(inside)?.[0]);
+		}
+		world.done("delete", "--force", "pod");
+	});
+
 	it("config-linux.md#offset-for-time-namespace: clocks that run ahead", () => {
 		const kinds = [...(minimalConfig(rootfs).linux.namespaces as object[]), { type: "time" }];
 		const change = linux({ namespaces: kinds, timeOffsets: { boottime: { secs: 1_000_000, nanosecs: 0 } } });

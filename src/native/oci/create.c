@@ -137,7 +137,84 @@ static int open_birth(const struct plan *plan, int cgroup2, struct birth *birth,
 		result = device_rules_attach(plan, cgroup2, error);
 	if (result == 0)
 		result = process_set_oom_score(&plan->process, error);
-	return result == 0 ? prepare_child_namespaces(plan, error) : result;
+	return result;
+}
+
+static void be_born(struct birth *birth, const int ends[2], int listening)
+{
+	close(ends[0]);
+	birth->channel = ends[1];
+	birth->start = listening;
+	container_become(birth);
+}
+
+/* A user namespace that exists must be entered before the others are made, so that they belong to it, and nobody comes back from
+ * there: a helper goes in, makes the container's first process a child of ours, tells its pid and ends. */
+static _Noreturn void enter_and_clone(const struct plan_namespace *user, struct birth *birth, const int ends[2], int listening,
+				      int told, struct sw_clone_args *args)
+{
+	struct sw_error error = { 0 };
+	SW_AUTOCLOSE int file = open(user->path, O_RDONLY | O_CLOEXEC);
+	if (file < 0 || setns(file, CLONE_NEWUSER) < 0)
+		sw_fail(&error, errno, "join namespace (linux.namespaces)", user->path);
+	else if (prepare_child_namespaces(birth->plan, &error) == 0) {
+		args->flags |= CLONE_PARENT;
+		args->exit_signal = 0; /* the helper's */
+		pid_t pid = sw_clone3(args);
+		if (pid == 0)
+			be_born(birth, ends, listening);
+		if (pid > 0)
+			channel_tell(told, CHANNEL_PID, pid, "");
+		else
+			sw_fail(&error, errno, "clone the container's first process into", birth->plan->cgroup2);
+	}
+	if (error.code)
+		channel_tell(told, CHANNEL_FAILED, error.code, error.message);
+	_exit(0);
+}
+
+static pid_t clone_helped(const struct plan_namespace *user, struct birth *birth, const int ends[2], int listening,
+			  struct sw_clone_args *args, struct sw_error *error)
+{
+	struct sw_report report;
+	int own[2];
+	int result = channel_make(own, error);
+	if (result < 0)
+		return result;
+	pid_t helper = fork();
+	if (helper == 0)
+		enter_and_clone(user, birth, ends, listening, own[1], args);
+	int code = errno;
+	SW_AUTOCLOSE int answers = own[0];
+	close(own[1]);
+	if (helper < 0)
+		return sw_fail(error, code, "make a process", NULL);
+	result = channel_read(answers, &report, error);
+	SW_RETRY(waitpid(helper, NULL, 0));
+	if (result > 0 && report.kind == CHANNEL_PID)
+		return report.code;
+	if (result > 0)
+		return sw_refuse(error, report.code ? report.code : EPROTO, "create", "%s", report.text);
+	return result < 0 ? result : sw_fail(error, ECHILD, "make the container's first process", NULL);
+}
+
+static pid_t clone_first(struct birth *birth, const int ends[2], int listening, int cgroup2, struct sw_error *error)
+{
+	const struct plan_namespace *user = plan_namespace(birth->plan, CLONE_NEWUSER);
+	struct sw_clone_args args = {
+		.flags = new_namespaces(birth->plan) | SW_CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)cgroup2,
+	};
+	if (user && user->path)
+		return clone_helped(user, birth, ends, listening, &args, error);
+	int result = prepare_child_namespaces(birth->plan, error);
+	pid_t pid = result < 0 ? result : sw_clone3(&args);
+	if (pid == 0)
+		be_born(birth, ends, listening);
+	return pid < 0 && result == 0 ?
+		       sw_fail(error, errno, "clone the container's first process into", birth->plan->cgroup2) :
+		       pid;
 }
 
 pid_t create(const struct plan *plan, int directory, int console, struct sw_error *error)
@@ -153,23 +230,11 @@ pid_t create(const struct plan *plan, int directory, int console, struct sw_erro
 		result = listening < 0 ? listening : channel_make(ends, error);
 	if (result < 0)
 		return result;
-	struct sw_clone_args args = {
-		.flags = new_namespaces(plan) | SW_CLONE_INTO_CGROUP,
-		.exit_signal = SIGCHLD,
-		.cgroup = (uint64_t)cgroup2,
-	};
-	pid_t pid = sw_clone3(&args);
-	if (pid == 0) {
-		close(ends[0]);
-		birth.channel = ends[1];
-		birth.start = listening;
-		container_become(&birth);
-	}
-	int code = errno;
+	pid_t pid = clone_first(&birth, ends, listening, cgroup2, error);
 	close(ends[1]);
 	SW_AUTOCLOSE int channel = ends[0];
 	if (pid < 0)
-		return sw_fail(error, code, "clone the container's first process into", plan->cgroup2);
+		return pid;
 	result = follow(plan, pid, channel, error);
 	if (result == 0)
 		result = pid_file_write(directory, pid, error);

@@ -150,7 +150,6 @@ function checkNamespaces(config: Field, linux: Field, namespaces: Namespaces): v
 			{ path: "linux.namespaces", value: field.value },
 			"a container without a mount namespace is not offered",
 		);
-	if (namespaces.get("user")) refuseUnsupported(field, "joining a user namespace by its path is not offered");
 	for (const name of ["hostname", "domainname"])
 		if (optional(at(config, name), text, "") !== "" && !namespaces.has("uts"))
 			refuseField(at(config, name), "none, or a uts namespace in linux.namespaces");
