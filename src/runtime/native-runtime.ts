@@ -181,8 +181,7 @@ class NativeRuntime implements Runtime {
 		const { containers, halfMade } = await findContainers(this.#roster.containersPath, traces, this.#around);
 		for (const container of containers) {
 			this.#roster.add(container);
-			this.#oom.ask();
-			this.#quotas.ask();
+			this.#watch(container.state);
 			const { address, spec } = container.request;
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
@@ -453,9 +452,15 @@ class NativeRuntime implements Runtime {
 		this.#readers.delete(id);
 	}
 
+	/** What a container that runs has chosen to be watched for. */
+	#watch({ phase, spec: { resources } }: ContainerState): void {
+		if (phase !== "running") return;
+		if (resources.memoryBytes !== null) this.#oom.ask();
+		if (resources.cpuMode != null) this.#quotas.ask();
+	}
+
 	#announce(state: ContainerState): void {
-		this.#oom.ask();
-		this.#quotas.ask();
+		this.#watch(state);
 		for (const listener of [...this.#listeners]) {
 			try {
 				listener(state);

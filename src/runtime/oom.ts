@@ -9,6 +9,8 @@ import type { ContainerState } from "./runtime.js";
 
 /** A kill that does not end the container is told after this long at most: one short read for each limited container. */
 export const OOM_LOOK_MS = 2_000;
+/** Of more than these, some at a time in turn: a node with a thousand limited containers spends no more on it. */
+const LOOKED_AT_ONCE_MAX = 100;
 /** More than the kernel's log holds. */
 const KERNEL_LINES_MAX = 50_000;
 /** A line of /dev/kmsg (CONSOLE_EXT_LOG_MAX of the kernel). */
@@ -78,6 +80,8 @@ export class OomWatch {
 	readonly #cgroups: Cgroups;
 	readonly #containers: () => readonly Watched[];
 	#cancel: (() => void) | null = null;
+	/** The first of the next look. */
+	#at = 0;
 
 	constructor(clock: Clock, cgroups: Cgroups, containers: () => readonly Watched[]) {
 		this.#clock = clock;
@@ -90,7 +94,7 @@ export class OomWatch {
 		if (this.#cancel !== null || this.#watched().length === 0) return;
 		this.#cancel = this.#clock.after(OOM_LOOK_MS, () => {
 			this.#cancel = null;
-			for (const container of this.#watched()) this.#look(container);
+			for (const container of this.#nextOf(this.#watched())) this.#look(container);
 			this.ask();
 		});
 	}
@@ -104,6 +108,13 @@ export class OomWatch {
 		return this.#containers().filter(
 			({ state }) => state.phase === "running" && state.spec.resources.memoryBytes !== null,
 		);
+	}
+
+	#nextOf(watched: readonly Watched[]): readonly Watched[] {
+		if (this.#at >= watched.length) this.#at = 0;
+		const next = watched.slice(this.#at, this.#at + LOOKED_AT_ONCE_MAX);
+		this.#at += LOOKED_AT_ONCE_MAX;
+		return next;
 	}
 
 	#look(container: Watched): void {

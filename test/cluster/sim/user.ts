@@ -80,6 +80,13 @@ export function createUser(world: World): User {
 		answer(`${call} ${name} through ${daemon.state.self}`, operations[call](name, patience), () => {});
 	};
 
+	const update = (daemon: SimDaemon, { name }: SpecRecord) => {
+		noteSplit(name);
+		const resources = { cpus: chance.pick([0.1, 0.2]), memoryBytes: 16 * 1024 ** 2, pids: chance.pick([null, 50]) };
+		const revising = daemon.core.operations.reviseResources(name, resources, patience);
+		answer(`update ${name} through ${daemon.state.self}`, revising, () => {});
+	};
+
 	/** As the API does: the owner's node is asked to give it away. */
 	const move = (container: ContainerId) => {
 		const owner = world.nodes.find((one) => one.daemon?.state.view().claims.get(container)?.owner === one.node);
@@ -110,6 +117,7 @@ export function createUser(world: World): User {
 			if (specs.length === 0 || draw < 0.25) deploy(daemon, name);
 			else if (draw < 0.35) remove(daemon, chance.pick(specs).name);
 			else if (draw < 0.5) pauseOrResume(daemon, chance.pick(specs));
+			else if (draw < 0.6) update(daemon, chance.pick(specs));
 			else return move(containerIdOf(chance.pick(specs).name, 0));
 			return null;
 		},

@@ -2,7 +2,8 @@
 // nothing else runs; what is paused runs nowhere. Meanwhile a container's counter never goes back, unless its machine lost power or a split let
 // others take it over.
 
-import { type ContainerId, containerIdOf } from "../../../../src/model.js";
+import { canonicalJson } from "../../../../src/crdt/canonical.js";
+import { type ContainerId, containerIdOf, type ResourceRequest } from "../../../../src/model.js";
 import { countOf } from "../sim-machine.js";
 import type { User } from "../user.js";
 import { runningOn, type World } from "../world.js";
@@ -47,7 +48,10 @@ export function nothingLost(world: World, user: () => User): Checker {
 					const container = containerIdOf(spec.name, index);
 					wanted.add(container);
 					const nodes = runningOn(world, container);
-					if (nodes.length === (spec.desired === "paused" ? 0 : 1)) continue;
+					if (nodes.length === (spec.desired === "paused" ? 0 : 1)) {
+						refuseOtherLimits(world, container, spec.spec.resources);
+						continue;
+					}
 					const known = describe(world, container);
 					throw new BrokenPromise(`in the end ${container} runs on ${nodes.length} nodes: ${known}`);
 				}
@@ -60,6 +64,16 @@ export function nothingLost(world: World, user: () => User): Checker {
 			}
 		},
 	};
+}
+
+/** What was updated while it ran has arrived, wherever it runs now. */
+function refuseOtherLimits(world: World, container: ContainerId, wanted: ResourceRequest): void {
+	for (const { node, machine } of world.nodes)
+		for (const { state } of machine.running()) {
+			if (state.container !== container || canonicalJson(state.spec.resources) === canonicalJson(wanted)) continue;
+			const has = canonicalJson(state.spec.resources);
+			throw new BrokenPromise(`in the end ${container} on ${node} has ${has}, not ${canonicalJson(wanted)}`);
+		}
 }
 
 /** What is known of a container, for whoever looks for the reason. */
