@@ -1,4 +1,4 @@
-/* The command line of `swarm-init exec`. Pure. */
+/* What a request says of a command (README.md, `exec`). Pure. */
 #ifndef SW_EXEC_OPTIONS_H
 #define SW_EXEC_OPTIONS_H
 

@@ -102,6 +102,25 @@ static bool has_ended(int pidfd)
 	return poll(&polled, 1, 0) > 0;
 }
 
+/* What else is open is the host's: as working directory it would be a way out (CVE-2024-21626). */
+static int close_all_but(int kept[], size_t count)
+{
+	unsigned first = 3;
+	for (size_t round = 0; round < count; round++) {
+		/* The lowest of those from `first` on. */
+		int next = -1;
+		for (size_t i = 0; i < count; i++)
+			if (kept[i] >= (int)first && (next < 0 || kept[i] < next))
+				next = kept[i];
+		if (next < 0)
+			break;
+		if ((unsigned)next > first && sw_close_range(first, (unsigned)next - 1, 0) < 0)
+			return -1;
+		first = (unsigned)next + 1;
+	}
+	return sw_close_range(first, ~0u, 0);
+}
+
 static int hand_over_terminal(int socket, const struct exec_options *options, uid_t owner, struct sw_error *error)
 {
 	SW_AUTOCLOSE int master = -1;
@@ -113,7 +132,7 @@ static int hand_over_terminal(int socket, const struct exec_options *options, ui
 }
 
 static int prepare(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
-		   struct identity *identity, struct sw_error *error)
+		   int caller, struct identity *identity, struct sw_error *error)
 {
 	const char *user = options->user ? options->user : join->launch.user;
 	const char *workdir = options->workdir ? options->workdir : join->launch.workdir;
@@ -127,6 +146,9 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 		if (result == 0)
 			failure = STDERR_FILENO;
 	}
+	/* Pidfds and a pipe: no directories. */
+	if (result == 0 && close_all_but((int[]){ join->pidfd, caller, failure }, 3) < 0)
+		result = sw_fail(error, errno, "close descriptors", NULL);
 	return result == 0 ? privileges_drop(&join->launch, &join->seccomp, identity, workdir, complain, error) : result;
 }
 
@@ -141,7 +163,7 @@ static int become_command(const struct join *join, const struct exec_options *op
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
 	umask(0022);
-	if (prepare(join, options, streams, &identity, error) < 0)
+	if (prepare(join, options, streams, caller, &identity, error) < 0)
 		return SW_EXIT_SETUP_FAILED;
 	/* After the change of user, which would clear it. */
 	if (caller >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {

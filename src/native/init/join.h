@@ -1,4 +1,4 @@
-/* One more process in a running container: the part that the command line (exec.c) and the server (serve.c) share. */
+/* One more process in a running container. */
 #ifndef SW_JOIN_H
 #define SW_JOIN_H
 
@@ -16,7 +16,7 @@ struct join {
 
 /* Descriptors of the command's process, none below 3. */
 struct join_streams {
-	int input;     /* -1: standard input stays what the caller's is (/dev/null of the server) */
+	int input;     /* -1: standard input stays what the caller's is, /dev/null */
 	int output;    /* -1: standard output stays */
 	int complaint; /* standard error; -1: stays */
 	int terminal;  /* socket that takes the master of a terminal made inside, or why there is none; -1: no terminal */

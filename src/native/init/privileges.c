@@ -1,6 +1,7 @@
 #include "privileges.h"
 
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -42,16 +43,27 @@ static int set_identity(const struct identity *identity, struct sw_error *error)
 	return 0;
 }
 
+/* Names that lead out of the root, through a descriptor of the host say, have a path that is not reachable from it. */
+static int check_inside(const char *workdir, struct sw_error *error)
+{
+	char path[PATH_MAX];
+	if (syscall(SYS_getcwd, path, sizeof path) >= 0 && path[0] == '/')
+		return 0;
+	return sw_refuse(error, EPERM, "enter the working directory", "working directory %.100s is not in the container", workdir);
+}
+
 static int enter_workdir(const char *workdir, struct sw_error *error)
 {
 	if (chdir(workdir) == 0)
-		return 0;
+		return check_inside(workdir, error);
 	if (errno != ENOENT)
 		return sw_fail(error, errno, "enter the working directory", workdir);
 	int result = make_directories(workdir, error);
 	if (result < 0)
 		return result;
-	return chdir(workdir) < 0 ? sw_fail(error, errno, "enter the working directory", workdir) : 0;
+	if (chdir(workdir) < 0)
+		return sw_fail(error, errno, "enter the working directory", workdir);
+	return check_inside(workdir, error);
 }
 
 /* The pipes belong to who writes them, so that /dev/stdout can be opened. Terminals, files and sockets stay as they are. */

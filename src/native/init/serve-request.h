@@ -1,4 +1,4 @@
-/* A request to the server: strings, each ended by NUL. `exec <id> <directory> <options as on the command line>… -- <command>…`, `kill <id>`,
+/* A request to the server: strings, each ended by NUL. `exec <id> <directory> <options>… -- <command>…`, `kill <id>`,
  * or `resize <id> <rows>x<columns>`. Pure: bytes of the daemon, checked all the same. */
 #ifndef SW_SERVE_REQUEST_H
 #define SW_SERVE_REQUEST_H

@@ -7,6 +7,9 @@ const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const AF_NETLINK = 16;
+/** asm-generic/ioctls.h */
+const TIOCSTI = 0x5412;
+const TIOCLINUX = 0x541c;
 const AF_VSOCK = 40;
 const EPERM = 1;
 const ENOSYS = 38;
@@ -25,7 +28,7 @@ const allowedCalls: readonly string[] = [
 		lgetxattr linkat listxattr llistxattr lremovexattr lseek lsetxattr mkdirat mknodat name_to_handle_at
 		newfstatat openat openat2 readahead readlinkat removexattr renameat2 setxattr statfs statx symlinkat sync
 		sync_file_range syncfs truncate umask unlinkat utimensat chdir chroot close close_range copy_file_range dup
-		dup3 inotify_add_watch inotify_init1 inotify_rm_watch ioctl memfd_create cachestat fchmodat2 statmount
+		dup3 inotify_add_watch inotify_init1 inotify_rm_watch memfd_create cachestat fchmodat2 statmount
 		listmount setxattrat getxattrat listxattrat removexattrat file_getattr
 	`),
 	/* reading, writing, waiting */
@@ -86,10 +89,22 @@ const anySocketButVsock: readonly SeccompRule[] = [
 	{ names: ["socket"], action: "SCMP_ACT_ALLOW" },
 ];
 
+/* TIOCSTI types into a terminal, TIOCLINUX pastes into a console: whoever shares one with a stronger process would type for it. */
+const anyControlButTyping: readonly SeccompRule[] = [
+	when(["ioctl"], "SCMP_ACT_ERRNO", [1, INT_MASK, TIOCSTI]),
+	when(["ioctl"], "SCMP_ACT_ERRNO", [1, INT_MASK, TIOCLINUX]),
+	{ names: ["ioctl"], action: "SCMP_ACT_ALLOW" },
+];
+
 export const standardProfile: SeccompProfile = {
 	defaultAction: "SCMP_ACT_ERRNO",
 	defaultErrnoRet: EPERM,
-	syscalls: [{ names: allowedCalls, action: "SCMP_ACT_ALLOW" }, ...withArguments, ...anySocketButVsock],
+	syscalls: [
+		{ names: allowedCalls, action: "SCMP_ACT_ALLOW" },
+		...withArguments,
+		...anySocketButVsock,
+		...anyControlButTyping,
+	],
 };
 
 /** Looking into and steering other processes, old and rare interfaces with a history of holes, and changing the clock. */
@@ -111,6 +126,7 @@ export const strictProfile: SeccompProfile = {
 	syscalls: [
 		{ names: allowedCalls.filter((name) => !strictlyRefused.has(name)), action: "SCMP_ACT_ALLOW" },
 		...withArguments,
+		...anyControlButTyping,
 		/* netlink: libc's getaddrinfo asks for the addresses of the machine. */
 		...[AF_UNIX, AF_INET, AF_INET6, AF_NETLINK].map((family) =>
 			when(["socket"], "SCMP_ACT_ALLOW", [0, INT_MASK, family]),

@@ -27,5 +27,6 @@ void run_workload(void);
 void run_overlay(void);
 void run_plan(void);
 void run_tar_entry(void);
+void run_exec(void);
 
 #endif

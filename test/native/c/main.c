@@ -14,6 +14,7 @@ int main(void)
 	run_overlay();
 	run_plan();
 	run_tar_entry();
+	run_exec();
 	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
 	return failed > 0;
 }
