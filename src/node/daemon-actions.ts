@@ -15,12 +15,15 @@ import { runLocally } from "./local-runs.js";
 import { freeAddress } from "./placement.js";
 import type { NodePorts } from "./ports.js";
 import { imageRows } from "./rows.js";
+import { exportState, type StateArchiveParts } from "./state-archive/export.js";
+import { importState } from "./state-archive/import.js";
 
 export interface DaemonParts {
 	readonly config: DaemonConfig;
 	readonly mesh: Libp2pMesh;
 	readonly store: ImageStore;
 	readonly ports: NodePorts;
+	readonly archives: StateArchiveParts;
 	readonly core: NodeCore;
 	readonly stop: () => void;
 	/** Ends, and takes what the cluster knew with it. */
@@ -65,6 +68,16 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			await pruneImages(store, ports);
 			core.publishImages();
 			return rowOf(ports, config.name, summary);
+		},
+		exportState: (container, signal) => exportState(parts.archives, container, signal),
+		async importState(archive, signal) {
+			const { operations } = core;
+			const remove = (workload: string, until: AbortSignal) => operations.remove(workload, until);
+			const { membership } = ports;
+			const workload = await importState({ ...parts.archives, membership, remove }, archive, signal);
+			const isStopped = ports.state.view().specs.get(workload)?.desired === "stopped";
+			// Nothing is left to do: both wait until the view says it.
+			return isStopped ? operations.stop(workload, signal) : operations.resume(workload, signal);
 		},
 		exportImage: (name) => (store.get(name) === null ? null : layoutArchive(store, name)),
 		async removeImage(name) {

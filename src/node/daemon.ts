@@ -18,7 +18,7 @@ import { createMigrations } from "../migration/coordinator.js";
 import { readMachineFacts, readMemoryBytesFree } from "../migration/facts.js";
 import { createFileJournal } from "../migration/journal.js";
 import { createMoveFiles } from "../migration/move-files.js";
-import type { LocalFacts } from "../migration/ports.js";
+import type { LocalFacts, MigrationPorts } from "../migration/ports.js";
 import type { HardwareProfile, NodeId } from "../model.js";
 import { loadNative } from "../native/binding.js";
 import { nativePaths } from "../native/paths.js";
@@ -43,6 +43,7 @@ import type { NodePorts } from "./ports.js";
 import { scopeOf } from "./scope.js";
 import { keepConfig, lockState } from "./settings.js";
 import { validateSpec } from "./spec/validate-spec.js";
+import type { StateArchiveParts } from "./state-archive/export.js";
 import { keeperIn } from "./superseded.js";
 
 export const VERSION = "0.1.0";
@@ -103,7 +104,15 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	);
 	undo.add("state", () => state.stop());
 	const store = await openImageStore({ directory: join(directory, "images"), logger, clock: systemClock });
-	const ports = await openPorts({ config, mesh, state, store, logger, undo, published: () => core.publishImages() });
+	const { ports, archives } = await openPorts({
+		config,
+		mesh,
+		state,
+		store,
+		logger,
+		undo,
+		published: () => core.publishImages(),
+	});
 	const core = new NodeCore(ports);
 	for (const event of events) core.events.add(event);
 	let stop: () => void = () => {};
@@ -116,7 +125,7 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 		stop();
 	};
 	await rm(join(directory, "commits"), { recursive: true, force: true });
-	const daemon = createDaemonActions({ config, mesh, store, ports, core, stop: () => stop(), forget });
+	const daemon = createDaemonActions({ config, mesh, store, ports, archives, core, stop: () => stop(), forget });
 	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon });
 	serveMesh(mesh, router);
 	await core.start();
@@ -200,7 +209,13 @@ interface Opened {
 	readonly published: () => void;
 }
 
-async function openPorts(opened: Opened): Promise<NodePorts> {
+interface OpenedPorts {
+	readonly ports: NodePorts;
+	/** For exports and imports of containers: what moves have, with files of their own. */
+	readonly archives: StateArchiveParts;
+}
+
+async function openPorts(opened: Opened): Promise<OpenedPorts> {
 	const { config, mesh, state, store, logger, undo } = opened;
 	const directory = config.stateDirectory;
 	const runtime = await openContainers(directory, mesh.self, logger);
@@ -217,7 +232,7 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 	undo.add("membership", () => membership.stop({ leaving: false }));
 	const images = nodeImages({ store, mesh, logger, onFetched: opened.published });
 	const hardware = await readHardware("/");
-	const migrations = createMigrations({
+	const moving: MigrationPorts = {
 		state,
 		mesh,
 		runtime,
@@ -229,8 +244,14 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 		clock: systemClock,
 		chance: systemChance,
 		logger: logger.with({ part: "migration" }),
-	});
-	return {
+	};
+	const archived = join(directory, "archives");
+	await rm(archived, { recursive: true, force: true });
+	const archives = {
+		migration: { ...moving, files: createMoveFiles(archived) },
+		containersPath: join(directory, "containers"),
+	};
+	const ports: NodePorts = {
 		name: config.name,
 		version: VERSION,
 		labels: config.labels,
@@ -240,13 +261,14 @@ async function openPorts(opened: Opened): Promise<NodePorts> {
 		membership,
 		runtime,
 		images,
-		migrations,
+		migrations: createMigrations(moving),
 		keepSuperseded: keeperIn(directory, logger),
 		probe: createProbe(runtime),
 		clock: systemClock,
 		chance: systemChance,
 		logger,
 	};
+	return { ports, archives };
 }
 
 async function factsReader(hardware: HardwareProfile): Promise<() => Promise<LocalFacts>> {

@@ -54,7 +54,10 @@ const MONITOR_MS_MAX = 15_000;
 const LOG_NAME_PATTERN = /^(stdout|stderr)(\.[1-9]\d{0,11})?$/;
 
 /** The upper layer and the logs of a moved container, by rename: all are on the file system of the state directory. */
-export function moveFilesIn(directory: ContainerDirectory, request: RestoreRequest): void {
+export function moveFilesIn(
+	directory: ContainerDirectory,
+	request: Pick<RestoreRequest, "upperDirectory" | "logDirectory">,
+): void {
 	renameSync(request.upperDirectory, directory.upper);
 	for (const name of readdirSync(request.logDirectory).filter((entry) => LOG_NAME_PATTERN.test(entry)))
 		renameSync(join(request.logDirectory, name), join(directory.log, name));

@@ -1,17 +1,28 @@
 // The calls of the runtime port that are about the files of a container: out of it, into it, and what it wrote as a layer.
 
 import { SwarmError } from "../errors.js";
-import type { Native } from "../native/native.js";
+import { type AssemblyParts, makeSurroundings, moveFilesIn, startMonitor } from "./assembly.js";
+import type { Container } from "./container.js";
 import { readFilesOf, writeFilesTo } from "./files.js";
 import { packWrittenLayer } from "./image/written-layer.js";
 import type { Roster } from "./roster.js";
 import type { Runtime } from "./runtime.js";
 
-export type ContainerFiles = Pick<Runtime, "readFiles" | "writeFiles" | "withWrittenLayer">;
+export type ContainerFiles = Pick<Runtime, "createFrom" | "readFiles" | "writeFiles" | "withWrittenLayer">;
 
 /** `copyProgram`: swarm-copy. */
-export function createContainerFiles(roster: Roster, native: Native, copyProgram: string): ContainerFiles {
+export function createContainerFiles(roster: Roster, parts: AssemblyParts, copyProgram: string): ContainerFiles {
+	const { native } = parts;
 	return {
+		createFrom(request, files, signal) {
+			const make = async (container: Container) => {
+				moveFilesIn(container.directory, files);
+				await makeSurroundings(container, parts, signal);
+				container.save(true);
+				await startMonitor(container, parts, signal);
+			};
+			return roster.makeNew("create", request, make, false);
+		},
 		async readFiles(id, path, name, signal) {
 			return readFilesOf(roster.find("copy from", id), { path, name }, copyProgram, signal);
 		},

@@ -101,6 +101,7 @@ class NativeRuntime implements Runtime {
 	readonly #readers = new Map<ContainerId, AbortController>();
 	readonly #warm: WarmContainers;
 	readonly pool: RuntimePool;
+	readonly createFrom: ContainerFiles["createFrom"];
 	readonly readFiles: ContainerFiles["readFiles"];
 	readonly writeFiles: ContainerFiles["writeFiles"];
 	readonly withWrittenLayer: ContainerFiles["withWrittenLayer"];
@@ -156,7 +157,8 @@ class NativeRuntime implements Runtime {
 			onRemoved,
 		});
 		this.#oom = new OomWatch(clock, cgroups, () => this.#roster.all());
-		const files = createContainerFiles(this.#roster, native, paths.copy);
+		const files = createContainerFiles(this.#roster, this.#parts, paths.copy);
+		this.createFrom = files.createFrom;
 		this.readFiles = files.readFiles;
 		this.writeFiles = files.writeFiles;
 		this.withWrittenLayer = files.withWrittenLayer;

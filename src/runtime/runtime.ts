@@ -136,6 +136,12 @@ export interface LogOptions {
 export interface Runtime {
 	/** Makes everything but the first instruction: directories, cgroups, network, namespaces. Phase `created`. */
 	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState>;
+	/** As `create`, over files and logs that an earlier container left; both directories are moved, not copied. */
+	createFrom(
+		request: CreateRequest,
+		files: { readonly upperDirectory: string; readonly logDirectory: string },
+		signal: AbortSignal,
+	): Promise<ContainerState>;
 	/** Phase `running`. Fails with `usage` when the command does not exist in the image (phase `failed`, exit 127). */
 	start(container: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState>;
 	/**

@@ -1,6 +1,8 @@
 // What happens to a workload besides moves, on a cluster of two and as typed: it ends and is started again, falls ill and is started
 // again, is paused and goes on; daemons are killed meanwhile, and any node can be asked.
 
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SwarmEvent } from "../../src/model.js";
 import type { ContainerRow } from "../../src/node/api/contract.js";
@@ -119,4 +121,66 @@ describe.skipIf(missingForMoves !== null)(`the life of a workload (needs ${missi
 		expect((await cluster.row(owner, "ticking.0"))?.epoch).toBe(1);
 		await remove("ticking");
 	}, 120_000);
+
+	describe("exported and imported", () => {
+		let directory: string;
+		beforeAll(() => {
+			directory = mkdtempSync("/var/tmp/swarm-life-");
+		});
+		afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+		const countOf = async () => Number((await cluster.done("n1", "logs", "travelling", "--tail", "1")).trim());
+
+		it("goes on with its memory, files and logs on another node, and not beside itself", async () => {
+			const script = "echo kept > /srv/note; n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done";
+			const placing = ["--memory", "32M", "--constraint", "node!=nowhere"];
+			await cluster.deploy("n1", "travelling", ...placing, "--", "sh", "-c", `mkdir -p /srv; ${script}`);
+			await until("it to count", async () => (await countOf()) > 3);
+			const { node } = await untilRow("travelling.0", "running", (row) => row.phase === "running");
+			const [from, to] = node === "n1" ? ["n1", "n2"] : ["n2", "n1"];
+			const file = join(directory, "travelling.tar");
+			// Asked of the node that does not have it.
+			await cluster.done(to, "export", "travelling", file);
+			const exported = await countOf();
+			await until("it to run on", async () => (await countOf()) > exported);
+			const beside = await cluster.swarm(to, "import", file);
+			expect(beside).toMatchObject({ exitCode: 5 });
+			expect(beside.stderr).toContain("the name is taken");
+			await cluster.done(from, "rm", "travelling");
+			const rows = JSON.parse(await cluster.done(to, "import", file, "--json")) as readonly ContainerRow[];
+			expect(rows).toMatchObject([{ container: "travelling.0", node: to, phase: "running" }]);
+			await until("it to go on", async () => (await countOf()) > exported);
+			const lines = (await cluster.done(from, "logs", "travelling")).trim().split("\n").map(Number);
+			expect(lines).toEqual(lines.map((_, index) => index + 1));
+			expect(await cluster.done(from, "exec", "travelling", "--", "cat", "/srv/note")).toBe("kept\n");
+			await remove("travelling");
+		}, 180_000);
+
+		it("stands stopped with its files when it did not run, and starts with them", async () => {
+			await cluster.deploy("n2", "done", "--", "sh", "-c", "mkdir -p /srv; echo once >> /srv/note; cat /srv/note");
+			await untilRow("done.0", "stopped", (row) => row.phase === "stopped");
+			const file = join(directory, "done.tar");
+			await cluster.done("n1", "export", "done", file);
+			await remove("done");
+			const rows = JSON.parse(await cluster.done("n1", "import", file, "--json")) as readonly ContainerRow[];
+			expect(rows).toMatchObject([{ container: "done.0", node: "n1", desired: "stopped" }]);
+			expect(await cluster.done("n2", "logs", "done")).toBe("once\n");
+			await cluster.done("n2", "start", "done");
+			await untilRow("done.0", "stopped", (row) => row.desired === "running" && row.phase === "stopped");
+			expect(await cluster.done("n2", "logs", "done")).toBe("once\nonce\nonce\n");
+			await remove("done");
+		}, 120_000);
+
+		it("is refused where the file is none of ours, and leaves nothing then", async () => {
+			const file = join(directory, "wrong.tar");
+			writeFileSync(file, "x".repeat(5_000));
+			const ran = await cluster.swarm("n1", "import", file);
+			expect(ran.exitCode).toBe(1);
+			for (const { stateDirectory } of cluster.nodes)
+				expect(
+					existsSync(join(stateDirectory, "archives")) ? readdirSync(join(stateDirectory, "archives")) : [],
+				).toEqual([]);
+			expect(await cluster.done("n1", "ps", "--json")).toBe("[]\n");
+		}, 60_000);
+	});
 });

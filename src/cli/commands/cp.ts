@@ -1,9 +1,9 @@
 import * as Args from "@oclif/core/args";
 import { SwarmError } from "../../errors.js";
 import type { Client } from "../../node/api/client.js";
+import { packTar, unpackTar } from "../../runtime/tar-archive.js";
 import { NodeCommand } from "../base-command.js";
 import { type CopyEnd, copyEndOf, localSource, localTarget } from "../copy-ends.js";
-import { packLocal, unpackLocal } from "../local-archive.js";
 import { bytesInWords } from "../print.js";
 
 type ContainerEnd = Extract<CopyEnd, { kind: "container" }>;
@@ -46,11 +46,11 @@ export default class Cp extends NodeCommand {
 	private async copy(client: Client, source: CopyEnd, target: CopyEnd): Promise<number | null> {
 		if (source.kind === "container" && target.kind === "local") {
 			const { directory, name } = localTarget(target.path, source.path);
-			return unpackLocal(directory, await client.readFiles(source.ref, source.path, name, this.signal));
+			return unpackTar(directory, await client.readFiles(source.ref, source.path, name, this.signal));
 		}
 		if (source.kind === "local" && target.kind === "container") {
 			const { directory, name, how } = localSource(source.path);
-			const { tar, ended } = packLocal(directory, name);
+			const { tar, ended } = packTar(directory, [name]);
 			await client.writeFiles(target.ref, target.path, how, tar, this.signal);
 			await ended;
 			return null;

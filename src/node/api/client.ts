@@ -70,6 +70,9 @@ export interface Client {
 	readFiles(ref: string, path: string, name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	writeFiles(ref: string, path: string, how: "as" | "into", tar: Readable, signal: AbortSignal): Promise<void>;
 	commit(ref: string, image: string, onProgress: (message: string) => void, signal: AbortSignal): Promise<ImageRow>;
+	/** All that a container is, with its memory when it runs, as an archive that `importState` takes. */
+	exportState(ref: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+	importState(archive: Readable, signal: AbortSignal): Promise<readonly ContainerRow[]>;
 	/** An OCI image layout as a tar archive. */
 	exportImage(name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	/** Follows a container's own streams; resolves with its exit code when it ends. */
@@ -160,7 +163,7 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 		readFiles: (name, path, first, signal) =>
 			bytesOf(stateDirectory, { method: "GET", path: `${ref(name)}/files`, query: { path, name: first }, signal }),
 		writeFiles: (name, path, how, tar, signal) =>
-			sendBytes(stateDirectory, {
+			sendBytes<void>(stateDirectory, {
 				method: "POST",
 				path: `${ref(name)}/files`,
 				query: { path, how },
@@ -173,6 +176,11 @@ export function connectLocal(stateDirectory: string, { keepAlive = false }: Conn
 				{ method: "POST", path: `${ref(name)}/commit`, body: { image }, signal },
 				(line) => onProgress(line.message),
 			),
+		exportState: (name, signal) => bytesOf(stateDirectory, { method: "GET", path: `${ref(name)}/state`, signal }),
+		importState: (archive, signal) =>
+			sendBytes<readonly ContainerRow[]>(stateDirectory, {
+				...{ method: "POST", path: "/v1/imports", stream: archive, signal },
+			}),
 		exportImage: (name, signal) =>
 			bytesOf(stateDirectory, { method: "GET", path: `/v1/images/${encodeURIComponent(name)}/archive`, signal }),
 		attach(name, streams, signal) {
@@ -308,12 +316,14 @@ async function bytesOf(stateDirectory: string, call: Call): Promise<AsyncIterabl
 }
 
 /** The answer can come before all is sent: then nothing more is. */
-async function sendBytes(stateDirectory: string, call: Call): Promise<void> {
+async function sendBytes<T>(stateDirectory: string, call: Call): Promise<T> {
 	const response = await send(stateDirectory, call);
 	const { socket } = response;
 	try {
 		const text = await textOf(response, stateDirectory);
-		if ((response.statusCode ?? 500) >= 400) throw errorIn(JSON.parse(text) as { error?: ErrorData });
+		const value = JSON.parse(text) as { error?: ErrorData };
+		if ((response.statusCode ?? 500) >= 400) throw errorIn(value);
+		return value as T;
 	} finally {
 		socket.destroy();
 	}

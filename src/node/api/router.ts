@@ -12,6 +12,7 @@ import { imageRows, nodeRows } from "../rows.js";
 import { validateSpec } from "../spec/validate-spec.js";
 import type {
 	ContainerDetail,
+	ContainerRow,
 	ImageRow,
 	JoinLine,
 	NodeDetail,
@@ -57,6 +58,10 @@ export interface DaemonActions {
 		onProgress: (message: string) => void,
 		signal: AbortSignal,
 	): Promise<ImageRow>;
+	/** Spec, written files, logs and memory of a container of this node, as a tar (state-archive/). */
+	exportState(container: ContainerId, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+	/** The containers that came of it. */
+	importState(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<readonly ContainerRow[]>;
 	/** An OCI layout as a tar; null when the image is not on this node. */
 	exportImage(name: string): AsyncIterable<Uint8Array> | null;
 	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
@@ -127,6 +132,10 @@ const routes: readonly Route[] = [
 	route("POST", "/v1/containers/:/exec", (match) => onOwner(match, exec)),
 	route("GET", "/v1/containers/:/files", (match) => onOwner(match, readFiles)),
 	route("POST", "/v1/containers/:/files", (match) => onOwner(match, writeFiles)),
+	route("GET", "/v1/containers/:/state", (match) => onOwner(match, exportState)),
+	localRoute("POST", "/v1/imports", async ({ daemon, call }) =>
+		jsonAnswer(await daemon.importState(call.body, call.signal)),
+	),
 	route("POST", "/v1/containers/:/commit", (match) => onOwner(match, commit)),
 	route("POST", "/v1/containers/:/attach", (match) => onOwner(match, attach)),
 	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
@@ -368,6 +377,10 @@ async function commit({ daemon, call }: Match, container: ContainerId): Promise<
 	return linesAnswer(
 		progressLines((report) => daemon.commit(container, name, (message) => report({ message }), call.signal)),
 	);
+}
+
+async function exportState({ daemon, call }: Match, container: ContainerId): Promise<ApiAnswer> {
+	return { status: 200, contentType: "application/x-tar", body: await daemon.exportState(container, call.signal) };
 }
 
 /** From here, else from a node that has it and answers. */

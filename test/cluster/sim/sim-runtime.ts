@@ -188,6 +188,10 @@ export function openSimRuntime(
 			const make = () => add(request, {}, { counted: 0, life: machine.nextLife() }).state;
 			return act("create", request.container, make, signal);
 		},
+		createFrom: (request, _files, signal) => {
+			const make = () => add(request, {}, { counted: 0, life: machine.nextLife() }).state;
+			return act("create", request.container, make, signal);
+		},
 		start: (id, epoch, signal) => act("start", id, () => begin(find("start", id, epoch)), signal),
 		run: (request, signal) =>
 			act(

@@ -1,21 +1,24 @@
-// Files of this machine as a tar archive and back, by tar(1): it keeps archives from writing outside the directory that they are
+// Plain files of this machine as a tar archive and back, by tar(1): it keeps archives from writing outside the directory that they are
 // unpacked in (names with `..`, links first and files through them after).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { SwarmError } from "../errors.js";
-import { drained } from "../runtime/drained.js";
+import { drained } from "./drained.js";
 
 const COMPLAINT_BYTES_MAX = 4_096;
 
-/** `name` of that directory; `.` is its whole content. */
-export function packLocal(directory: string, name: string): { readonly tar: Readable; readonly ended: Promise<void> } {
-	const child = startTar(["--create", "--format=pax", "--directory", directory, "--", name], "ignore", "pipe");
-	return { tar: child.stdout as Readable, ended: endOf(child, `read ${name}`) };
+/** These names of that directory; `.` is its whole content. */
+export function packTar(
+	directory: string,
+	names: readonly string[],
+): { readonly tar: Readable; readonly ended: Promise<void> } {
+	const child = startTar(["--create", "--format=pax", "--directory", directory, "--", ...names], "ignore", "pipe");
+	return { tar: child.stdout as Readable, ended: endOf(child, `read ${names.join(" and ")}`) };
 }
 
 /** Owned by whoever calls, with the archive's permissions. Resolves with the bytes of the archive. */
-export async function unpackLocal(directory: string, tar: AsyncIterable<Uint8Array>): Promise<number> {
+export async function unpackTar(directory: string, tar: AsyncIterable<Uint8Array>): Promise<number> {
 	const flags = ["--extract", "--preserve-permissions", "--no-same-owner", "--directory", directory];
 	const child = startTar(flags, "pipe", "ignore");
 	const ended = endOf(child, `write to ${directory}`);

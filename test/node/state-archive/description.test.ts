@@ -1,0 +1,37 @@
+import { expect, it } from "vitest";
+import { validateSpec } from "../../../src/node/spec/validate-spec.js";
+import { decodeDescription } from "../../../src/node/state-archive/description.js";
+
+const machine = { architecture: "x64", cpuFlags: ["sse2"], kernel: "6.12", criuVersion: "4.2", kernelFeatures: [] };
+const facts = { machine, phase: "running", memoryBytes: 1, fileBytes: 2, ports: [] };
+const whole = {
+	...{
+		version: 1,
+		container: "web.0",
+		spec: { name: "web" },
+		imageName: "host",
+		imageDigest: `sha256:${"a".repeat(64)}`,
+	},
+	...{ address: "10.99.1.2", createdAtMs: 1, startedAtMs: null, exportedAtMs: 3, memory: { manifest: {}, facts } },
+};
+const decode = (value: unknown) => decodeDescription(JSON.stringify(value), validateSpec);
+
+it("a description is read back, with the spec through the door of specs", () => {
+	expect(decode(whole)).toEqual({ ...whole, spec: validateSpec({ name: "web" }) });
+	expect(decode({ ...whole, memory: null, address: null }).memory).toBeNull();
+});
+
+it.each([
+	["version", { version: 2 }],
+	["container", { container: "../x" }],
+	["imageDigest", { imageDigest: "sha256:1" }],
+	["address", { address: "10.98.0.1" }],
+	["createdAtMs", { createdAtMs: -1 }],
+	["memory.manifest", { memory: { manifest: null, facts } }],
+	["memory.facts", { memory: { manifest: {} } }],
+	["cpuFlags", { memory: { manifest: {}, facts: { ...facts, machine: { ...machine, cpuFlags: [1] } } } }],
+])("a description with a wrong %s is refused by name", (field, change) => {
+	expect(() => decode({ ...whole, ...change })).toThrow(`Cannot import: ${field} of container.json`);
+	expect(() => decode({ ...whole, spec: { name: "No" } })).toThrow("Cannot accept the spec: name");
+	expect(() => decodeDescription("{", validateSpec)).toThrow("no JSON");
+});
