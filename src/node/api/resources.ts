@@ -3,7 +3,7 @@
 // Must never restart a container.
 
 import { asSwarmError, type ErrorData, SwarmError } from "../../errors.js";
-import type { ContainerId, NodeId, ResourceRequest } from "../../model.js";
+import type { ContainerId, NodeId, ResourceRequest, Spec } from "../../model.js";
 import type { Operations } from "../operations.js";
 import type { NodePorts } from "../ports.js";
 import { validateSpec } from "../spec/validate-spec.js";
@@ -31,7 +31,7 @@ export async function updateWorkload(match: Match): Promise<ApiAnswer> {
 	const { operations, call, name } = match;
 	const given = (await jsonBody(call)) as Readonly<Record<string, unknown>>;
 	const record = operations.workload(name);
-	const resources = mergedResources(record.spec.resources, given, name);
+	const resources = mergedResources(record.spec, given);
 	operations.refuseUnfit(name, resources);
 	const before = { revision: record.revision, resources: record.spec.resources };
 	await changeEverywhere(match, operations.rowsOf(name), before, { revision: record.revision + 1, resources });
@@ -40,16 +40,15 @@ export async function updateWorkload(match: Match): Promise<ApiAnswer> {
 
 /** Pure: what the spec will have; `usage` for what no spec may have. */
 export function mergedResources(
-	before: ResourceRequest,
+	{ name, network, resources }: Pick<Spec, "name" | "network" | "resources">,
 	given: Readonly<Record<string, unknown>>,
-	workload: string,
 ): ResourceRequest {
 	const replaced = Object.keys(given).flatMap((field) => {
 		const short = Object.keys(longNames).find((candidate) => longNames[candidate] === field);
 		return [field, longNames[field] ?? field, short ?? field];
 	});
-	const kept = Object.entries(before).filter(([field]) => !replaced.includes(field));
-	return validateSpec({ name: workload, resources: { ...Object.fromEntries(kept), ...given } }).resources;
+	const kept = Object.entries(resources).filter(([field]) => !replaced.includes(field));
+	return validateSpec({ name, network, resources: { ...Object.fromEntries(kept), ...given } }).resources;
 }
 
 async function changeEverywhere(
@@ -97,7 +96,7 @@ export async function changeHere(match: Match): Promise<ApiAnswer> {
 	const { container, spec } = match.operations.resolve(match.name);
 	if (typeof revision !== "number" || !Number.isSafeInteger(revision) || revision < 1)
 		throw new SwarmError("usage", `Cannot change ${container}: the revision is ${String(revision)}, wanted a number`);
-	const checked = validateSpec({ name: spec.name, resources }).resources;
+	const checked = validateSpec({ name: spec.name, network: spec.spec.network, resources }).resources;
 	await applyHere(match, container, { revision, resources: checked });
 	return jsonAnswer({});
 }

@@ -196,7 +196,7 @@ function judgePressure(pressure: boolean): DoctorFinding {
 	return {
 		name: "psi",
 		status: pressure ? "ok" : "limited",
-		found: pressure ? "there" : "absent: placement sees load, not pressure",
+		found: pressure ? "there" : "absent: placement sees load, not pressure; CPU modes are refused",
 		wanted: "pressure stall information (/proc/pressure)",
 		fix: pressure ? null : "boot with psi=1",
 	};
