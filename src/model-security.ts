@@ -11,6 +11,11 @@ export interface Security {
 	readonly rlimits: readonly ResourceLimit[];
 	/** Kernel parameters of the container's own namespaces: `net.*`, System V IPC and POSIX message queues (runtime/security/sysctls.ts). */
 	readonly sysctls: Readonly<Record<string, string>>;
+	/**
+	 * The container's root is nobody outside: its ids are a range of the node's that no other container has, and its capabilities hold
+	 * inside its own user namespace alone, not for network and mounts. Needs Linux 6.13. Such a workload stays on its node.
+	 */
+	readonly userNamespace: boolean;
 	/** −1000 (never) to 1000 (first) when memory runs out; null: the daemon's own. */
 	readonly oomScoreAdj: number | null;
 	/** Beside those that every container has (null, zero, full, random, urandom, tty, terminals). Such a workload stays on its node. */
@@ -91,6 +96,7 @@ export const standardSecurity: Security = {
 	readOnlyRoot: null,
 	rlimits: [],
 	sysctls: {},
+	userNamespace: false,
 	oomScoreAdj: null,
 	devices: [],
 	seccomp: "default",

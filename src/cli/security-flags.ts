@@ -15,6 +15,10 @@ export const securityFlags = {
 		helpValue: "LEVEL",
 	}),
 	"read-only": Flags.boolean({ summary: "Show the root read-only; /dev/shm stays writable.", allowNo: true }),
+	userns: Flags.boolean({
+		summary: "Give it a user namespace: its root is nobody outside. It cannot be moved then (default: none).",
+		allowNo: true,
+	}),
 	device: many("Device of the node that it may use too, such as /dev/fuse or /dev/fuse:rw (default: rwm).", "PATH"),
 	rlimit: many("Resource limit, such as nofile=1024 or nofile=1024:4096 (soft:hard; unlimited).", "NAME=LIMIT"),
 	sysctl: many("Kernel parameter of the container's own namespaces, such as net.ipv4.ip_forward=1.", "NAME=VALUE"),
@@ -33,6 +37,7 @@ export interface GivenSecurityFlags {
 	readonly "cap-drop"?: readonly string[] | undefined;
 	readonly "cap-ambient"?: readonly string[] | undefined;
 	readonly isolation?: string | undefined;
+	readonly userns?: boolean | undefined;
 	readonly device?: readonly string[] | undefined;
 	readonly "read-only"?: boolean | undefined;
 	readonly rlimit?: readonly string[] | undefined;
@@ -48,6 +53,7 @@ export function securityFromFlags(flags: GivenSecurityFlags): Readonly<Record<st
 		capabilities: unlessEmpty(capabilities),
 		readOnlyRoot: flags["read-only"],
 		devices: flags.device,
+		userNamespace: flags.userns,
 		rlimits: flags.rlimit && rlimitsFrom(flags.rlimit),
 		sysctls: flags.sysctl && pairsOf("--sysctl", flags.sysctl),
 		oomScoreAdj: numberOrText(flags["oom-score-adj"]),

@@ -67,6 +67,8 @@ export interface LaunchSecurity {
 	readonly seccompProgram: string | null;
 	/** Beside those that every container has; `all` restricts none. */
 	readonly devices: readonly LaunchDevice[] | "all";
+	/** Ids 0 to 65535 inside are these and the following outside; null: no user namespace. */
+	readonly firstId: number | null;
 }
 
 export interface LaunchDevice {
@@ -152,6 +154,7 @@ function securityEntries(security: LaunchSecurity): readonly Entry[] {
 		...security.readOnlyPaths.map((path): Entry => ["read-only", path]),
 		...Object.entries(security.sysctls).map(([name, value]): Entry => ["sysctl", `${name}\n${value}`]),
 		...deviceEntries(security.devices),
+		...(security.firstId === null ? [] : [["userns", String(security.firstId)] as const]),
 		...(oomScoreAdj === null ? [] : [["oom-score-adj", String(oomScoreAdj)] as const]),
 	];
 }

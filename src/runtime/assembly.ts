@@ -31,7 +31,8 @@ import type { ContainerNetwork } from "./network/network.js";
 import type { RestoreRequest } from "./runtime.js";
 import type { SeccompPrograms } from "./seccomp/programs.js";
 import { findDevices } from "./security/devices.js";
-import { hasUsualDevices } from "./security/launch-security.js";
+import type { IdRanges } from "./security/id-ranges.js";
+import { hasUserNamespace, hasUsualDevices } from "./security/launch-security.js";
 import type { Spares } from "./spares.js";
 import type { Trash } from "./trash.js";
 
@@ -43,6 +44,7 @@ export interface AssemblyParts {
 	readonly trash: Trash;
 	readonly spares: Spares;
 	readonly seccomp: SeccompPrograms;
+	readonly ids: IdRanges;
 }
 
 /** Monitor and init have this long to build the container: mounts on a loaded machine, not the workload. */
@@ -87,13 +89,14 @@ async function attachNetwork(container: Container, { network }: AssemblyParts, p
 	network.shape(container.id, spec.resources);
 }
 
-function writeLaunch(container: Container, { network, seccomp }: AssemblyParts): void {
+function writeLaunch(container: Container, { network, seccomp, ids }: AssemblyParts): void {
 	const config = launchConfigOf(container.request, container.state.epoch, {
 		directory: container.directory,
 		cgroup: container.cgroup,
 		netnsPath: network.attachmentOf(container.id)?.netnsPath ?? null,
 		resolvConf: resolvConf(container.request.spec.network),
 		passing: container.passing && container.ahead ? "when-told" : container.passing,
+		firstId: hasUserNamespace(container.request.spec) ? ids.take(container.id) : null,
 		devices: findDevices(container.id, container.request.spec.security.devices),
 		programOf: (profile) => seccomp.pathOf(profile),
 	});
@@ -179,10 +182,11 @@ export async function endMade(container: Container, { cgroups, trash }: Assembly
 export async function dismantle(
 	container: ContainerId,
 	directory: ContainerDirectory,
-	{ cgroups, network, trash }: AssemblyParts,
+	{ cgroups, network, trash, ids }: AssemblyParts,
 ): Promise<void> {
 	await cgroups.remove(container);
 	await network.detach(container);
+	ids.release(container);
 	trash.take(directory.path, container);
 }
 

@@ -21,6 +21,8 @@ export interface LaunchPlace {
 	readonly programOf: (profile: SeccompProfile) => string;
 	/** That the spec names, as they are on this node. */
 	readonly devices: readonly LaunchDevice[];
+	/** Of its range of user and group ids; null: it has no user namespace. */
+	readonly firstId: number | null;
 }
 
 /** sethostname(2) */

@@ -50,6 +50,7 @@ import type {
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
 import { standardProfile, strictProfile } from "./seccomp/profiles.js";
 import { openSeccompPrograms } from "./seccomp/programs.js";
+import { openIdRanges } from "./security/id-ranges.js";
 import { seccompProfileOf } from "./security/launch-security.js";
 import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
 import { readStats, readStatsOf, type StatsParts } from "./stats/container-stats.js";
@@ -124,8 +125,9 @@ class NativeRuntime implements Runtime {
 		const standing = { native, paths, cgroups, clock };
 		const standingMax = options.standingMax ?? STANDING_MAX_DEFAULT;
 		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock, logger });
+		const ids = openIdRanges(join(runDirectory, "ids"), scope);
 		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
-		this.#parts = { native, paths, cgroups, network, trash, spares, seccomp };
+		this.#parts = { native, paths, cgroups, network, trash, spares, seccomp, ids };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		this.#quotas = new QuotaLoop({ native, cgroups, clock, logger, containers: () => this.list() });
 		this.#statsParts = { reader: new StatsReader(native), cgroups, network, clock, quotas: this.#quotas };
@@ -188,6 +190,7 @@ class NativeRuntime implements Runtime {
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
 		const profiles = containers.map(({ request }) => seccompProfileOf(request.spec));
+		this.#parts.ids.keepOnly(containers.map(({ id }) => id));
 		this.#parts.seccomp.keepOnly([standardProfile, strictProfile, ...profiles.filter((profile) => profile !== null)]);
 		for (const id of halfMade) await this.#roster.dismantle(id);
 		for (const name of cgroups.spares()) await cgroups.discard(name);

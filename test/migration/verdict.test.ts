@@ -80,7 +80,7 @@ describe("the verdict of a move", () => {
 	});
 
 	it("refuses to move to itself, what is not running, and what another node owns", () => {
-		const security = { ...standardSecurity, devices: [{ path: "/dev/fuse", access: "rw" }] };
+		const security = { ...standardSecurity, userNamespace: true, devices: [{ path: "/dev/fuse", access: "rw" }] };
 		const checks = ownChecks(
 			{ container: web, from: n1, to: n1 },
 			{
@@ -98,7 +98,7 @@ describe("the verdict of a move", () => {
 			"criu",
 		]);
 		expect(refusalOf(checks)).toContain(
-			"ties: it runs with isolation minimal, on the network and the files of its node, and it uses devices of its node (/dev/fuse)",
+			"ties: it runs with isolation minimal, on the network and the files of its node, and it has a user namespace, which CRIU cannot bring along with open connections, and it uses devices of its node (/dev/fuse)",
 		);
 		expect(refusalOf(checks)).toContain("phase: web.0 is stopped, wanted running");
 		expect(verdictOf({ container: web, from: n1, to: n1 }, checks).ok).toBe(false);

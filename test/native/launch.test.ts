@@ -37,6 +37,7 @@ const config: LaunchConfig = {
 		sysctls: { "net/ipv4/ip_forward": "1" },
 		oomScoreAdj: null,
 		seccompProgram: "/state/seccomp/x.bpf",
+		firstId: 0x70000000,
 		devices: [{ path: "/dev/fuse", kind: "char", major: 10, minor: 229, access: "rw" }],
 	},
 };
@@ -70,6 +71,7 @@ test("writes one entry per value, in order, and no entry for what is absent", ()
 		"read-only=/proc/sys",
 		"sysctl=net/ipv4/ip_forward\n1",
 		"device=c 10 229 rw /dev/fuse",
+		"userns=1879048192",
 		"arg=sh",
 		"arg=-c",
 		"arg=echo a=b",

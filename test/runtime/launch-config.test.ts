@@ -14,6 +14,7 @@ const place = {
 	resolvConf: "nameserver 9.9.9.9\n",
 	passing: false,
 	devices: [],
+	firstId: null,
 	programOf: () => "/state/seccomp/profile.bpf",
 };
 

@@ -432,7 +432,7 @@ function parentOf(pid: number | null): number {
 function victimDaemon(): string {
 	const outfile = fileURLToPath(new URL("../../build/test/victim-daemon.mjs", import.meta.url));
 	const entry = fileURLToPath(new URL("../support/victim-daemon.ts", import.meta.url));
-	buildSync({ entryPoints: [entry], outfile, bundle: true, platform: "node", format: "esm", external: ["koffi"] });
+	buildSync({ entryPoints: [entry], outfile, bundle: true, platform: "node", format: "esm", packages: "external" });
 	return outfile;
 }
 

@@ -69,7 +69,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 
 /** What differs from the usual; null when nothing does. */
 function securityInWords(security: Security): string | null {
-	const { capabilities, rlimits, sysctls, oomScoreAdj, readOnlyRoot, seccomp, devices } = security;
+	const { capabilities, rlimits, sysctls, oomScoreAdj, readOnlyRoot, seccomp, devices, userNamespace } = security;
 	const counts = (value: number | null) => value ?? "unlimited";
 	return (
 		[
@@ -77,6 +77,7 @@ function securityInWords(security: Security): string | null {
 			...capabilities.drop.map((name) => `-${name}`),
 			...capabilities.ambient.map((name) => `ambient ${name}`),
 			...(readOnlyRoot === null ? [] : [readOnlyRoot ? "read-only root" : "writable root"]),
+			...(userNamespace ? ["user namespace"] : []),
 			...devices.map(({ path, access }) => `${path}:${access}`),
 			...rlimits.map(({ name, soft, hard }) => `${name} ${counts(soft)}:${counts(hard)}`),
 			...Object.entries(sysctls).map(([name, value]) => `${name}=${value}`),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "number.h"
+#include "userns.h"
 
 #define OOM_SCORE_ADJ_MAX 1000
 
@@ -132,6 +133,18 @@ static int take_every_device(struct sw_security *security, const char *value)
 	return 0;
 }
 
+/* Past the ids of the host itself, and whole. */
+static int take_userns(struct sw_security *security, const char *value)
+{
+	uint64_t base;
+	if (security->userns_base)
+		return -EEXIST;
+	if (sw_parse_number(value, &base) < 0 || base < SW_USERNS_IDS || base > UINT32_MAX - SW_USERNS_IDS)
+		return -EINVAL;
+	security->userns_base = (uint32_t)base;
+	return 0;
+}
+
 static int add_path(struct sw_strings *list, const char *value)
 {
 	return *value == '/' ? sw_launch_add(list, value) : -EINVAL;
@@ -165,6 +178,8 @@ int sw_launch_take_security(struct sw_security *security, const char *key, char 
 		return add_device(security, value);
 	if (strcmp(key, "devices") == 0)
 		return take_every_device(security, value);
+	if (strcmp(key, "userns") == 0)
+		return take_userns(security, value);
 	if (strcmp(key, "oom-score-adj") == 0)
 		return take_oom_score_adj(security, value);
 	if (strcmp(key, "read-only-root") == 0 && strcmp(value, "yes") == 0 && !security->read_only_root) {

@@ -57,6 +57,7 @@ struct sw_security {
 	bool has_capabilities, has_seccomp, read_only_root, has_oom_score_adj;
 	struct sw_capabilities capabilities;
 	int oom_score_adj;
+	uint32_t userns_base; /* ids 0 to 65535 inside are these outside (userns.h); 0: no user namespace */
 	const char *seccomp; /* file of the program (seccomp.h); NULL: every call is allowed */
 	struct sw_strings masked, read_only;
 	struct sw_sysctl *sysctls;

@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "syscalls.h"
+#include "tree.h"
 
 static const char step[] = "mount the root overlay";
 /* index=off: an upper directory that came from another machine has other inode numbers below it. */
@@ -115,6 +116,95 @@ static int mount_by_context(const struct sw_launch *launch, const char *director
 	return syscall(SW_NR_MOVE_MOUNT, tree, "", AT_FDCWD, merged, SW_MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+static int configure_fd(int context, const char *key, int descriptor)
+{
+	return syscall(SW_NR_FSCONFIG, context, SW_FSCONFIG_SET_FD, key, NULL, descriptor) < 0 ? -errno : 0;
+}
+
+static int mapped_tree(const char *path, const struct sw_userns *userns, struct sw_error *error)
+{
+	int tree = sw_tree_clone(path, false, 0, 0, error);
+	int result = tree < 0 ? tree : sw_userns_map_tree(userns, tree, false, error);
+	if (result < 0 && tree >= 0)
+		close(tree);
+	return result < 0 ? result : tree;
+}
+
+/* Trees stay open until the overlay has made mounts of its own from them. */
+struct trees {
+	int *items;
+	size_t count;
+};
+
+static void close_trees(struct trees *trees)
+{
+	for (size_t i = 0; i < trees->count; i++)
+		close(trees->items[i]);
+	free(trees->items);
+}
+
+static int take_tree(struct trees *trees, const char *path, const struct sw_userns *userns, struct sw_error *error)
+{
+	int tree = mapped_tree(path, userns, error);
+	if (tree >= 0)
+		trees->items[trees->count++] = tree;
+	return tree;
+}
+
+static int configure_upper(int context, int tree)
+{
+	SW_AUTOCLOSE int upper = openat(tree, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	SW_AUTOCLOSE int work = openat(tree, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int result = configure_fd(context, "upperdir", upper);
+	if (result == 0)
+		result = configure_fd(context, "workdir", work);
+	if (result == 0)
+		result = configure(context, "index", "off");
+	return result == 0 ? configure(context, "volatile", NULL) : result;
+}
+
+static int configure_mapped(int context, struct trees *trees, const struct sw_launch *launch, const char *directory,
+			    const struct sw_userns *userns, struct sw_error *error)
+{
+	for (size_t i = 0; i < launch->lower.count; i++) {
+		int tree = take_tree(trees, launch->lower.items[i], userns, error);
+		int result = tree < 0 ? tree : configure_fd(context, "lowerdir+", tree);
+		if (result == -EINVAL && tree >= 0)
+			return sw_refuse(error, ENOTSUP, step, "%s: no layers by descriptor, wanted Linux 6.13", step);
+		if (result < 0)
+			return tree < 0 ? tree : sw_fail(error, -result, "add layer", launch->lower.items[i]);
+	}
+	int tree = take_tree(trees, directory, userns, error);
+	if (tree < 0)
+		return tree;
+	int result = configure_upper(context, tree);
+	if (result == 0 && syscall(SW_NR_FSCONFIG, context, SW_FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		result = -errno;
+	return result < 0 ? sw_fail(error, -result, step, directory) : 0;
+}
+
+/* Layers by descriptor with mapped ids (Linux 6.13). */
+static int mount_mapped(const struct sw_launch *launch, const char *directory, const struct sw_userns *userns,
+			struct sw_error *error)
+{
+	char merged[PATH_MAX];
+	SW_AUTOCLOSE int context = (int)syscall(SW_NR_FSOPEN, "overlay", SW_FSOPEN_CLOEXEC);
+	if (context < 0)
+		return sw_fail(error, errno, step, directory);
+	struct trees trees = { calloc(launch->lower.count + 1, sizeof *trees.items), 0 };
+	if (!trees.items)
+		return sw_fail(error, ENOMEM, step, directory);
+	int result = configure_mapped(context, &trees, launch, directory, userns, error);
+	close_trees(&trees);
+	if (result < 0)
+		return result;
+	SW_AUTOCLOSE int tree = (int)syscall(SW_NR_FSMOUNT, context, SW_FSMOUNT_CLOEXEC, 0);
+	if (tree < 0)
+		return sw_fail(error, errno, step, directory);
+	snprintf(merged, sizeof merged, "%s/merged", directory);
+	return sw_tree_attach(tree, merged, error);
+}
+
 /* Length of the longest directory (with its slash) that all lower directories lie in. */
 static size_t common_parent(const struct sw_strings *lower)
 {
@@ -142,9 +232,12 @@ static int mount_by_short_names(const struct sw_launch *launch, const char *dire
 	return chdir(parent) < 0 ? -errno : mount_by_option(launch, directory, skip);
 }
 
-int sw_overlay_mount(const struct sw_launch *launch, const char *directory, struct sw_error *error)
+int sw_overlay_mount(const struct sw_launch *launch, const char *directory, const struct sw_userns *userns,
+		     struct sw_error *error)
 {
 	remove_volatile_mark(directory);
+	if (userns->fd >= 0)
+		return mount_mapped(launch, directory, userns, error);
 	int result = mount_by_option(launch, directory, 0);
 	if (result == -ENOSPC)
 		result = mount_by_context(launch, directory);

@@ -94,12 +94,12 @@ static int send_descriptor(uint32_t kind, int descriptor, struct sw_error *error
 }
 
 /* Its other end is the monitor's. */
-static int open_terminal(const struct identity *identity, struct sw_error *error)
+static int open_terminal(uid_t owner, struct sw_error *error)
 {
 	/* Until somebody who attaches says better. */
 	static const struct terminal_size size = { 24, 80 };
 	SW_AUTOCLOSE int master = -1;
-	int result = terminal_take(&size, identity->uid, &master, error);
+	int result = terminal_take(&size, owner, &master, error);
 	if (result == 0)
 		result = console_show(error);
 	return result == 0 ? send_descriptor(SW_TERMINAL, master, error) : result;
@@ -120,7 +120,7 @@ static int open_input(struct sw_error *error)
 static int open_streams(const struct sw_launch *launch, const struct identity *identity, struct sw_error *error)
 {
 	if (launch->terminal)
-		return open_terminal(identity, error);
+		return open_terminal(launch->security.userns_base + identity->uid, error);
 	return launch->input ? open_input(error) : open_null(error);
 }
 
@@ -128,10 +128,13 @@ static int build(const char *directory, bool standing, struct sw_launch *launch,
 		 struct sw_error *error)
 {
 	struct sw_seccomp seccomp;
+	struct sw_userns userns;
 	int result = sw_launch_read(SW_LAUNCH_FD, launch, error);
 	close(SW_LAUNCH_FD);
 	if (result == 0)
 		result = sw_seccomp_read(launch->security.seccomp, &seccomp, error);
+	if (result == 0)
+		result = sw_userns_make(launch->security.userns_base, &userns, error);
 	if (result == 0)
 		result = oom_score_adjust(&launch->security, warn, error);
 	if (result == 0)
@@ -143,12 +146,12 @@ static int build(const char *directory, bool standing, struct sw_launch *launch,
 	if (result == 0)
 		result = sw_sysctls_set(&launch->security, "", error);
 	if (result == 0)
-		result = root_build(launch, directory, error);
+		result = root_build(launch, directory, &userns, error);
 	if (result == 0)
 		result = identity_find(launch->user, identity, error);
 	if (result == 0)
 		result = open_streams(launch, identity, error);
-	return result == 0 ? privileges_drop(launch, &seccomp, identity, launch->workdir, warn, error) : result;
+	return result == 0 ? privileges_drop(launch, &seccomp, &userns, identity, launch->workdir, warn, error) : result;
 }
 
 /* False when the monitor has gone away: a container that nobody will start ends. */

@@ -136,20 +136,24 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 {
 	const char *user = options->user ? options->user : join->launch.user;
 	const char *workdir = options->workdir ? options->workdir : join->launch.workdir;
+	uint32_t base = join->launch.security.userns_base;
+	struct sw_userns userns = { base ? join->pidfd : -1, base };
 	int result = arrange_streams(streams, error);
 	if (result == 0)
 		result = enter(join, error);
 	if (result == 0)
 		result = identity_find(user, identity, error);
 	if (result == 0 && streams->terminal >= 0) {
-		result = hand_over_terminal(streams->terminal, options, identity->uid, error);
+		result = hand_over_terminal(streams->terminal, options, base + identity->uid, error);
 		if (result == 0)
 			failure = STDERR_FILENO;
 	}
 	/* Pidfds and a pipe: no directories. */
 	if (result == 0 && close_all_but((int[]){ join->pidfd, caller, failure }, 3) < 0)
 		result = sw_fail(error, errno, "close descriptors", NULL);
-	return result == 0 ? privileges_drop(&join->launch, &join->seccomp, identity, workdir, complain, error) : result;
+	return result == 0 ?
+		       privileges_drop(&join->launch, &join->seccomp, &userns, identity, workdir, complain, error) :
+		       result;
 }
 
 /* Comes back with an exit code only when the command was not executed. */

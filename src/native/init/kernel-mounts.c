@@ -11,9 +11,12 @@
 #include "directories.h"
 #include "hidden-paths.h"
 
+/* `tty` of every distribution. */
+#define TERMINAL_GROUP 5u
 #define STRICT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-int device_trees_take(const char *directory, struct device_trees *trees, struct sw_error *error)
+int device_trees_take(const char *directory, const struct sw_userns *userns, struct device_trees *trees,
+		      struct sw_error *error)
 {
 	char path[PATH_MAX];
 	uint64_t set = SW_ATTR_NOSUID | SW_ATTR_NOEXEC;
@@ -24,9 +27,14 @@ int device_trees_take(const char *directory, struct device_trees *trees, struct 
 		return trees->dev;
 	snprintf(path, sizeof path, "%s/shm", directory);
 	trees->shm = sw_tree_clone(path, false, set | SW_ATTR_NODEV, 0, error);
-	if (trees->shm < 0)
+	int result = trees->shm < 0 ? trees->shm : sw_userns_map_tree(userns, trees->dev, false, error);
+	if (result == 0)
+		result = sw_userns_map_tree(userns, trees->shm, false, error);
+	if (result < 0) {
 		sw_close(&trees->dev);
-	return trees->shm < 0 ? trees->shm : 0;
+		sw_close(&trees->shm);
+	}
+	return result;
 }
 
 struct kernel_mount {
@@ -62,12 +70,15 @@ static int attach_device_tree(int *tree, const char *target, struct sw_error *er
 	return result;
 }
 
-int kernel_mounts_make(struct device_trees *trees, const struct sw_security *security, struct sw_error *error)
+int kernel_mounts_make(struct device_trees *trees, const struct sw_security *security, const struct sw_userns *userns,
+		       struct sw_error *error)
 {
+	char options[80];
 	static const struct kernel_mount proc = { "proc", "/proc", STRICT, NULL };
 	static const struct kernel_mount sys = { "sysfs", "/sys", STRICT | MS_RDONLY, NULL };
-	static const struct kernel_mount pts = { "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
-						 "newinstance,ptmxmode=0666,mode=0620,gid=5" };
+	const struct kernel_mount pts = { "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, options };
+	snprintf(options, sizeof options, "newinstance,ptmxmode=0666,mode=0620,gid=%u",
+		 TERMINAL_GROUP + (userns->fd < 0 ? 0 : userns->base));
 	int result = mount_kernel(&proc, error);
 	if (result == 0)
 		result = mount_kernel(&sys, error);

@@ -3,15 +3,18 @@
 #define SW_KERNEL_MOUNTS_H
 
 #include "../common/launch.h"
+#include "../common/userns.h"
 
 /* The container directory's dev and shm (monitor/device-directory.h), taken before the pivot. */
 struct device_trees {
 	int dev, shm;
 };
 
-int device_trees_take(const char *directory, struct device_trees *trees, struct sw_error *error);
+int device_trees_take(const char *directory, const struct sw_userns *userns, struct device_trees *trees,
+		      struct sw_error *error);
 
 /* In the container's root. Closes the trees. */
-int kernel_mounts_make(struct device_trees *trees, const struct sw_security *security, struct sw_error *error);
+int kernel_mounts_make(struct device_trees *trees, const struct sw_security *security, const struct sw_userns *userns,
+		       struct sw_error *error);
 
 #endif

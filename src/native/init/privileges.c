@@ -67,18 +67,19 @@ static int enter_workdir(const char *workdir, struct sw_error *error)
 }
 
 /* The pipes belong to who writes them, so that /dev/stdout can be opened. Terminals, files and sockets stay as they are. */
-static int own_streams(const struct identity *identity, struct sw_error *error)
+static int own_streams(const struct identity *identity, const struct sw_userns *userns, struct sw_error *error)
 {
 	struct stat status;
+	uint32_t first = userns->fd < 0 ? 0 : userns->base;
 	for (int stream = 0; stream < 3; stream++)
 		if (fstat(stream, &status) == 0 && S_ISFIFO(status.st_mode) &&
-		    fchown(stream, identity->uid, identity->gid) < 0)
+		    fchown(stream, first + identity->uid, first + identity->gid) < 0)
 			return sw_fail(error, errno, "hand over a standard stream", NULL);
 	return 0;
 }
 
-int privileges_drop(const struct sw_launch *launch, const struct sw_seccomp *seccomp, const struct identity *identity,
-		    const char *workdir, void (*warn)(const char *text), struct sw_error *error)
+int privileges_drop(const struct sw_launch *launch, const struct sw_seccomp *seccomp, const struct sw_userns *userns,
+		    const struct identity *identity, const char *workdir, void (*warn)(const char *text), struct sw_error *error)
 {
 	struct sw_capabilities capabilities = launch->security.capabilities;
 	int result = set_rlimits(launch, warn, error);
@@ -86,9 +87,13 @@ int privileges_drop(const struct sw_launch *launch, const struct sw_seccomp *sec
 	if (result == 0 && syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
 		result = sw_fail(error, errno, "join a session keyring", NULL);
 	if (result == 0)
+		result = sw_userns_assume(userns, error);
+	if (result == 0)
 		result = enter_workdir(workdir, error);
 	if (result == 0)
-		result = own_streams(identity, error);
+		result = own_streams(identity, userns, error);
+	if (result == 0)
+		result = sw_userns_enter(userns, error);
 	if (result == 0)
 		result = capabilities_limit(&capabilities, warn, error);
 	if (result == 0)

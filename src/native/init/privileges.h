@@ -4,11 +4,12 @@
 
 #include "../common/launch.h"
 #include "../common/seccomp.h"
+#include "../common/userns.h"
 #include "identity.h"
 
 /* The last steps before execve, in the order that each still may be done. The working directory is entered in between:
  * made as root, entered as the user would find it. Limits that could not be raised are told to `warn`. */
-int privileges_drop(const struct sw_launch *launch, const struct sw_seccomp *seccomp, const struct identity *identity,
-		    const char *workdir, void (*warn)(const char *text), struct sw_error *error);
+int privileges_drop(const struct sw_launch *launch, const struct sw_seccomp *seccomp, const struct sw_userns *userns,
+		    const struct identity *identity, const char *workdir, void (*warn)(const char *text), struct sw_error *error);
 
 #endif

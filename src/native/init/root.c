@@ -29,14 +29,20 @@ struct shown_list {
 	size_t count;
 };
 
-static int take_tree(const char *source, const char *target, bool read_only, struct shown *shown,
-		     struct sw_error *error)
+static int take_tree(const char *source, const char *target, bool read_only, const struct sw_userns *userns,
+		     struct shown *shown, struct sw_error *error)
 {
 	struct stat status;
 	int tree = sw_tree_clone(source, true, SW_ATTR_NOSUID | SW_ATTR_NODEV | (read_only ? SW_ATTR_RDONLY : 0), 0,
 				 error);
 	if (tree < 0)
 		return tree;
+	/* What is only read may stay unmapped, on a file system that cannot: its owners are nobody then. */
+	int result = sw_userns_map_tree(userns, tree, true, error);
+	if (result < 0 && !(result == -EINVAL && read_only)) {
+		close(tree);
+		return result;
+	}
 	if (fstat(tree, &status) < 0) {
 		close(tree);
 		return sw_fail(error, errno, "examine", source);
@@ -57,19 +63,21 @@ static int take_link(const char *path, struct shown *shown, struct sw_error *err
 }
 
 /* Host paths: an absent one is left out, a symbolic link (merged /usr) is made again. */
-static int take_host_path(const char *path, struct shown_list *list, struct sw_error *error)
+static int take_host_path(const char *path, const struct sw_userns *userns, struct shown_list *list,
+			  struct sw_error *error)
 {
 	struct stat status;
 	if (lstat(path, &status) < 0)
 		return errno == ENOENT ? 0 : sw_fail(error, errno, "examine host path", path);
 	struct shown *shown = &list->items[list->count];
 	int result = S_ISLNK(status.st_mode) ? take_link(path, shown, error) :
-					       take_tree(path, path, true, shown, error);
+					       take_tree(path, path, true, userns, shown, error);
 	list->count += result == 0;
 	return result;
 }
 
-static int take_all(const struct sw_launch *launch, struct shown_list *list, struct sw_error *error)
+static int take_all(const struct sw_launch *launch, const struct sw_userns *userns, struct shown_list *list,
+		    struct sw_error *error)
 {
 	int result = 0;
 	list->count = 0;
@@ -77,10 +85,10 @@ static int take_all(const struct sw_launch *launch, struct shown_list *list, str
 	if (!list->items)
 		return sw_fail(error, ENOMEM, "list the bind mounts", NULL);
 	for (size_t i = 0; i < launch->host.count && result == 0; i++)
-		result = take_host_path(launch->host.items[i], list, error);
+		result = take_host_path(launch->host.items[i], userns, list, error);
 	for (size_t i = 0; i < launch->bind_count && result == 0; i++) {
 		const struct sw_bind *bind = &launch->binds[i];
-		result = take_tree(bind->source, bind->target, bind->read_only, &list->items[list->count], error);
+		result = take_tree(bind->source, bind->target, bind->read_only, userns, &list->items[list->count], error);
 		list->count += result == 0;
 	}
 	return result;
@@ -137,7 +145,8 @@ static int seal(const struct sw_launch *launch, struct sw_error *error)
 }
 
 /* Everything of the host is taken before the pivot and shown after it: no name of the image is resolved outside. */
-int root_build(const struct sw_launch *launch, const char *directory, struct sw_error *error)
+int root_build(const struct sw_launch *launch, const char *directory, const struct sw_userns *userns,
+	       struct sw_error *error)
 {
 	struct device_trees devices;
 	struct shown_list list;
@@ -145,17 +154,19 @@ int root_build(const struct sw_launch *launch, const char *directory, struct sw_
 		return sw_fail(error, errno, "make mounts private", NULL);
 	int result = root_files_write(launch, directory, error);
 	if (result == 0)
-		result = device_trees_take(directory, &devices, error);
+		result = device_trees_take(directory, userns, &devices, error);
 	if (result == 0)
-		result = take_all(launch, &list, error);
+		result = take_all(launch, userns, &list, error);
 	if (result == 0)
-		result = sw_overlay_mount(launch, directory, error);
+		result = sw_userns_assume(userns, error);
+	if (result == 0)
+		result = sw_overlay_mount(launch, directory, userns, error);
 	if (result == 0)
 		result = pivot(directory, error);
 	if (result == 0)
 		result = show_all(&list, error);
 	if (result == 0)
-		result = kernel_mounts_make(&devices, &launch->security, error);
+		result = kernel_mounts_make(&devices, &launch->security, userns, error);
 	if (result == 0 && launch->security.read_only_root)
 		result = seal(launch, error);
 	return result;

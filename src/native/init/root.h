@@ -3,9 +3,11 @@
 #define SW_ROOT_H
 
 #include "../common/launch.h"
+#include "../common/userns.h"
 
 /* From inside the container's mount namespace; afterwards `/` and the working directory are the container's root and
  * nothing of the host's tree is reachable. The network namespace must be the container's already (sysfs shows it). */
-int root_build(const struct sw_launch *launch, const char *directory, struct sw_error *error);
+int root_build(const struct sw_launch *launch, const char *directory, const struct sw_userns *userns,
+	       struct sw_error *error);
 
 #endif

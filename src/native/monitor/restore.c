@@ -75,6 +75,8 @@ static int arrange_descriptors(const struct parts *parts, struct sw_error *error
 static int build(struct monitor *monitor, const struct parts *parts, struct criu_command *command,
 		 struct sw_error *error)
 {
+	/* The verdict of a move refuses user namespaces. */
+	const struct sw_userns none = { -1, 0 };
 	struct sw_cgroup1 cgroups;
 	int result = sw_cgroup1_open(&monitor->launch, &cgroups, error);
 	if (result == 0)
@@ -89,7 +91,7 @@ static int build(struct monitor *monitor, const struct parts *parts, struct criu
 	if (result == 0)
 		result = criu_private_mounts(error);
 	if (result == 0)
-		result = sw_overlay_mount(&monitor->launch, monitor->directory, error);
+		result = sw_overlay_mount(&monitor->launch, monitor->directory, &none, error);
 	if (result == 0)
 		result = arrange_descriptors(parts, error);
 	return result < 0 ? result : criu_execute(command->items, error);

@@ -14,6 +14,7 @@ export const probeNames = [
 	"namespace-time",
 	"overlayfs",
 	"seccomp",
+	"layer-descriptor",
 	"bpf-cgroup-device",
 	"veth",
 	"bridge",

@@ -22,6 +22,13 @@ const features: readonly Feature[] = [
 	{ name: "overlayfs", probe: "overlayfs", wanted: "overlay mounts", without: null, fix: "modprobe overlay" },
 	{ name: "seccomp", probe: "seccomp", wanted: "system-call filters", without: null, fix: newerKernel },
 	{
+		name: "userns.idmapped-layers",
+		probe: "layer-descriptor",
+		wanted: "overlay layers with mapped ids (Linux 6.13)",
+		without: "containers with a user namespace are refused",
+		fix: newerKernel,
+	},
+	{
 		name: "ebpf.cgroup-device",
 		probe: "bpf-cgroup-device",
 		wanted: "eBPF programs for device access on cgroup v2",

@@ -52,6 +52,7 @@ export function securityOf(given: unknown, around: Surroundings, report: Report)
 		capabilities: capabilitiesOf(fields.capabilities, report),
 		readOnlyRoot: optionalFlag(fields.readOnlyRoot, ["security", "readOnlyRoot"], report),
 		rlimits: rlimitsOf(fields.rlimits, report),
+		userNamespace: userNamespaceOf(fields.userNamespace, around.isolation, report),
 		sysctls: sysctlsOf(fields.sysctls, around.network, report),
 		oomScoreAdj:
 			fields.oomScoreAdj == null
@@ -60,6 +61,17 @@ export function securityOf(given: unknown, around: Surroundings, report: Report)
 		devices: devicesOf(fields.devices, around.isolation, report),
 		seccomp: seccompOf(fields.seccomp, report),
 	};
+}
+
+function userNamespaceOf(given: unknown, isolation: Isolation, report: Report): boolean {
+	const wished = optionalFlag(given, ["security", "userNamespace"], report) ?? false;
+	if (wished && isolation === "minimal")
+		report.phrase(
+			["security", "userNamespace"],
+			"given with isolation minimal",
+			"standard or strict: minimal is the node's own root",
+		);
+	return wished;
 }
 
 /** A profile is carried inline; its size counts to the spec's. */

@@ -12,9 +12,14 @@ export interface SecurityPlace {
 	readonly programOf: (profile: SeccompProfile) => string;
 	/** Of `spec.security.devices`, as they are on this node. */
 	readonly devices: readonly LaunchDevice[];
+	/** Of the range that is the container's; null: it has no user namespace. */
+	readonly firstId: number | null;
 }
 
-export function launchSecurityOf(spec: Pick<Spec, "isolation" | "security">, place: SecurityPlace): LaunchSecurity {
+export function launchSecurityOf(
+	spec: Pick<Spec, "isolation" | "security" | "network">,
+	place: SecurityPlace,
+): LaunchSecurity {
 	const { security } = spec;
 	const level = levels[spec.isolation];
 	const profile = seccompProfileOf(spec);
@@ -24,13 +29,16 @@ export function launchSecurityOf(spec: Pick<Spec, "isolation" | "security">, pla
 		maskedPaths: level.maskedPaths,
 		readOnlyPaths: level.readOnlyPaths,
 		sysctls: Object.fromEntries(
-			Object.entries(security.sysctls).flatMap(([name, value]) => {
-				const path = sysctlPath(name);
-				return path === null ? [] : [[path, value]];
-			}),
+			Object.entries({ ...(place.firstId === null ? {} : userNamespaceSysctls(spec)), ...security.sysctls }).flatMap(
+				([name, value]) => {
+					const path = sysctlPath(name);
+					return path === null ? [] : [[path, value]];
+				},
+			),
 		),
 		oomScoreAdj: security.oomScoreAdj,
 		seccompProgram: profile === null ? null : place.programOf(profile),
+		firstId: place.firstId,
 		devices: level.everyDevice ? "all" : place.devices,
 	};
 }
@@ -48,6 +56,8 @@ export function tiesOf(spec: Pick<Spec, "isolation" | "security" | "terminal" | 
 	const devices = security.devices.map(({ path }) => path).join(", ");
 	return [
 		...(isolation === "minimal" ? ["runs with isolation minimal, on the network and the files of its node"] : []),
+		// CRIU makes a user namespace of its own, which has no power over the network namespace that a move brings along.
+		...(security.userNamespace ? ["has a user namespace, which CRIU cannot bring along with open connections"] : []),
 		...(devices === "" ? [] : [`uses devices of its node (${devices})`]),
 		...(terminal ? ["has a terminal, whose other end is with its monitor on this node"] : []),
 		...(stdin && !terminal ? ["has an open standard input, which is with its monitor on this node"] : []),
@@ -59,7 +69,17 @@ export function hasUsualDevices({ isolation, security }: Pick<Spec, "isolation" 
 	return !levels[isolation].everyDevice && security.devices.length === 0;
 }
 
-/** Whether it can be one that stood ready: those have a network namespace of their own and the usual devices. */
+/** Whether it can be one that stood ready: those have a network namespace of their own, the usual devices, and nobody's range of ids. */
 export function canStand(spec: Pick<Spec, "isolation" | "security" | "network">): boolean {
-	return spec.network !== "host" && hasUsualDevices(spec);
+	return spec.network !== "host" && hasUsualDevices(spec) && !hasUserNamespace(spec);
+}
+
+export function hasUserNamespace({ security }: Pick<Spec, "security">): boolean {
+	return security.userNamespace;
+}
+
+/** The network namespace is not the user namespace's own: what root may do there by capability, low ports and ping, everybody may. */
+function userNamespaceSysctls({ network }: Pick<Spec, "network">): Readonly<Record<string, string>> {
+	if (network === "host") return {};
+	return { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" };
 }

@@ -90,12 +90,21 @@ describe("swarm deploy", () => {
 
 	it("lets the isolation of a flag decide on the network of a file that says none", async () => {
 		const daemon = await placed(containerRow());
-		const argv = ["-f", specFile("name: web\n"), "--isolation", "strict", "--no-read-only", "--device", "/dev/fuse:rw"];
+		const argv = [
+			"-f",
+			specFile("name: web\n"),
+			"--isolation",
+			"strict",
+			"--no-read-only",
+			"--device",
+			"/dev/fuse:rw",
+			"--userns",
+		];
 		await runCommand(Deploy, "deploy", [...argv, "--state", daemon.stateDirectory]);
 		expect(daemon.asked[0]?.body).toMatchObject({
 			isolation: "strict",
 			network: "none",
-			security: { readOnlyRoot: false, devices: [{ path: "/dev/fuse", access: "rw" }] },
+			security: { readOnlyRoot: false, userNamespace: true, devices: [{ path: "/dev/fuse", access: "rw" }] },
 		});
 	});
 

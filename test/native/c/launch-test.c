@@ -27,7 +27,7 @@ static void takes_everything(void)
 	struct sw_launch launch;
 	CHECK(DECODE(NEEDED "arg=-c\0arg=\0env=A=1=2\0env=B=\0lower=/m\0host=/usr\0cgroup1=/x\0cgroup1=/y\0netns=/n\0"
 			    "bind=ro\n/a b\n/c\0bind=rw\n/d\n/e\0file=/etc/hosts\n1 a\n2 b\n\0rlimit=nofile 10 unlimited\0"
-			    "device=c 10 229 rw /dev/fuse\0device=b 8 0 rwm /dev/disk/sda\0mask=/proc/kcore\0read-only=/proc/sys\0read-only=/x\0sysctl=net/a/b\n1 2\0oom-score-adj=-1000\0"
+			    "userns=1879048192\0device=c 10 229 rw /dev/fuse\0device=b 8 0 rwm /dev/disk/sda\0mask=/proc/kcore\0read-only=/proc/sys\0read-only=/x\0sysctl=net/a/b\n1 2\0oom-score-adj=-1000\0"
 			    "read-only-root=yes\0",
 		     &launch) == 0);
 	CHECK(launch.epoch == 3 && strcmp(launch.container, "web.0") == 0 && strcmp(launch.netns, "/n") == 0);
@@ -45,6 +45,7 @@ static void takes_everything(void)
 	CHECK(security->capabilities.bounding == 15 && security->capabilities.permitted == 7 &&
 	      security->capabilities.effective == 3 && security->capabilities.inheritable == 1 &&
 	      security->capabilities.ambient == 1);
+	CHECK(security->userns_base == 0x70000000u);
 	CHECK(security->device_count == 2 && !security->every_device);
 	CHECK(!security->devices[0].is_block && security->devices[0].major == 10 && security->devices[0].minor == 229 &&
 	      security->devices[0].read && security->devices[0].write && !security->devices[0].make &&
@@ -91,6 +92,7 @@ static void refuses_what_is_wrong(void)
 	CHECK(REFUSED("version=1\0container=c\0epoch=1\0hostname=h\0workdir=/\0user=\0cgroup2=/c\0lower=/l\0arg=sh\0"));
 	CHECK(REFUSED(BARE "capabilities=f 7 3 1 1\0") && REFUSED(BARE "capabilities=f 7 3 1 1\0seccomp=any\0"));
 	CHECK(REFUSED(NEEDED "seccomp=none\0"));
+	CHECK(REFUSED(NEEDED "userns=0\0") && REFUSED(NEEDED "userns=4294967295\0") && REFUSED(NEEDED "userns=x\0"));
 	CHECK(REFUSED(NEEDED "device=x 1 2 r /dev/a\0") && REFUSED(NEEDED "device=c 1 2  /dev/a\0"));
 	CHECK(REFUSED(NEEDED "device=c 1 2 r /etc/a\0") && REFUSED(NEEDED "device=c 1 2 r /dev/../a\0"));
 	CHECK(REFUSED(NEEDED "device=c 1\0") && REFUSED(NEEDED "device=c 1 2\0") && REFUSED(NEEDED "device=c -1 2 r /dev/a\0"));
@@ -133,7 +135,7 @@ static unsigned next(unsigned *state)
 static void survives_damage(void)
 {
 	static const char whole[] = NEEDED "bind=ro\n/a\n/c\0file=/etc/hosts\nx\0rlimit=nofile 1 2\0env=A=1\0netns=/n\0"
-					   "device=c 1 2 rw /dev/a/b\0mask=/p\0read-only=/q\0sysctl=net/a\n1\0oom-score-adj=-5\0";
+					   "userns=65536\0device=c 1 2 rw /dev/a/b\0mask=/p\0read-only=/q\0sysctl=net/a\n1\0oom-score-adj=-5\0";
 	char damaged[sizeof whole];
 	unsigned state = 12345;
 	int taken = 0;

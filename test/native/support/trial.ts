@@ -162,12 +162,16 @@ export function makeRoot(): { readonly path: string; dispose(): void } {
 const programs = openSeccompPrograms(mkdtempSync(join(tmpdir(), "swarm-native-seccomp-")));
 
 /** As the runtime tells it to monitor and init. */
-export function securityOf(security: Partial<Security>, isolation: Isolation = "standard") {
+export function securityOf(
+	security: Partial<Security>,
+	isolation: Isolation = "standard",
+	firstId: number | null = null,
+) {
 	const whole = { ...standardSecurity, ...security };
 	const devices = findDevices("trial.0" as ContainerId, whole.devices);
 	return launchSecurityOf(
-		{ isolation, security: whole },
-		{ programOf: (profile) => programs.pathOf(profile), devices },
+		{ isolation, security: whole, network: "none" },
+		{ programOf: (profile) => programs.pathOf(profile), devices, firstId },
 	);
 }
 

@@ -96,6 +96,10 @@ describe("validateSpec", () => {
 		[{ isolation: "strict", ports: ["80"] }, "ports is given with network none"],
 		[{ isolation: "minimal", ports: ["80"] }, "ports is given with network host"],
 		[{ isolation: "minimal", health: { tcp: 80 } }, "given with network host"],
+		[
+			{ isolation: "minimal", security: { userNamespace: true } },
+			"security.userNamespace is given with isolation minimal",
+		],
 		[{ isolation: "minimal", security: { devices: ["/dev/fuse"] } }, "given with isolation minimal"],
 		[{ isolation: "minimal", security: { sysctls: { "net.ipv4.ip_forward": "1" } } }, "given with network host"],
 	])("refuses what does not fit to the isolation: %j", (fields, sentence) => {
@@ -135,6 +139,7 @@ describe("validateSpec", () => {
 			],
 			sysctls: { "net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/rp_filter": "2" },
 			oomScoreAdj: -5,
+			userNamespace: false,
 			devices: [],
 			seccomp: "default",
 		});
@@ -177,6 +182,7 @@ describe("validateSpec", () => {
 		[{ devices: ["/dev/../etc/passwd"] }, "wanted a device below /dev"],
 		[{ devices: ["/dev/fuse:x"] }, "wanted a device below /dev"],
 		[{ devices: ["/dev/fuse:"] }, "wanted a device below /dev"],
+		[{ userNamespace: 1 }, "security.userNamespace is the number 1, wanted true or false"],
 		[{ readOnlyRoot: "yes" }, 'security.readOnlyRoot is "yes", wanted true or false'],
 		[{ privileged: true }, "security.privileged is not a known field"],
 	])("refuses the security options %j", (security, sentence) => {

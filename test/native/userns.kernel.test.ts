@@ -1,0 +1,70 @@
+// User namespaces: the container's root is nobody outside, and what it sees of files has its own ids.
+
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { LaunchConfig } from "../../src/native/launch.js";
+import { make, makeRoot, missing, securityOf, type Trial } from "./support/trial.js";
+
+const lacking = missing();
+const FIRST = 0x70000000;
+
+describe.skipIf(lacking !== null)(`user namespaces${lacking === null ? "" : ` (needs ${lacking})`}`, () => {
+	let root: ReturnType<typeof makeRoot>;
+	let trial: Trial | null = null;
+	beforeAll(() => {
+		root = makeRoot();
+	});
+	afterEach(async () => {
+		await trial?.dispose();
+		trial = null;
+	});
+	afterAll(() => root.dispose());
+
+	async function run(script: string, overrides: Partial<LaunchConfig> = {}) {
+		const security = securityOf({}, "standard", FIRST);
+		trial = await make(root.path, { args: ["sh", "-c", script], security, ...overrides });
+		expect(await trial.ask("start 3")).toBe("ok start");
+		await trial.exited();
+		return trial.log("stdout").map((line) => line.slice(2));
+	}
+
+	test("root inside is nobody outside, and owns what it makes", async () => {
+		trial = await make(root.path, { security: securityOf({}, "standard", FIRST) });
+		await trial.ask("start 3");
+		const status = readFileSync(`/proc/${trial.pid}/status`, "utf8");
+		expect(status).toMatch(new RegExp(`^Uid:\\t${FIRST}\\t${FIRST}\\t${FIRST}\\t${FIRST}$`, "m"));
+		expect(readFileSync(`/proc/${trial.pid}/uid_map`, "utf8").trim().split(/\s+/)).toEqual([
+			"0",
+			String(FIRST),
+			"65536",
+		]);
+		await trial.dispose();
+		const lines = await run(
+			"id -u; stat -c %u:%g /bin/busybox /dev /dev/null /dev/shm /tmp; touch /tmp/mine; chown 5:7 /tmp/mine; stat -c %u:%g /tmp/mine; mkdir /made && stat -c %u /made; echo x > /dev/stdout",
+		);
+		expect(lines).toEqual(["0", "0:0", "0:0", "0:0", "0:0", "0:0", "5:7", "0", "x"]);
+		const mine = statSync(join(trial?.directory ?? "", "upper/tmp/mine"));
+		expect([mine.uid, mine.gid]).toEqual([5, 7]);
+	});
+
+	test("another user, a working directory, files and binds have the container's ids", async () => {
+		const data = mkdtempSync(join(tmpdir(), "swarm-userns-"));
+		const lines = await run("id; pwd; stat -c %u . /etc/hosts /data; touch /data/x; echo to > /dev/stdout", {
+			user: "web",
+			workdir: "/made/for/it",
+			files: [{ path: "/etc/hosts", content: "x" }],
+			binds: [{ source: data, target: "/data", readOnly: false }],
+		});
+		expect(lines).toEqual([
+			"uid=1000(web) gid=1001(web) groups=6(disk),77(extra)",
+			"/made/for/it",
+			"0",
+			"0",
+			"0",
+			"to",
+		]);
+		rmSync(data, { recursive: true });
+	});
+});

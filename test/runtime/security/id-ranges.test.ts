@@ -1,0 +1,57 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { containerIdOf } from "../../../src/model.js";
+import { ID_RANGES_MAX, openIdRanges } from "../../../src/runtime/security/id-ranges.js";
+
+const [a, b, c] = [0, 1, 2].map((index) => containerIdOf("web", index)) as [
+	ReturnType<typeof containerIdOf>,
+	ReturnType<typeof containerIdOf>,
+	ReturnType<typeof containerIdOf>,
+];
+
+function place(): string {
+	const path = mkdtempSync(join(tmpdir(), "swarm-ids-"));
+	onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+	return join(path, "ids");
+}
+
+describe("ranges of user ids", () => {
+	it("gives every container one of its own, also those of other daemons, and the same one again", () => {
+		const directory = place();
+		const one = openIdRanges(directory, "n1");
+		const other = openIdRanges(directory, "n2");
+		const firsts = [one.take(a), other.take(a), one.take(b)];
+		expect(new Set(firsts).size).toBe(3);
+		expect(firsts.every((first) => first >= 0x70000000 && first % 0x10000 === 0)).toBe(true);
+		expect(one.take(a)).toBe(firsts[0]);
+	});
+
+	it("gives a released one to the next", () => {
+		const ranges = openIdRanges(place(), "n1");
+		const first = ranges.take(a);
+		ranges.release(a);
+		ranges.release(a);
+		expect(ranges.take(b)).toBe(first);
+	});
+
+	it("is known to the next daemon, which releases what is gone and leaves alone what is another's", () => {
+		const directory = place();
+		const before = openIdRanges(directory, "n1");
+		const [first, second] = [before.take(a), before.take(b)];
+		const others = openIdRanges(directory, "n2").take(a);
+		const after = openIdRanges(directory, "n1");
+		after.keepOnly([a]);
+		expect(after.take(a)).toBe(first);
+		expect(after.take(c)).toBe(second);
+		expect(readdirSync(directory)).toHaveLength(3);
+		expect([first, second]).not.toContain(others);
+	});
+
+	it("says so when none is left", () => {
+		const ranges = openIdRanges(place(), "n1");
+		for (let index = 0; index < ID_RANGES_MAX; index++) ranges.take(containerIdOf("many", index));
+		expect(() => ranges.take(a)).toThrow(/all 4096 ranges of user ids are taken/);
+	});
+});
