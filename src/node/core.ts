@@ -5,6 +5,7 @@ import type { ClusterView } from "../crdt/state.js";
 import type { ImageRecord, Liveness, NodeId, NodeRecord } from "../model.js";
 import { EventLog, eventsBetween, quotaEvent, type Seen } from "./events.js";
 import { createOperations, type Operations } from "./operations.js";
+import { type Paced, paced } from "./paced.js";
 import { decide, snapshotsOf } from "./placement.js";
 import { BOOT_SETTLE_MS } from "./plan.js";
 import type { NodePorts } from "./ports.js";
@@ -21,12 +22,18 @@ export class NodeCore {
 	readonly events = new EventLog();
 	readonly #ports: NodePorts;
 	readonly #reconciler: Reconciler;
+	readonly #noting: Paced;
 	readonly #undo: (() => void)[] = [];
 	#settled = false;
 	#seen: Seen;
 
 	constructor(ports: NodePorts) {
 		this.#ports = ports;
+		this.#noting = paced(
+			ports.clock,
+			() => this.#noteEvents(),
+			(begin) => begin(),
+		);
 		this.operations = createOperations(ports);
 		this.#reconciler = new Reconciler(ports, () => this.#settled);
 		this.#seen = this.#look(ports.state.view());
@@ -39,7 +46,8 @@ export class NodeCore {
 		this.#settleLater();
 		this.#undo.push(
 			state.subscribe(() => this.#onView()),
-			membership.subscribe(() => this.#noteEvents()),
+			membership.subscribe(() => this.#noting.ask()),
+			() => this.#noting.stop(),
 			runtime.onQuotaChange((change) => this.events.add(quotaEvent(change, state.self, this.#ports.clock.nowMs()))),
 			keepWarm(this.#ports),
 		);
@@ -156,7 +164,7 @@ export class NodeCore {
 		const members = [...state.view().nodes.values()].filter((record) => !record.left && record.node !== state.self);
 		membership.watch(members.map((record) => record.node));
 		mesh.keepConnected(members.map(({ node, addresses }) => ({ node, addresses })));
-		this.#noteEvents();
+		this.#noting.ask();
 	}
 
 	#noteEvents(): void {

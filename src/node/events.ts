@@ -50,7 +50,7 @@ function nodeEvents(before: Seen, after: Seen): readonly Draft[] {
 
 function workloadEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
 	const drafts: Draft[] = [];
-	for (const spec of after.specs.values()) {
+	for (const [, spec] of changedIn(before.specs, after.specs)) {
 		const known = before.specs.get(spec.name);
 		if (known !== undefined && known.revision === spec.revision && known.writer === spec.writer) continue;
 		const about = { node: spec.writer, subject: spec.name, details: { revision: spec.revision } };
@@ -80,7 +80,7 @@ function workloadEvents(before: ClusterView, after: ClusterView): readonly Draft
 
 function claimEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
 	const drafts: Draft[] = [];
-	for (const claim of after.claims.values()) {
+	for (const [, claim] of changedIn(before.claims, after.claims)) {
 		const known = before.claims.get(claim.container);
 		if (known !== undefined && known.epoch === claim.epoch && known.owner === claim.owner) continue;
 		const to = after.nodes.get(claim.owner)?.name ?? claim.owner;
@@ -100,7 +100,7 @@ function claimEvents(before: ClusterView, after: ClusterView): readonly Draft[] 
 
 function containerEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
 	const drafts: Draft[] = [];
-	for (const [container, records] of after.containers)
+	for (const [container, records] of changedIn(before.containers, after.containers))
 		for (const record of records) {
 			const known = phaseOn(before, container, record.node);
 			const told = record.phase === "running" || record.phase === "paused" || hasEnded(record.phase);
@@ -123,7 +123,7 @@ function containerEvents(before: ClusterView, after: ClusterView): readonly Draf
 
 function healthEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
 	const drafts: Draft[] = [];
-	for (const [container, records] of after.containers)
+	for (const [container, records] of changedIn(before.containers, after.containers))
 		for (const record of records) {
 			const { health, node, epoch } = record;
 			const known = before.containers.get(container)?.find((candidate) => candidate.node === node) ?? null;
@@ -173,7 +173,7 @@ function restartOf(view: ClusterView, record: ContainerRecord): Restart | null {
 
 function oomEvents(before: ClusterView, after: ClusterView): readonly Draft[] {
 	const drafts: Draft[] = [];
-	for (const [container, records] of after.containers)
+	for (const [container, records] of changedIn(before.containers, after.containers))
 		for (const { node, epoch, oom } of records) {
 			if (oom == null || after.specs.get(workloadOf(container)) === undefined) continue;
 			const known = before.containers.get(container)?.find((candidate) => candidate.node === node);
@@ -208,6 +208,12 @@ export function quotaEvent(change: QuotaChange, node: NodeId, timeMs: number): S
 		message: `${container}: CPU quota ${before} % → ${after} %, mode ${mode}: ${why}`,
 		details: { ...change },
 	};
+}
+
+/** A view keeps what did not change as it is: most of it is passed over without a look. */
+function* changedIn<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>): Iterable<readonly [K, V]> {
+	if (before === after) return;
+	for (const entry of after) if (before.get(entry[0]) !== entry[1]) yield entry;
 }
 
 function phaseOn(view: ClusterView, container: ContainerId, node: NodeId): string | null {

@@ -8,6 +8,7 @@ import type { ClaimRecord, ContainerHealth, ContainerId, ContainerRecord, NodeId
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { ContainerState } from "../runtime/runtime.js";
 import { HealthChecks } from "./health/checks.js";
+import { type Paced, paced } from "./paced.js";
 import { decide, freeAddress, refusalsOf } from "./placement.js";
 import { type Effect, LOCAL_RUN_PREFIX, plan, workloadOf } from "./plan.js";
 import type { NodePorts } from "./ports.js";
@@ -37,11 +38,12 @@ export class Reconciler {
 	readonly #health: HealthChecks;
 	readonly #undo: (() => void)[] = [];
 	readonly #running = new Set<Promise<void>>();
-	#asked = false;
+	readonly #rounds: Paced;
 	#cancelTick: () => void = () => {};
 
 	constructor(ports: NodePorts, isSettled: () => boolean) {
 		this.#ports = ports;
+		this.#rounds = paced(ports.clock, () => this.#round());
 		this.#isSettled = isSettled;
 		const { runtime, probe, clock, logger, state } = ports;
 		this.#health = new HealthChecks({
@@ -73,17 +75,13 @@ export class Reconciler {
 
 	/** Plans again soon; calls in between are one. */
 	ask(): void {
-		if (this.#asked || this.#stopped.signal.aborted) return;
-		this.#asked = true;
-		queueMicrotask(() => {
-			this.#asked = false;
-			if (!this.#stopped.signal.aborted) this.#round();
-		});
+		if (!this.#stopped.signal.aborted) this.#rounds.ask();
 	}
 
 	/** Waits for the effects under way; starts no more. */
 	async stop(): Promise<void> {
 		this.#stopped.abort(new Error("the daemon is stopping"));
+		this.#rounds.stop();
 		this.#cancelTick();
 		this.#health.stop();
 		for (const undo of this.#undo.splice(0)) undo();
