@@ -32,6 +32,17 @@ static int read_launch(const char *directory, struct sw_launch *launch, struct s
 	return file < 0 ? sw_fail(error, errno, "open", path) : sw_launch_read(file, launch, error);
 }
 
+/* Where the container has a user namespace of its own its root is nobody outside, and its files are its root's. */
+static int become_its_root(int process, struct sw_error *error)
+{
+	if (setns(process, CLONE_NEWUSER) < 0)
+		/* It is ours already. */
+		return errno == EINVAL ? 0 : sw_fail(error, errno, "join the container's users", NULL);
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return sw_fail(error, errno, "become the container's root", NULL);
+	return 0;
+}
+
 static int enter(const char *directory, pid_t pid, struct sw_error *error)
 {
 	struct sw_launch launch;
@@ -46,7 +57,7 @@ static int enter(const char *directory, pid_t pid, struct sw_error *error)
 	sw_launch_free(&launch);
 	if (result == 0 && setns(process, CLONE_NEWNS) < 0)
 		result = sw_fail(error, errno, "join the container's mounts", NULL);
-	return result;
+	return result == 0 ? become_its_root(process, error) : result;
 }
 
 static int code_of(int result)
