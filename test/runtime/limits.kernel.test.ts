@@ -209,22 +209,20 @@ describe.skipIf(missing !== null)(`limits bite${missing === null ? "" : ` (needs
 		const onOne = { cpus: 1, cpusetCpus: "0" };
 		const changes: QuotaChange[] = [];
 		onTestFinished(world.runtime.onQuotaChange((change) => void changes.push(change)));
-		await run(spin, { ...onOne, cpuMode: "batch" }, job);
-		await run(spin, onOne, plain);
+		// Little, so that it uses more than its least share of it also where others keep the CPU busy.
+		await run(spin, { ...onOne, cpus: 0.3, cpuMode: "batch" }, job);
+		await run(shell("sleep 1000; true"), onOne, plain);
 		const bursts = "while :; do n=0; while [ $n -lt 3000 ]; do n=$((n+1)); done; sleep 0.01; done";
 		await run(shell(bursts), { ...onOne, cpuMode: "low-latency" });
 		const quotaOf = async (id: ContainerId) => (await world.runtime.stats(id)).cpuQuotaPercent;
 		await until("the job to have its least", async () => (await quotaOf(job)) === 10, 60_000);
-		expect(changes.map(({ container, before, after }) => [container, before, after])).toEqual([
-			[job, 50, 25],
-			[job, 25, 10],
-		]);
-		expect(changes[0]).toMatchObject({ squeezedFor: web, mode: "batch" });
+		expect(changes[0]).toMatchObject({ container: job, before: 50, after: 25, squeezedFor: web, mode: "batch" });
+		expect(changes.filter(({ container, after }) => container !== job || after < 10 || after > 50)).toEqual([]);
 		expect(await quotaOf(plain)).toBeNull();
 		// Another daemon goes on from where it stands; without the mode its quota is its own again.
 		const runtime = await world.reopen();
 		await until("the new daemon to know it", async () => (await runtime.stats(job)).cpuQuotaPercent === 10, 60_000);
-		await runtime.update(job, 1, 2, { cpus: 1, memoryBytes: null, pids: null });
+		await runtime.update(job, 1, 2, { cpus: 4, memoryBytes: null, pids: null });
 		const throttled = async () => (await runtime.stats(job)).throttledPeriods ?? 0;
 		const before = await throttled();
 		await until("it to run without the mode", async () => (await runtime.stats(job)).cpuQuotaPercent === null, 60_000);
