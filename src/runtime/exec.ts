@@ -8,13 +8,12 @@ import type { Clock } from "../clock.js";
 import { SwarmError } from "../errors.js";
 import type { ExecForm } from "../native/native.js";
 import type { Container } from "./container.js";
+import { ExecOutput } from "./exec-output.js";
 import type { ExecServer, ServedCommand } from "./exec-server.js";
 import type { ExecRequest, ExecSession } from "./runtime.js";
 
 /** As timeout(1) says it. */
 const TIMED_OUT = 124;
-/** How long an output may be silent, after the command's end, that a process left behind holds open. */
-const SILENT_MS_MAX = 200;
 
 /** Throws `conflict` unless the container runs, `usage` without a command. */
 export function execIn(container: Container, request: ExecRequest, server: ExecServer, clock: Clock): ExecSession {
@@ -76,30 +75,12 @@ function limited(command: ServedCommand, timeoutMs: number | null, clock: Clock)
 }
 
 function pipes(command: ServedCommand, clock: Clock): Pick<ExecSession, "stdin" | "stdout" | "stderr"> {
-	const [stdout, stderr, stdin] = command.streams.map((fd, index) =>
-		index === 2 ? inputOf(fd) : outputOf(fd, command, clock),
-	) as [Socket, Socket, Writable | undefined];
-	return { stdin: stdin ?? nowhere(), stdout, stderr };
-}
-
-/** Ends with the pipe, or when the command has ended and what it left behind says nothing more. */
-function outputOf(fd: number, command: ServedCommand, clock: Clock): Socket {
-	const socket = new Socket({ fd, readable: true, writable: false });
-	// Read errors of a pipe there are none; whoever destroys it meanwhile knows why.
-	socket.on("error", () => {});
-	const look = (bytesSeen: number) => {
-		if (socket.destroyed || socket.readableEnded) return;
-		// What has arrived meanwhile is read before the immediate, however late the timer is.
-		clock.after(SILENT_MS_MAX, () =>
-			setImmediate(() => {
-				if (socket.bytesRead === bytesSeen && socket.readableLength === 0 && !socket.readableEnded) socket.push(null);
-				else look(socket.bytesRead);
-			}),
-		);
+	const [stdout = -1, stderr = -1, stdin = null] = command.streams;
+	return {
+		stdin: stdin === null ? nowhere() : inputOf(stdin),
+		stdout: new ExecOutput(stdout, command.exit, clock),
+		stderr: new ExecOutput(stderr, command.exit, clock),
 	};
-	const ended = () => look(socket.bytesRead);
-	command.exit.then(ended, ended);
-	return socket;
 }
 
 /** Its end closes the pipe, which a socket alone would only shut down. */

@@ -33,7 +33,8 @@ static int make_stream(uint32_t form, bool read_here, int *ours, int *theirs)
 		return -errno;
 	*ours = ends[read_here ? 0 : 1];
 	*theirs = ends[read_here ? 1 : 0];
-	return 0;
+	/* The command's end is a description of its own and blocks, as it expects. */
+	return read_here && fcntl(*ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static size_t stream_count(uint32_t form)

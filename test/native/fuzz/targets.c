@@ -12,6 +12,7 @@
 #include "init/exec-options.h"
 #include "init/identity.h"
 #include "init/serve-request.h"
+#include "monitor/attachment.h"
 #include "monitor/command.h"
 #include "monitor/control.h"
 #include "oci/plan.h"
@@ -67,6 +68,30 @@ static void take_control(const uint8_t *bytes, size_t size)
 		}
 	}
 	control_close(&client);
+	close(pair[1]);
+}
+
+/* Frames of an attached connection, in pieces as they come. */
+static void take_attachment(const uint8_t *bytes, size_t size)
+{
+	struct attachment *attachment = attachment_new();
+	struct attachment_frame frame;
+	int pair[2], found = 0;
+	if (!attachment || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) < 0)
+		abort();
+	for (size_t sent = 0; found >= 0 && sent < size;) {
+		ssize_t count = write(pair[1], bytes + sent, size - sent < 100 ? size - sent : 100);
+		if (count <= 0 || !attachment_read(attachment, pair[0]))
+			break;
+		sent += (size_t)count;
+		while ((found = attachment_frame(attachment, &frame)) > 0) {
+			if (frame.payload + frame.size > attachment->input + attachment->input_size)
+				abort();
+			attachment_next(attachment, &frame);
+		}
+	}
+	attachment_free(attachment);
+	close(pair[0]);
 	close(pair[1]);
 }
 
@@ -127,8 +152,9 @@ WORDS(launch, "version=1", "container=", "epoch=", "hostname=", "workdir=/", "us
       "capabilities=f 7 3 1 1", "seccomp=/p", "device=c 1 3 rw /dev/null", "mask=/", "read-only=/", "sysctl=net/a\n1",
       "oom-score-adj=-1000", "unlimited", "9007199254740991");
 WORDS(control, "start ", "signal ", "drain\n", "ping\n", "launch\n", "1", " web.0\n", "9007199254740991\n", "\n");
-WORDS(exec_options, "--pid", "--user", "--workdir", "--env", "--", "/d", "A=B", "1", "--tty", "24x80");
+WORDS(exec_options, "--pid", "--user", "--workdir", "--env", "--", "/d", "A=B", "1", "--terminal", "24x80");
 WORDS(serve_request, "exec", "kill", "resize", "1", "/d", "--pid", "--env", "A=B", "--", "true", "24x80");
+WORDS(attachment, "\20", "\21", "\22", "\4", "\2hi", "\30", "\120");
 WORDS(restore, "restore", "-D", "--root", "/", "--external", "-d");
 WORDS(identity, "root", "0", "root:x:0:0::/root:/bin/sh\n", "a:x:1:b,c\n", ":", "4294967295", "\n");
 WORDS(plan, "version=1", "namespace=131072\n", "mount=1\nproc\nproc\n/proc\n0\n1\n2\n0\n0\n0\n0\n0", "mount-option=", "device=8630\n1\n3\n0\n0\n/dev/a",
@@ -140,6 +166,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "control", take_control, control_words, 2048 },
 	{ "exec-options", take_exec_options, exec_options_words, 2048 },
 	{ "serve-request", take_serve_request, serve_request_words, 2048 },
+	{ "attachment", take_attachment, attachment_words, 8192 },
 	{ "restore", take_restore, restore_words, 2048 },
 	{ "identity", take_identity, identity_words, 2048 },
 	{ "plan", take_plan, plan_words, 4096 },
