@@ -44,6 +44,7 @@ import { scopeOf } from "./scope.js";
 import { keepConfig, lockState } from "./settings.js";
 import { validateSpec } from "./spec/validate-spec.js";
 import type { StateArchiveParts } from "./state-archive/export.js";
+import { interruptedImports } from "./state-archive/import.js";
 import { keeperIn } from "./superseded.js";
 
 export const VERSION = "0.1.0";
@@ -130,6 +131,12 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	serveMesh(mesh, router);
 	await core.start();
 	undo.add("core", () => core.stop());
+	for (const workload of interruptedImports(state.view(), ports.runtime.list(), mesh.self)) {
+		logger.warn("an import was interrupted: what came of it is removed", { workload });
+		core.operations.remove(workload, new AbortController().signal).catch((error: unknown) => {
+			logger.error("an interrupted import cannot be removed", { workload, error: String(error) });
+		});
+	}
 	await serveLocal(directory, router, undo);
 	const ended = asked.then(() => undo.all(logger));
 	const report = { ping: daemon.ping(), join: await daemon.createToken({ ttlMs: TOKEN_MS, uses: TOKEN_USES }) };

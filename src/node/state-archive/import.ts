@@ -5,6 +5,7 @@
 import { createReadStream } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ClusterView } from "../../crdt/state.js";
 import { SwarmError } from "../../errors.js";
 import type { MoveDirectory } from "../../migration/move-files.js";
 import { startUnpacking } from "../../migration/tar-process.js";
@@ -16,12 +17,13 @@ import {
 	type ContainerId,
 	containerIdOf,
 	type Desired,
+	type NodeId,
 	type Spec,
 	type SpecRecord,
 } from "../../model.js";
 import { ARCHIVE_BYTES_MAX } from "../../runtime/image/limits.js";
 import { guardSpace } from "../../runtime/image/space.js";
-import type { CreateRequest } from "../../runtime/runtime.js";
+import type { ContainerState, CreateRequest } from "../../runtime/runtime.js";
 import { unpackTar } from "../../runtime/tar-archive.js";
 import { decide, freeAddress } from "../placement.js";
 import type { MembershipPort } from "../ports.js";
@@ -33,6 +35,22 @@ export interface ImportParts extends StateArchiveParts {
 	readonly membership: MembershipPort;
 	/** Ends the workload of that name in the whole cluster. */
 	readonly remove: (workload: string, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Workloads whose import a killed daemon left half-way: a copy that waits for its first instruction under a claim that is no hand-over.
+ * Pure. They are to be removed: nobody would ever let them run.
+ */
+export function interruptedImports(
+	view: Pick<ClusterView, "claims">,
+	states: readonly Pick<ContainerState, "container" | "epoch" | "phase">[],
+	self: NodeId,
+): readonly string[] {
+	return states.flatMap(({ container, epoch, phase }) => {
+		const claim = view.claims.get(container);
+		const isImport = phase === "restoring" && claim?.owner === self && claim.epoch === epoch;
+		return isImport && claim.reason === "placed" ? [claim.workload] : [];
+	});
 }
 
 const ID_BYTES = 12;

@@ -9,6 +9,7 @@
 
 #include "common/criu.h"
 #include "common/launch.h"
+#include "copy/tar-entry.h"
 #include "init/exec-options.h"
 #include "init/identity.h"
 #include "init/serve-request.h"
@@ -146,8 +147,30 @@ static void take_identity(const uint8_t *bytes, size_t size)
 	free(copy);
 }
 
+/* A header block, whose checksum is mended so that what lies behind it is met, and pax records. */
+static void take_tar_entry(const uint8_t *bytes, size_t size)
+{
+	static struct tar_entry entry;
+	uint8_t block[TAR_BLOCK] = { 0 };
+	struct sw_error error;
+	unsigned sum = 0;
+	size_t head = size < TAR_BLOCK ? size : TAR_BLOCK;
+	memcpy(block, bytes, head);
+	memset(block + 148, ' ', 8);
+	for (size_t at = 0; at < TAR_BLOCK; at++)
+		sum += block[at];
+	snprintf((char *)block + 148, 8, "%06o", sum);
+	if (tar_entry_read(block, &entry, &error) == 1) {
+		char *records = owned(bytes + head, size - head);
+		tar_entry_extend(&entry, records, size - head, &error);
+		free(records);
+		if (strlen(entry.name) >= sizeof entry.name || strlen(entry.target) >= sizeof entry.target)
+			abort();
+	}
+}
+
 #define WORDS(name, ...) static const char *const name##_words[] = { __VA_ARGS__, NULL }
-WORDS(launch, "version=1", "container=", "epoch=", "hostname=", "workdir=/", "user=", "cgroup2=/", "cgroup1=/", "lower=/", "arg=",
+WORDS(launch, "version=1", "container=", "epoch=", "hostname=", "log-bytes=1048576", "workdir=/", "user=", "cgroup2=/", "cgroup1=/", "lower=/", "arg=",
       "env=A=", "host=/", "netns=/", "bind=ro\n/a\n/b", "file=/a\n", "rlimit=nofile 1 2", "passing=yes", "passing=when-told",
       "capabilities=f 7 3 1 1", "seccomp=/p", "device=c 1 3 rw /dev/null", "mask=/", "read-only=/", "sysctl=net/a\n1",
       "oom-score-adj=-1000", "unlimited", "9007199254740991");
@@ -157,6 +180,8 @@ WORDS(serve_request, "exec", "kill", "resize", "1", "/d", "--pid", "--env", "A=B
 WORDS(attachment, "\20", "\21", "\22", "\4", "\2hi", "\30", "\120");
 WORDS(restore, "restore", "-D", "--root", "/", "--external", "-d");
 WORDS(identity, "root", "0", "root:x:0:0::/root:/bin/sh\n", "a:x:1:b,c\n", ":", "4294967295", "\n");
+WORDS(tar_entry, "ustar", "ustar  ", "0000644", "00000001750", "12 path=abc\n", "16 linkpath=abc\n", "11 size=12\n", "22 mtime=1600000000.5\n", " ",
+      "=", "\n", "\200", "\377");
 WORDS(plan, "version=1", "namespace=131072\n", "mount=1\nproc\nproc\n/proc\n0\n1\n2\n0\n0\n0\n0\n0", "mount-option=", "device=8630\n1\n3\n0\n0\n/dev/a",
       "device-rule=", "hook=0\n5\n/bin/a", "hook-arg=", "hook-env=", "arg=", "env=", "cwd=/", "user=1\n2", "group=", "rootfs=/", "rlimit=", "umask=",
       "\n", "4294967295");
@@ -170,5 +195,6 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "restore", take_restore, restore_words, 2048 },
 	{ "identity", take_identity, identity_words, 2048 },
 	{ "plan", take_plan, plan_words, 4096 },
+	{ "tar-entry", take_tar_entry, tar_entry_words, 2048 },
 };
 const size_t fuzz_target_count = sizeof fuzz_targets / sizeof *fuzz_targets;
