@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { LaunchConfig } from "../../src/native/launch.js";
+import { missingMappedLayers } from "./support/mapped-layers.js";
 import { make, makeRoot, missing, securityOf, type Trial } from "./support/trial.js";
 
-const lacking = missing();
+const lacking = missing() ?? missingMappedLayers();
 const FIRST = 0x70000000;
 
 describe.skipIf(lacking !== null)(`user namespaces${lacking === null ? "" : ` (needs ${lacking})`}`, () => {

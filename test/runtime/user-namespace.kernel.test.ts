@@ -1,25 +1,18 @@
 // Containers with a user namespace through the runtime: made, joined, started again, found by the next daemon, removed.
 
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerIdOf, standardSecurity } from "../../src/model.js";
-import { nativePaths } from "../../src/native/paths.js";
 import type { Runtime } from "../../src/runtime/runtime.js";
+import { missingMappedLayers } from "../native/support/mapped-layers.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { missingForContainers, type NativeWorld, openNativeWorld, untilEnded } from "../support/native-world.js";
 import { until } from "../support/until.js";
 
-const missing = missingForContainers() ?? missingLayers();
+const missing = missingForContainers() ?? missingMappedLayers();
 const web = containerIdOf("web", 0);
 const never = new AbortController().signal;
 const security = { ...standardSecurity, userNamespace: true };
-
-function missingLayers(): string | null {
-	const said = execFileSync(join(dirname(nativePaths().monitor), "swarm-probe"), { encoding: "utf8" });
-	return said.includes("layer-descriptor ok") ? null : "overlay layers by descriptor (Linux 6.13)";
-}
 
 describe.skipIf(missing !== null)(`user namespaces${missing === null ? "" : ` (needs ${missing})`}`, () => {
 	let world: NativeWorld;
