@@ -54,9 +54,7 @@ describe.skipIf(missing !== null)(`user namespaces${missing === null ? "" : ` (n
 
 	it("serves a low port on a network of its own, and has no power over the network itself", async () => {
 		await world.runtime.create(
-			request("ip link set lo down || echo powerless; while :; do nc -l -p 80 -e /bin/echo served; done", {
-				address: "10.99.201.7",
-			}),
+			request("ip link set lo down || echo powerless; while :; do nc -l -p 80 -e /bin/echo served; done"),
 			never,
 		);
 		await world.runtime.start(web, 1, never);

@@ -32,7 +32,7 @@ export const strictMaskedPaths: readonly string[] = [
 		...["allocinfo", "bootconfig", "buddyinfo", "cmdline", "config.gz", "consoles", "crypto", "devices", "diskstats"],
 		...["dma", "driver", "dynamic_debug", "execdomains", "fb", "iomem", "ioports", "kallsyms", "key-users", "kmsg"],
 		...["kpagecgroup", "kpagecount", "kpageflags", "locks", "mdstat", "misc", "modules", "mtrr", "pagetypeinfo"],
-		...["partitions", "pressure", "schedstat", "slabinfo", "softirqs", "swaps", "sysrq-trigger", "tty"],
+		...["partitions", "pressure", "schedstat", "slabinfo", "softirqs", "swaps", "tty"],
 		...["vmallocinfo", "vmstat", "zoneinfo"],
 	].map((name) => `/proc/${name}`),
 	"/sys",
