@@ -42,7 +42,7 @@ export default class Top extends NodeCommand {
 		}
 		process.stdout.write(OTHER_SCREEN);
 		process.once("exit", () => process.stdout.write(OWN_SCREEN));
-		for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(0));
+		for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(0));
 		for (let reading: readonly StatsRow[] | null = null; ; ) {
 			const measured = await measure(client, options, reading);
 			reading = measured.reading;
@@ -52,11 +52,11 @@ export default class Top extends NodeCommand {
 	}
 }
 
-/** To the height of the terminal: what does not fit would scroll the top away. */
+/** To the size of the terminal: what does not fit would scroll the top away. One that does not tell its size has 0 of both. */
 function cut(text: string): string {
 	return text
 		.split("\n")
-		.slice(0, (process.stdout.rows ?? 24) - 1)
-		.map((line) => line.slice(0, process.stdout.columns ?? 80))
+		.slice(0, (process.stdout.rows || 24) - 1)
+		.map((line) => line.slice(0, process.stdout.columns || 80))
 		.join("\n");
 }
