@@ -80,6 +80,20 @@ describe.skipIf(missing !== null)(`OCI configuration (missing: ${missing})`, () 
 		]);
 	});
 
+	it("config.md#mounts: uidMappings and gidMappings show files as other users'", () => {
+		const source = join(world.directory, "mapped");
+		mkdirSync(source);
+		writeFileSync(join(source, "file"), "");
+		const one = (hostID: number) => [{ containerID: 0, hostID, size: 10 }];
+		const bind = { destination: "/data", type: "bind", source, options: ["rbind"] };
+		const script = "ls -ln /data/file | sed 's/  */ /g' | cut -d' ' -f3,4";
+		expect(lines(script, mounts({ ...bind, uidMappings: one(5_000), gidMappings: one(6_000) }))).toEqual(["5000 6000"]);
+		const kinds = [...(minimalConfig(rootfs).linux.namespaces as object[]), { type: "user" }];
+		const inside = linux({ namespaces: kinds, uidMappings: one(100_000), gidMappings: one(100_000) });
+		expect(lines(script, { ...mounts({ ...bind, options: ["bind", "idmap"] }), ...inside })).toEqual(["0 0"]);
+		expect(lines(script, { ...mounts(bind), ...inside })).toEqual(["65534 65534"]);
+	});
+
 	it("config.md#mounts: what the kernel refuses is told with type, place and option", () => {
 		const { code, stderr } = refused(
 			mounts({ destination: "/t", type: "tmpfs", source: "tmpfs", options: ["size=much"] }),

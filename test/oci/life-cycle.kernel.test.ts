@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../support/kernel.js";
 import { until } from "../support/until.js";
 import { missingForOci, type OciWorld, openOciWorld } from "./support/bundle.js";
 
@@ -96,6 +97,34 @@ describe.skipIf(missing !== null)(`OCI life cycle (missing: ${missing})`, () => 
 		const ran = world.oci("run", "-b", world.script('echo "$GREETING from $$"; exit 7'), "whole-run");
 		expect(ran).toEqual({ code: 7, stdout: "hello from 1\n", stderr: "" });
 		expect(readdirSync(world.root)).toEqual([]);
+	});
+
+	it("runtime.md#start: without a process there is nothing to start", () => {
+		world.done("create", "-b", world.bundle({ process: undefined }), "empty");
+		expect(world.oci("start", "empty").stderr).toBe("Cannot start empty: its config.json has no process\n");
+		world.done("delete", "--force", "empty");
+	});
+
+	it("runtime.md#start: what the kernel refuses to execute is told by start", async () => {
+		writeFileSync(join(world.directory, "rootfs/bin/broken"), "\x7fELF, not really", { mode: 0o755 });
+		const process = { args: ["/bin/broken"], cwd: "/" };
+		world.done("create", "-b", world.bundle({ process }), "broken");
+		expect(world.oci("start", "broken").stderr).toContain(
+			"Cannot start broken: Cannot start /bin/broken: Exec format error",
+		);
+		await untilStopped("broken");
+		world.done("delete", "broken");
+	});
+
+	it("--preserve-fds hands descriptors on, and no other", () => {
+		const file = join(world.directory, "kept");
+		writeFileSync(file, "from outside");
+		const bundle = world.script("cat <&3; echo; ls /proc/self/fd | wc -l");
+		const script = `exec 3<${file} 4<${file}; exec "$@"`;
+		const program = new URL("../../dist/oci.cjs", import.meta.url).pathname;
+		const call = [process.execPath, program, "--root", world.root, "run", "--preserve-fds", "1", "-b", bundle, "kept"];
+		// 0, 1, 2, 3 and that of ls itself.
+		expect(runProgram("sh", "-c", script, "sh", ...call)).toBe("from outside\n5\n");
 	});
 
 	it("pause and resume freeze and thaw, and ps lists the processes", () => {

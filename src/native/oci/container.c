@@ -157,22 +157,21 @@ static int execute(struct birth *birth, const char *const *environment, struct s
 	return code;
 }
 
-static const char **build(struct birth *birth, struct sw_error *error)
+/* A configuration without a process makes a container that others can join, and that is never started. */
+static int build(struct birth *birth, const char ***environment, struct sw_error *error)
 {
-	const struct plan *plan = birth->plan;
+	const struct plan_process *process = &birth->plan->process;
 	int result = enter_namespaces(birth, error);
 	if (result == 0)
 		result = build_root(birth, error);
-	if (result == 0)
-		result = process_prepare(&plan->process, &birth->seccomp, warn, error);
+	if (result < 0 || process->args.count == 0)
+		return result;
+	result = process_prepare(process, &birth->seccomp, warn, error);
 	if (result < 0)
-		return NULL;
-	const char **environment = process_environment(&plan->process);
-	if (!environment)
-		sw_fail(error, ENOMEM, "prepare the environment", NULL);
-	else if (plan->process.args.count > 0 && process_find(&plan->process, environment, error) < 0)
-		return NULL;
-	return environment;
+		return result;
+	*environment = process_environment(process);
+	return *environment ? process_find(process, *environment, error) :
+			      sw_fail(error, ENOMEM, "prepare the environment", NULL);
 }
 
 void container_become(struct birth *birth)
@@ -183,8 +182,8 @@ void container_become(struct birth *birth)
 	sw_signals_reset();
 	setsid();
 	umask(0022);
-	const char **environment = build(birth, &error);
-	if (!environment) {
+	const char **environment = NULL;
+	if (build(birth, &environment, &error) < 0) {
 		channel_tell(birth->channel, CHANNEL_FAILED, error.code, error.message);
 		_exit(SW_EXIT_SETUP_FAILED);
 	}

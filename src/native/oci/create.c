@@ -17,6 +17,7 @@
 #include "container.h"
 #include "device-rules.h"
 #include "hooks.h"
+#include "idmap.h"
 #include "outcome.h"
 #include "pid-file.h"
 #include "process.h"
@@ -57,26 +58,6 @@ static int prepare_child_namespaces(const struct plan *plan, struct sw_error *er
 	return 0;
 }
 
-static int write_maps(pid_t pid, const char *file, const struct sw_strings *maps, struct sw_error *error)
-{
-	char path[48], text[4096];
-	size_t used = 0;
-	for (size_t i = 0; i < maps->count; i++) {
-		int size = snprintf(text + used, sizeof text - used, "%s\n", maps->items[i]);
-		if ((size_t)size >= sizeof text - used)
-			return sw_fail(error, E2BIG, "write the mappings of the user namespace", NULL);
-		used += (size_t)size;
-	}
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-	return sw_write_file(path, text, error);
-}
-
-static int map_users(const struct plan *plan, pid_t pid, struct sw_error *error)
-{
-	int result = write_maps(pid, "uid_map", &plan->uid_maps, error);
-	return result == 0 ? write_maps(pid, "gid_map", &plan->gid_maps, error) : result;
-}
-
 static int run_hooks(const struct plan *plan, pid_t pid, struct sw_error *error)
 {
 	int result = hooks_run(plan, PLAN_PRESTART, "creating", pid, error);
@@ -94,7 +75,7 @@ static int serve(const struct plan *plan, pid_t pid, int channel, const struct s
 		outcome_warn(report->text);
 		return 0;
 	case CHANNEL_WANTS_MAPS:
-		result = map_users(plan, pid, error);
+		result = idmap_write(pid, &plan->uid_maps, &plan->gid_maps, error);
 		break;
 	case CHANNEL_WANTS_HOOKS:
 		result = run_hooks(plan, pid, error);
@@ -135,6 +116,8 @@ static int open_birth(const struct plan *plan, int cgroup2, struct birth *birth,
 		result = sw_seccomp_read(plan->process.seccomp, &birth->seccomp, error);
 	if (result == 0)
 		result = device_rules_attach(plan, cgroup2, error);
+	if (result == 0)
+		result = idmap_take(plan, error);
 	if (result == 0)
 		result = process_set_oom_score(&plan->process, error);
 	return result;

@@ -110,9 +110,10 @@ static int show(int tree, bool is_directory, const struct plan_mount *mount, int
 static int make_tree(const struct plan_mount *mount, int root, struct sw_error *error)
 {
 	struct stat status;
-	SW_AUTOCLOSE int tree = sw_tree_clone(mount->source, mount->recursive, 0, 0, error);
+	SW_AUTOCLOSE int tree = mount->tree >= 0 ? fcntl(mount->tree, F_DUPFD_CLOEXEC, 3) :
+						   sw_tree_clone(mount->source, mount->recursive, 0, 0, error);
 	if (tree < 0)
-		return tree;
+		return error->code ? tree : sw_fail(error, errno, "take the mount of", mount->source);
 	if (fstat(tree, &status) < 0)
 		return sw_fail(error, errno, "examine", mount->source);
 	return show(tree, S_ISDIR(status.st_mode), mount, root, error);

@@ -9,8 +9,7 @@
 #include "../common/cgroup.h"
 #include "../common/cleanup.h"
 #include "../common/file.h"
-#include "../common/number.h"
-#include "../common/rlimits.h"
+#include "plan-parts.h"
 
 static const char step[] = "read the plan";
 
@@ -19,106 +18,29 @@ static int wrong(struct sw_error *error, const char *key, const char *wanted)
 	return sw_refuse(error, EINVAL, step, "%s: %.32s, wanted %s", step, key, wanted);
 }
 
-/* Room for one more item (and an empty one behind it) in an array grown by doubling; gives the new item, zeroed. */
-static void *add(void *array, size_t *count, size_t size)
-{
-	if (*count == 0 || (*count & (*count + 1)) == 0) {
-		void *larger = realloc(*(void **)array, (2 * *count + 2) * size);
-		if (!larger)
-			return NULL;
-		*(void **)array = larger;
-	}
-	void *item = *(char **)array + (*count)++ * size;
-	memset(item, 0, 2 * size);
-	return item;
-}
-
-static int add_string(struct sw_strings *list, const char *value)
-{
-	const char **item = add(&list->items, &list->count, sizeof *list->items);
-	if (!item)
-		return -ENOMEM;
-	*item = value;
-	return 0;
-}
-
-/* Cuts a value into exactly `count` parts at its line feeds; the last part keeps those that it has. */
-static int split(char *value, char **parts, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		parts[i] = value;
-		if (i + 1 == count)
-			return 0;
-		value = strchr(value, '\n');
-		if (!value)
-			return -EINVAL;
-		*value++ = 0;
-	}
-	return 0;
-}
-
-static int number(const char *text, uint64_t limit, uint64_t *value)
-{
-	return sw_parse_number(text, value) < 0 || *value > limit ? -EINVAL : 0;
-}
-
-static int numbers(char *const *parts, size_t count, uint64_t limit, uint64_t *values)
-{
-	for (size_t i = 0; i < count; i++)
-		if (number(parts[i], limit, &values[i]) < 0)
-			return -EINVAL;
-	return 0;
-}
-
-static int set_text(const char **field, const char *value)
-{
-	if (*field || *value == 0)
-		return -EINVAL;
-	*field = value;
-	return 0;
-}
-
-static int set_path(const char **field, const char *value)
-{
-	return *value == '/' ? set_text(field, value) : -EINVAL;
-}
-
-static int add_path(struct sw_strings *list, const char *value)
-{
-	return *value == '/' ? add_string(list, value) : -EINVAL;
-}
-
-static int set_yes(bool *field, const char *value)
-{
-	if (*field || strcmp(value, "yes") != 0)
-		return -EINVAL;
-	*field = true;
-	return 0;
-}
-
 /* flag, path */
 static int add_namespace(struct plan *plan, char *value)
 {
 	char *parts[2];
 	uint64_t flag;
-	if (split(value, parts, 2) < 0 || number(parts[0], UINT_MAX, &flag) < 0 || plan_namespace(plan, flag))
+	if (plan_split(value, parts, 2) < 0 || plan_number(parts[0], UINT_MAX, &flag) < 0 || plan_namespace(plan, flag))
 		return -EINVAL;
-	struct plan_namespace *added = add(&plan->namespaces, &plan->namespace_count, sizeof *added);
+	struct plan_namespace *added = plan_add(&plan->namespaces, &plan->namespace_count, sizeof *added);
 	if (!added)
 		return -ENOMEM;
 	*added = (struct plan_namespace){ flag, *parts[1] ? parts[1] : NULL };
 	return *parts[1] && *parts[1] != '/' ? -EINVAL : 0;
 }
 
-/* kind, type, source, target, recursive, set, clear, set below, clear below, propagation, propagation below, copy up */
+/* kind, type, source, target, recursive, set, clear, set below, clear below, propagation, propagation below, copy up, idmap */
 static int add_mount(struct plan *plan, char *value)
 {
-	char *parts[12];
-	uint64_t kind, values[8];
-	if (split(value, parts, 12) < 0 || number(parts[0], PLAN_MOUNT_CHANGE, &kind) < 0 ||
-	    numbers(parts + 4, 8, UINT_MAX, values) < 0 || *parts[3] != '/')
+	char *parts[13];
+	uint64_t kind, values[9];
+	if (plan_split(value, parts, 13) < 0 || plan_number(parts[0], PLAN_MOUNT_CHANGE, &kind) < 0 ||
+	    plan_numbers(parts + 4, 9, UINT_MAX, values) < 0 || values[8] > PLAN_IDMAP_BELOW || *parts[3] != '/')
 		return -EINVAL;
-	struct plan_mount *added = add(&plan->mounts, &plan->mount_count, sizeof *added);
+	struct plan_mount *added = plan_add(&plan->mounts, &plan->mount_count, sizeof *added);
 	if (!added)
 		return -ENOMEM;
 	*added = (struct plan_mount){
@@ -134,13 +56,21 @@ static int add_mount(struct plan *plan, char *value)
 		.propagation = values[5],
 		.propagation_below = values[6],
 		.copy_up = values[7],
+		.idmap = (enum plan_idmap)values[8],
+		.tree = -1,
 	};
 	return kind == PLAN_MOUNT_TREE && *parts[2] != '/' ? -EINVAL : 0;
 }
 
-static int add_mount_option(struct plan *plan, const char *value)
+/* Of the mount before it. */
+static int add_to_mount(struct plan *plan, const char *key, const char *value)
 {
-	return plan->mount_count == 0 ? -EINVAL : add_string(&plan->mounts[plan->mount_count - 1].options, value);
+	if (plan->mount_count == 0)
+		return -EINVAL;
+	struct plan_mount *mount = &plan->mounts[plan->mount_count - 1];
+	if (strcmp(key, "mount-uid-map") == 0)
+		return plan_add_string(&mount->uid_maps, value);
+	return plan_add_string(strcmp(key, "mount-gid-map") == 0 ? &mount->gid_maps : &mount->options, value);
 }
 
 /* mode, major, minor, uid, gid, path */
@@ -148,9 +78,9 @@ static int add_device(struct plan *plan, char *value)
 {
 	char *parts[6];
 	uint64_t values[5];
-	if (split(value, parts, 6) < 0 || numbers(parts, 5, UINT_MAX, values) < 0 || *parts[5] != '/')
+	if (plan_split(value, parts, 6) < 0 || plan_numbers(parts, 5, UINT_MAX, values) < 0 || *parts[5] != '/')
 		return -EINVAL;
-	struct plan_device *added = add(&plan->devices, &plan->device_count, sizeof *added);
+	struct plan_device *added = plan_add(&plan->devices, &plan->device_count, sizeof *added);
 	if (!added)
 		return -ENOMEM;
 	*added = (struct plan_device){ parts[5],	    (mode_t)values[0], (unsigned)values[1],
@@ -163,9 +93,9 @@ static int add_device_rule(struct plan *plan, char *value)
 {
 	char *parts[5];
 	uint64_t values[5];
-	if (split(value, parts, 5) < 0 || numbers(parts, 5, UINT32_MAX, values) < 0)
+	if (plan_split(value, parts, 5) < 0 || plan_numbers(parts, 5, UINT32_MAX, values) < 0)
 		return -EINVAL;
-	struct plan_device_rule *added = add(&plan->device_rules, &plan->device_rule_count, sizeof *added);
+	struct plan_device_rule *added = plan_add(&plan->device_rules, &plan->device_rule_count, sizeof *added);
 	if (!added)
 		return -ENOMEM;
 	*added = (struct plan_device_rule){ values[0] != 0, (uint32_t)values[1], (uint32_t)values[2],
@@ -177,9 +107,9 @@ static int add_device_rule(struct plan *plan, char *value)
 static int add_sysctl(struct plan *plan, char *value)
 {
 	char *parts[2];
-	if (split(value, parts, 2) < 0 || *parts[0] == 0 || *parts[0] == '/' || strstr(parts[0], ".."))
+	if (plan_split(value, parts, 2) < 0 || *parts[0] == 0 || *parts[0] == '/' || strstr(parts[0], ".."))
 		return -EINVAL;
-	struct plan_pair *added = add(&plan->sysctls, &plan->sysctl_count, sizeof *added);
+	struct plan_pair *added = plan_add(&plan->sysctls, &plan->sysctl_count, sizeof *added);
 	if (!added)
 		return -ENOMEM;
 	*added = (struct plan_pair){ parts[0], parts[1] };
@@ -191,140 +121,14 @@ static int add_hook(struct plan *plan, char *value)
 {
 	char *parts[3];
 	uint64_t values[2];
-	if (split(value, parts, 3) < 0 || numbers(parts, 2, INT_MAX, values) < 0 || values[0] >= PLAN_HOOK_KINDS ||
+	if (plan_split(value, parts, 3) < 0 || plan_numbers(parts, 2, INT_MAX, values) < 0 || values[0] >= PLAN_HOOK_KINDS ||
 	    *parts[2] != '/')
 		return -EINVAL;
-	struct plan_hook *added = add(&plan->hooks, &plan->hook_count, sizeof *added);
+	struct plan_hook *added = plan_add(&plan->hooks, &plan->hook_count, sizeof *added);
 	if (!added)
 		return -ENOMEM;
 	*added = (struct plan_hook){ .kind = (enum plan_hook_kind)values[0], .path = parts[2], .timeout_s = values[1] };
 	return 0;
-}
-
-static int add_group(struct plan_process *process, const char *value)
-{
-	uint64_t gid;
-	if (number(value, UINT32_MAX, &gid) < 0)
-		return -EINVAL;
-	gid_t *added = add(&process->groups, &process->group_count, sizeof *added);
-	if (!added)
-		return -ENOMEM;
-	*added = (gid_t)gid;
-	return 0;
-}
-
-static int add_rlimit(struct plan_process *process, char *value)
-{
-	struct sw_rlimit limit;
-	if (sw_rlimit_parse(value, &limit) < 0)
-		return -EINVAL;
-	struct sw_rlimit *added = add(&process->rlimits, &process->rlimit_count, sizeof *added);
-	if (!added)
-		return -ENOMEM;
-	*added = limit;
-	return 0;
-}
-
-static int set_capabilities(struct plan_process *process, char *value)
-{
-	char *parts[5];
-	uint64_t sets[5];
-	if (process->has_capabilities || split(value, parts, 5) < 0 || numbers(parts, 5, UINT64_MAX, sets) < 0)
-		return -EINVAL;
-	process->capabilities = (struct plan_capabilities){ sets[0], sets[1], sets[2], sets[3], sets[4] };
-	process->has_capabilities = true;
-	return 0;
-}
-
-/* uid, gid */
-static int set_user(struct plan_process *process, char *value)
-{
-	char *parts[2];
-	uint64_t ids[2];
-	if (split(value, parts, 2) < 0 || numbers(parts, 2, UINT32_MAX - 1, ids) < 0)
-		return -EINVAL;
-	process->uid = (uid_t)ids[0];
-	process->gid = (gid_t)ids[1];
-	return 0;
-}
-
-/* rows, columns */
-static int set_size(struct plan_process *process, char *value)
-{
-	char *parts[2];
-	uint64_t size[2];
-	if (split(value, parts, 2) < 0 || numbers(parts, 2, USHRT_MAX, size) < 0)
-		return -EINVAL;
-	process->rows = (unsigned short)size[0];
-	process->columns = (unsigned short)size[1];
-	return 0;
-}
-
-static int set_oom_score_adj(struct plan_process *process, const char *value)
-{
-	uint64_t size;
-	if (number(value + (*value == '-'), 1000, &size) < 0)
-		return -EINVAL;
-	process->oom_score_adj = *value == '-' ? -(int)size : (int)size;
-	process->has_oom_score_adj = true;
-	return 0;
-}
-
-static int set_number(bool *present, uint64_t *field, uint64_t limit, const char *value)
-{
-	*present = true;
-	return number(value, limit, field);
-}
-
-/* -ENOENT: no such key. */
-static int take_process_entry(struct plan_process *process, const char *key, char *value)
-{
-	uint64_t small = 0;
-	bool present;
-	int result;
-	if (strcmp(key, "arg") == 0)
-		return add_string(&process->args, value);
-	if (strcmp(key, "env") == 0)
-		return add_string(&process->env, value);
-	if (strcmp(key, "cwd") == 0)
-		return set_path(&process->cwd, value);
-	if (strcmp(key, "user") == 0)
-		return set_user(process, value);
-	if (strcmp(key, "group") == 0)
-		return add_group(process, value);
-	if (strcmp(key, "rlimit") == 0)
-		return add_rlimit(process, value);
-	if (strcmp(key, "capabilities") == 0)
-		return set_capabilities(process, value);
-	if (strcmp(key, "terminal") == 0)
-		return set_yes(&process->terminal, value);
-	if (strcmp(key, "size") == 0)
-		return set_size(process, value);
-	if (strcmp(key, "console-socket") == 0)
-		return set_path(&process->console_socket, value);
-	if (strcmp(key, "seccomp") == 0)
-		return set_path(&process->seccomp, value);
-	if (strcmp(key, "no-new-privs") == 0)
-		return set_yes(&process->no_new_privs, value);
-	if (strcmp(key, "keeps-keyring") == 0)
-		return set_yes(&process->keeps_keyring, value);
-	if (strcmp(key, "oom-score-adj") == 0)
-		return set_oom_score_adj(process, value);
-	if (strcmp(key, "personality") == 0)
-		return set_number(&process->has_personality, &process->personality, UINT_MAX, value);
-	if (strcmp(key, "io-priority") == 0)
-		return set_number(&process->has_io_priority, &process->io_priority, USHRT_MAX, value);
-	if (strcmp(key, "umask") == 0) {
-		result = set_number(&process->has_umask, &small, 0777, value);
-		process->umask = (mode_t)small;
-		return result;
-	}
-	if (strcmp(key, "preserved") == 0) {
-		result = set_number(&present, &small, 1024, value);
-		process->preserved = (unsigned)small;
-		return result;
-	}
-	return -ENOENT;
 }
 
 static int take_list_entry(struct plan *plan, const char *key, char *value)
@@ -333,33 +137,33 @@ static int take_list_entry(struct plan *plan, const char *key, char *value)
 	if (strcmp(key, "namespace") == 0)
 		return add_namespace(plan, value);
 	if (strcmp(key, "uid-map") == 0)
-		return add_string(&plan->uid_maps, value);
+		return plan_add_string(&plan->uid_maps, value);
 	if (strcmp(key, "gid-map") == 0)
-		return add_string(&plan->gid_maps, value);
+		return plan_add_string(&plan->gid_maps, value);
 	if (strcmp(key, "clock-offset") == 0)
-		return add_string(&plan->clock_offsets, value);
+		return plan_add_string(&plan->clock_offsets, value);
 	if (strcmp(key, "cgroup1") == 0)
-		return add_path(&plan->cgroup1, value);
+		return plan_add_path(&plan->cgroup1, value);
 	if (strcmp(key, "mount") == 0)
 		return add_mount(plan, value);
-	if (strcmp(key, "mount-option") == 0)
-		return add_mount_option(plan, value);
+	if (strcmp(key, "mount-option") == 0 || strcmp(key, "mount-uid-map") == 0 || strcmp(key, "mount-gid-map") == 0)
+		return add_to_mount(plan, key, value);
 	if (strcmp(key, "device") == 0)
 		return add_device(plan, value);
 	if (strcmp(key, "device-rule") == 0)
 		return add_device_rule(plan, value);
 	if (strcmp(key, "masked") == 0)
-		return add_path(&plan->masked, value);
+		return plan_add_path(&plan->masked, value);
 	if (strcmp(key, "read-only-path") == 0)
-		return add_path(&plan->read_only_paths, value);
+		return plan_add_path(&plan->read_only_paths, value);
 	if (strcmp(key, "sysctl") == 0)
 		return add_sysctl(plan, value);
 	if (strcmp(key, "hook") == 0)
 		return add_hook(plan, value);
 	if (strcmp(key, "hook-arg") == 0)
-		return hook ? add_string(&hook->args, value) : -EINVAL;
+		return hook ? plan_add_string(&hook->args, value) : -EINVAL;
 	if (strcmp(key, "hook-env") == 0)
-		return hook ? add_string(&hook->env, value) : -EINVAL;
+		return hook ? plan_add_string(&hook->env, value) : -EINVAL;
 	return -ENOENT;
 }
 
@@ -368,25 +172,25 @@ static int take_single_entry(struct plan *plan, const char *key, char *value)
 	if (strcmp(key, "version") == 0)
 		return strcmp(value, "1") == 0 ? 0 : -EINVAL;
 	if (strcmp(key, "rootfs") == 0)
-		return set_path(&plan->rootfs, value);
+		return plan_set_path(&plan->rootfs, value);
 	if (strcmp(key, "read-only") == 0)
-		return set_yes(&plan->read_only, value);
+		return plan_set_yes(&plan->read_only, value);
 	if (strcmp(key, "root-propagation") == 0)
-		return number(value, UINT_MAX, &plan->root_propagation);
+		return plan_number(value, UINT_MAX, &plan->root_propagation);
 	if (strcmp(key, "hostname") == 0)
-		return set_text(&plan->hostname, value);
+		return plan_set_text(&plan->hostname, value);
 	if (strcmp(key, "domainname") == 0)
-		return set_text(&plan->domainname, value);
+		return plan_set_text(&plan->domainname, value);
 	if (strcmp(key, "cgroup2") == 0)
-		return set_path(&plan->cgroup2, value);
+		return plan_set_path(&plan->cgroup2, value);
 	if (strcmp(key, "pid-file") == 0)
-		return set_path(&plan->pid_file, value);
+		return plan_set_path(&plan->pid_file, value);
 	if (strcmp(key, "state") == 0)
-		return set_text(&plan->state, value);
+		return plan_set_text(&plan->state, value);
 	if (strcmp(key, "no-pivot") == 0)
-		return set_yes(&plan->no_pivot, value);
+		return plan_set_yes(&plan->no_pivot, value);
 	if (strcmp(key, "sets-up-devices") == 0)
-		return set_yes(&plan->sets_up_devices, value);
+		return plan_set_yes(&plan->sets_up_devices, value);
 	return -ENOENT;
 }
 
@@ -396,7 +200,7 @@ static int take_entry(struct plan *plan, char *entry, struct sw_error *error)
 	if (!value)
 		return wrong(error, entry, "key=value");
 	*value++ = 0;
-	int result = take_process_entry(&plan->process, entry, value);
+	int result = plan_take_process(&plan->process, entry, value);
 	if (result == -ENOENT)
 		result = take_list_entry(plan, entry, value);
 	if (result == -ENOENT)
@@ -456,8 +260,11 @@ int plan_read(int directory, const char *name, struct plan *plan, struct sw_erro
 
 void plan_free(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->mount_count; i++)
+	for (size_t i = 0; i < plan->mount_count; i++) {
 		free(plan->mounts[i].options.items);
+		free(plan->mounts[i].uid_maps.items);
+		free(plan->mounts[i].gid_maps.items);
+	}
 	for (size_t i = 0; i < plan->hook_count; i++) {
 		free(plan->hooks[i].args.items);
 		free(plan->hooks[i].env.items);

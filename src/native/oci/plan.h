@@ -25,6 +25,12 @@ enum plan_mount_kind {
 	PLAN_MOUNT_CHANGE,  /* attributes of what is mounted at the target */
 };
 
+enum plan_idmap {
+	PLAN_IDMAP_NONE,
+	PLAN_IDMAP_ONE,
+	PLAN_IDMAP_BELOW, /* what is mounted below too */
+};
+
 /* In the order of the configuration. Attributes are those of mount_setattr(2). */
 struct plan_mount {
 	enum plan_mount_kind kind;
@@ -32,6 +38,9 @@ struct plan_mount {
 	const char *type, *source, *target;
 	uint64_t set, clear, set_below, clear_below, propagation, propagation_below;
 	uint64_t copy_up; /* tmpfs: takes what the image has at the target */
+	enum plan_idmap idmap;
+	struct sw_strings uid_maps, gid_maps;
+	int tree; /* made outside (idmap.c); -1: not */
 	struct sw_strings options; /* `key=value` or a flag, for fsconfig(2) */
 };
 

@@ -34,7 +34,7 @@ export const features: Command = {
 				apparmor: disabled,
 				selinux: disabled,
 				intelRdt: disabled,
-				mountExtensions: { idmap: disabled },
+				mountExtensions: { idmap: { enabled: true } },
 			},
 		};
 		context.print(`${JSON.stringify(answer, null, 2)}\n`);

@@ -90,6 +90,8 @@ export function planContainer(config: Field, place: ContainerPlace): ContainerPl
 	const annotations = optional(at(config, "annotations"), texts, {});
 	const process = at(config, "process");
 	const planned = isAbsent(process) ? null : planProcess(process, place);
+	const mappings = mappingEntries(linux, namespaces);
+	const mapsOf = (key: string) => mappings.filter(([name]) => name === key).map(([, line]) => line);
 	const entries: readonly Entry[] = [
 		["rootfs", rootfs],
 		["cgroup2", place.cgroups.unified],
@@ -98,11 +100,16 @@ export function planContainer(config: Field, place: ContainerPlace): ContainerPl
 		...(place.noPivot ? [["no-pivot", "yes"] as const] : []),
 		...propagationEntries(at(linux, "rootfsPropagation")),
 		...namespaceEntries(namespaces),
-		...mappingEntries(linux, namespaces),
+		...mappings,
 		...clockEntries(at(linux, "timeOffsets"), namespaces),
 		...nameEntries(config),
 		...sysctlEntries(at(linux, "sysctl")),
-		...mountEntries(mounts, { ...place, hasCgroupNamespace: namespaces.has("cgroup") }),
+		...mountEntries(mounts, {
+			...place,
+			hasCgroupNamespace: namespaces.has("cgroup"),
+			uidMappings: mapsOf("uid-map"),
+			gidMappings: mapsOf("gid-map"),
+		}),
 		...(bindsDevices(mounts) ? [] : [["sets-up-devices", "yes"] as const]),
 		...deviceEntries(at(linux, "devices")),
 		...deviceRuleEntries(at(resourcesOf(linux), "devices")),

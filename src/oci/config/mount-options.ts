@@ -32,7 +32,8 @@ export interface MountOptions {
 	readonly propagationBelow: number;
 	/** tmpfs: what the image has at the target is copied into it. */
 	readonly copyUp: boolean;
-	readonly idmapped: boolean;
+	/** Files are shown as other users', of one mount or of what is below too. */
+	readonly idmap: "single" | "recursive" | null;
 	/** `key=value` or a word, for the file system. */
 	readonly data: readonly string[];
 }
@@ -70,7 +71,7 @@ const propagations: Readonly<Record<string, number>> = {
 const noChange = new Set(["defaults", "async", "nomand", "nolazytime", "noiversion", "loud", "nofail"]);
 
 export const mountOptionNames: readonly string[] = [
-	...["bind", "rbind", "remount", "tmpcopyup"],
+	...["bind", "rbind", "idmap", "ridmap", "remount", "tmpcopyup"],
 	...["sync", "dirsync", "mand", "lazytime", "iversion", "silent"],
 	...noChange,
 	...Object.keys(attributes).flatMap((name) => [name, `r${name}`]),
@@ -86,7 +87,12 @@ export function propagationOf(word: string): number | null {
 
 export function decodeMountOptions(words: readonly string[]): MountOptions {
 	const options = { set: 0, clear: 0, setBelow: 0, clearBelow: 0, propagation: 0, propagationBelow: 0 };
-	const found = { bind: null as MountOptions["bind"], remount: false, copyUp: false, idmapped: false };
+	const found = {
+		bind: null as MountOptions["bind"],
+		remount: false,
+		copyUp: false,
+		idmap: null as MountOptions["idmap"],
+	};
 	const data: string[] = [];
 	const below = (word: string) => attributes[withoutR(word)];
 	for (const word of words) {
@@ -94,7 +100,8 @@ export function decodeMountOptions(words: readonly string[]): MountOptions {
 		else if (word === "rbind") found.bind = "recursive";
 		else if (word === "remount") found.remount = true;
 		else if (word === "tmpcopyup") found.copyUp = true;
-		else if (word === "idmap" || word === "ridmap") found.idmapped = true;
+		else if (word === "idmap") found.idmap ??= "single";
+		else if (word === "ridmap") found.idmap = "recursive";
 		else if (noChange.has(word)) continue;
 		else if (attributes[word] !== undefined) apply(attributes[word]);
 		else if (below(word) !== undefined) applyBelow(below(word) as readonly [number, number]);

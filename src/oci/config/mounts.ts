@@ -5,6 +5,7 @@ import type { CgroupTrees, ContainerCgroups } from "../cgroup-trees.js";
 import { nameOfTree } from "../cgroup-trees.js";
 import { at, type Field, filledText, list, optional, path, refuseField, refuseUnsupported, text } from "./fields.js";
 import { decodeMountOptions, type MountOptions } from "./mount-options.js";
+import { mapping } from "./namespaces.js";
 import { type Entry, parts } from "./plan.js";
 
 export interface Mount {
@@ -14,8 +15,13 @@ export interface Mount {
 	readonly type: string;
 	readonly source: string;
 	readonly options: MountOptions;
+	/** Lines of a user namespace's maps; empty with `options.idmap`: those of the container. */
+	readonly uidMappings: readonly string[];
+	readonly gidMappings: readonly string[];
 }
 
+/** plan.h, enum plan_idmap */
+const idmaps = { none: 0, single: 1, recursive: 2 } as const;
 /** plan.h, enum plan_mount_kind */
 const kinds = { tree: 0, fileSystem: 1, link: 2, change: 3 } as const;
 
@@ -27,10 +33,10 @@ function decodeMount(field: Field): Mount {
 	const target = normalize(`/${path(at(field, "destination"))}`);
 	const words = optional(at(field, "options"), (options) => list(options, text), []);
 	const options = decodeMountOptions(words);
-	for (const name of ["uidMappings", "gidMappings"])
-		if (optional(at(field, name), (value) => list(value, (one) => one).length > 0, false))
-			refuseUnsupported(at(field, name), "id-mapped mounts are not offered");
-	if (options.idmapped) refuseUnsupported(at(field, "options"), "id-mapped mounts (idmap, ridmap) are not offered");
+	const [uidMappings, gidMappings] = (["uidMappings", "gidMappings"] as const).map((name) =>
+		optional(at(field, name), (lines) => list(lines, mapping), []),
+	) as [readonly string[], readonly string[]];
+	if (uidMappings.length > 0 !== gidMappings.length > 0) refuseField(at(field, "gidMappings"), "both mappings or none");
 	if (words.some((word) => /[\n\0]/.test(word))) refuseField(at(field, "options"), "options without line feeds");
 	const named = optional(at(field, "type"), text, "");
 	const isBind = options.bind !== null || named === "bind";
@@ -38,7 +44,17 @@ function decodeMount(field: Field): Mount {
 	const source = optional(at(field, "source"), text, "");
 	if (isBind) path(at(field, "source"));
 	if (`${named}${source}`.includes("\n")) refuseField(field, "a type and a source without line feeds");
-	return { target: target.replace(/(.)\/$/, "$1"), type: isBind ? "bind" : named, source, options };
+	const idmap = options.idmap ?? (uidMappings.length > 0 ? "single" : null);
+	if (idmap !== null && !isBind) refuseUnsupported(field, "only bind mounts can be id-mapped here");
+	const place = target.replace(/(.)\/$/, "$1");
+	return {
+		target: place,
+		type: isBind ? "bind" : named,
+		source,
+		options: { ...options, idmap },
+		uidMappings,
+		gidMappings,
+	};
 }
 
 export interface MountPlace {
@@ -46,22 +62,37 @@ export interface MountPlace {
 	readonly trees: CgroupTrees;
 	readonly cgroups: ContainerCgroups;
 	readonly hasCgroupNamespace: boolean;
+	/** Of its new user namespace; empty without one. */
+	readonly uidMappings: readonly string[];
+	readonly gidMappings: readonly string[];
 }
 
 export function mountEntries(mounts: readonly Mount[], place: MountPlace): readonly Entry[] {
 	return mounts.flatMap((mount) => (mount.type === "cgroup" ? cgroupEntries(mount, place) : oneMount(mount, place)));
 }
 
-function oneMount({ target, type, source, options }: Mount, { bundle }: MountPlace): readonly Entry[] {
+function oneMount(mount: Mount, place: MountPlace): readonly Entry[] {
+	const { target, type, source, options } = mount;
 	if (options.remount) return [entry(kinds.change, { type: "", source: "", target, options })];
 	if (type === "bind") {
-		const from = source.startsWith("/") ? source : join(bundle, source);
-		return [entry(kinds.tree, { type, source: from, target, options })];
+		const from = source.startsWith("/") ? source : join(place.bundle, source);
+		return [entry(kinds.tree, { type, source: from, target, options }), ...idmapEntries(mount, place)];
 	}
 	return fileSystem({ type, source: source === "" ? type : source, target, options });
 }
 
-function fileSystem(mount: Mount): readonly Entry[] {
+/** config.md: without mappings of its own the mount has those of the container. */
+function idmapEntries({ target, options, uidMappings, gidMappings }: Mount, place: MountPlace): readonly Entry[] {
+	if (options.idmap === null) return [];
+	const [uids, gids] = uidMappings.length > 0 ? [uidMappings, gidMappings] : [place.uidMappings, place.gidMappings];
+	if (uids.length === 0)
+		refuseField({ path: `mounts: ${target}`, value: "idmap" }, "mappings, its own or those of a new user namespace");
+	return [...uids.map((line): Entry => ["mount-uid-map", line]), ...gids.map((line): Entry => ["mount-gid-map", line])];
+}
+
+type Shown = Pick<Mount, "type" | "source" | "target" | "options">;
+
+function fileSystem(mount: Shown): readonly Entry[] {
 	return [
 		entry(kinds.fileSystem, mount),
 		// Also in one option, as fstab has them: `size=64k,mode=755`.
@@ -75,7 +106,7 @@ function fileSystem(mount: Mount): readonly Entry[] {
  */
 function cgroupEntries(mount: Mount, { trees, cgroups, hasCgroupNamespace }: MountPlace): readonly Entry[] {
 	const { target } = mount;
-	const options = { ...mount.options, data: [] as readonly string[] };
+	const options = { ...mount.options, idmap: null, data: [] as readonly string[] };
 	const unified = (at: string): readonly Entry[] =>
 		hasCgroupNamespace
 			? fileSystem({ type: "cgroup2", source: "cgroup2", target: at, options })
@@ -100,9 +131,18 @@ function cgroupEntries(mount: Mount, { trees, cgroups, hasCgroupNamespace }: Mou
 	];
 }
 
-function entry(kind: number, { type, source, target, options }: Mount): Entry {
+function entry(kind: number, { type, source, target, options }: Shown): Entry {
 	const { set, clear, setBelow, clearBelow, propagation, propagationBelow } = options;
 	const recursive = Number(options.bind === "recursive");
-	const attributes = [set, clear, setBelow, clearBelow, propagation, propagationBelow, Number(options.copyUp)];
+	const attributes = [
+		set,
+		clear,
+		setBelow,
+		clearBelow,
+		propagation,
+		propagationBelow,
+		Number(options.copyUp),
+		idmaps[options.idmap ?? "none"],
+	];
 	return ["mount", parts(kind, type, source, target, recursive, ...attributes)];
 }

@@ -62,7 +62,8 @@ export function mappingEntries(linux: Field, namespaces: Namespaces): readonly E
 	});
 }
 
-function mapping(field: Field): string {
+/** A line of uid_map: inside, outside, how many. */
+export function mapping(field: Field): string {
 	const part = (name: string) => uint32(at(object(field), name));
 	return `${part("containerID")} ${part("hostID")} ${part("size")}`;
 }

@@ -8,8 +8,8 @@
 #define NEEDED "version=1\0rootfs=/r\0cgroup2=/c\0cwd=/\0arg=sh\0"
 #define FULL                                                                                                          \
 	NEEDED "arg=-c\0env=A=1\0namespace=131072\n\0namespace=1073741824\n/run/netns/a\0user=1\n2\0group=3\0"        \
-	       "mount=1\nproc\nproc\n/proc\n0\n1\n2\n0\n0\n0\n0\n0\0mount-option=hidepid=2\0"                         \
-	       "mount=0\nbind\n/a b\n/c\n1\n1\n0\n0\n0\n0\n262144\n0\0device=8630\n1\n3\n0\n0\n/dev/null\0"            \
+	       "mount=1\nproc\nproc\n/proc\n0\n1\n2\n0\n0\n0\n0\n0\n0\0mount-option=hidepid=2\0"                         \
+	       "mount=0\nbind\n/a b\n/c\n1\n1\n0\n0\n0\n0\n262144\n0\n2\0mount-uid-map=0 5 1\0mount-gid-map=0 6 1\0device=8630\n1\n3\n0\n0\n/dev/null\0"            \
 	       "device-rule=0\n4294967295\n4294967295\n4294967295\n7\0sysctl=net/ipv4/ip_forward\n1\0"                 \
 	       "hook=0\n5\n/bin/a\0hook-arg=a\0hook-env=K=V\0capabilities=1\n2\n3\n4\n5\0rlimit=nofile 1 2\0"          \
 	       "oom-score-adj=-5\0umask=18\0preserved=2\0masked=/proc/kcore\0read-only-path=/proc/sys\0state=\"x\":1}\0"
@@ -37,6 +37,8 @@ static void takes_everything(void)
 	      plan.mounts[0].clear == 2 && strcmp(plan.mounts[0].options.items[0], "hidepid=2") == 0);
 	CHECK(plan.mounts[1].recursive && strcmp(plan.mounts[1].source, "/a b") == 0 &&
 	      plan.mounts[1].propagation_below == 262144);
+	CHECK(plan.mounts[1].idmap == PLAN_IDMAP_BELOW && plan.mounts[1].tree == -1 && plan.mounts[0].uid_maps.count == 0 &&
+	      strcmp(plan.mounts[1].uid_maps.items[0], "0 5 1") == 0 && plan.mounts[1].gid_maps.count == 1);
 	CHECK(plan.device_count == 1 && plan.devices[0].major == 1 && plan.devices[0].minor == 3);
 	CHECK(plan.device_rule_count == 1 && !plan.device_rules[0].allow && plan.device_rules[0].type == UINT32_MAX);
 	CHECK(plan.hook_count == 1 && plan.hooks[0].timeout_s == 5 && strcmp(plan.hooks[0].args.items[0], "a") == 0);
@@ -56,9 +58,10 @@ static void refuses_what_is_wrong(void)
 	CHECK(REFUSED(NEEDED "unknown=1\0"));
 	CHECK(REFUSED(NEEDED "rootfs=/again\0"));
 	CHECK(REFUSED(NEEDED "mount-option=first\0"));
+	CHECK(REFUSED(NEEDED "mount-uid-map=0 5 1\0"));
 	CHECK(REFUSED(NEEDED "hook-arg=first\0"));
 	CHECK(REFUSED(NEEDED "hook=9\n0\n/bin/a\0"));
-	CHECK(REFUSED(NEEDED "mount=1\nproc\nproc\nrelative\n0\n0\n0\n0\n0\n0\n0\n0\0"));
+	CHECK(REFUSED(NEEDED "mount=1\nproc\nproc\nrelative\n0\n0\n0\n0\n0\n0\n0\n0\n0\0"));
 	CHECK(REFUSED(NEEDED "mount=1\nproc\n\0"));
 	CHECK(REFUSED(NEEDED "namespace=1\n\0namespace=1\n\0"));
 	CHECK(REFUSED(NEEDED "sysctl=../x\n1\0"));

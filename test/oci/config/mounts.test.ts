@@ -51,10 +51,26 @@ describe("config.md#mounts", () => {
 		[{ destination: "/a", type: "tmpfs", options: "ro" }, 'mounts[0].options is "ro", wanted a list'],
 		[
 			{ destination: "/a", type: "none", source: "/b", options: ["bind", "idmap"] },
-			"mounts[0].options is set, but id-mapped",
+			'mounts: /a is "idmap", wanted mappings, its own or those of a new user namespace',
+		],
+		[
+			{ destination: "/a", type: "tmpfs", options: ["ridmap"] },
+			"mounts[0] is set, but only bind mounts can be id-mapped",
 		],
 	])("refuses %j", (mount, reason) => {
 		expect(() => mounts(mount)).toThrow(reason);
+	});
+
+	it("shows files as other users' by mappings of its own or of the container", () => {
+		const one = (hostID: number) => [{ containerID: 0, hostID, size: 10 }];
+		const bind = { destination: "/a", type: "none", source: "/b", options: ["bind"] };
+		const own = planOf({ mounts: [{ ...bind, uidMappings: one(5), gidMappings: one(6) }] });
+		expect(valuesOf(own, "mount")[0]).toMatch(/\n1$/);
+		expect([valuesOf(own, "mount-uid-map"), valuesOf(own, "mount-gid-map")]).toEqual([["0 5 10"], ["0 6 10"]]);
+		const linux = { namespaces: [{ type: "mount" }, { type: "user" }], uidMappings: one(7), gidMappings: one(8) };
+		const container = planOf({ linux, mounts: [{ ...bind, options: ["rbind", "ridmap"] }] });
+		expect(valuesOf(container, "mount")[0]).toMatch(/\n2$/);
+		expect(valuesOf(container, "mount-gid-map")).toEqual(["0 8 10"]);
 	});
 
 	it("leaves the devices alone when /dev is bound", () => {
