@@ -71,7 +71,7 @@ describe.skipIf(missingForMoves !== null)(`the life of a workload (needs ${missi
 	it("is checked, shown as ill with the reason, and started again", async () => {
 		const check = ["--health-command", "test ! -e /tmp/ill || { echo feverish; false; }", "--health-interval", "200ms"];
 		const script = "rm -f /tmp/ill; echo begun; exec sleep 1000";
-		const policy = ["--restart", "always", "--health-retries", "2", "--stop-grace", "200ms"];
+		const policy = ["--restart", "always", "--health-retries", "5", "--stop-grace", "200ms"];
 		await cluster.deploy("n1", "sick", ...policy, ...check, "--", "sh", "-c", script);
 		await untilRow("sick.0", "healthy", (row) => row.health?.status === "healthy");
 		expect(await cluster.done("n2", "ps", "sick")).toContain("running (healthy)");
@@ -95,7 +95,9 @@ describe.skipIf(missingForMoves !== null)(`the life of a workload (needs ${missi
 			await untilRow(`${name}.0`, "healthy", (row) => row.health?.status === "healthy");
 		const ill = await untilRow("nohttp.0", "unhealthy", (row) => row.health?.status === "unhealthy");
 		// Its policy is `never`: it is told, and left alone.
-		expect(ill).toMatchObject({ phase: "running", restarts: 0, health: { reason: "HTTP status 404" } });
+		expect(ill).toMatchObject({ phase: "running", restarts: 0 });
+		// On a slow machine it falls ill before its server listens.
+		expect(ill.health?.reason).toMatch(/HTTP status 404|ECONNREFUSED/);
 		for (const name of ["http", "tcp", "nohttp"]) await remove(name);
 	}, 120_000);
 
@@ -108,10 +110,13 @@ describe.skipIf(missingForMoves !== null)(`the life of a workload (needs ${missi
 		const [owner, other] = node === "n1" ? ["n1", "n2"] : ["n2", "n1"];
 		expect(await cluster.done(other, "pause", "ticking")).toContain("paused");
 		await untilRow("ticking.0", "paused", (row) => row.phase === "paused");
-		const still = await count();
+		const before = await count();
 		await cluster.killDaemon(owner);
 		await cluster.startDaemon(owner);
 		await untilRow("ticking.0", "paused", (row) => row.phase === "paused");
+		const still = await count();
+		// What it had printed may still have been on its way to the log.
+		expect(still - before).toBeLessThanOrEqual(1);
 		const refused = await cluster.swarm(owner, "migrate", "ticking", "--to", other);
 		expect(refused.exitCode).toBe(5);
 		expect(refused.stderr).toContain("ticking.0 is paused, wanted running: resume it first with `swarm resume`");
