@@ -248,7 +248,7 @@ export class Reconciler {
 			const holders = view.images.filter((image) => image.name === spec.spec.image).map((image) => image.node);
 			const image = await images.ensure(spec.spec.image, holders, signal);
 			const taken = new Set(runtime.list().flatMap((state) => (state.address === null ? [] : [state.address])));
-			const address = spec.spec.network === "none" ? null : freeAddress(view, taken, () => chance.fraction());
+			const address = spec.spec.network === "bridge" ? freeAddress(view, taken, () => chance.fraction()) : null;
 			const { container, epoch, revision } = claim;
 			await runtime.create({ container, epoch, revision, spec: spec.spec, image, address }, signal);
 		}

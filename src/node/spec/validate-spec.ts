@@ -107,8 +107,12 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		pool: wholeNumber(fields.pool ?? 0, ["pool"], 0, POOL_MAX, report) ?? 0,
 	};
 	const { egressBytesPerSecond, ingressBytesPerSecond } = spec.resources;
-	if (spec.network === "none" && (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null)
-		report.phrase(["resources"], "with rates of a network, given with network none", "network bridge, or no rates");
+	if (spec.network !== "bridge" && (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null)
+		report.phrase(
+			["resources"],
+			`with rates of a network, given with network ${spec.network}`,
+			"network bridge, or no rates",
+		);
 	if (problems.length > 0) return { spec: null, problems };
 	const bytes = Buffer.byteLength(JSON.stringify(spec));
 	if (bytes > SPEC_BYTES_MAX) report.phrase([], `${bytes} bytes as JSON`, `at most ${SPEC_BYTES_MAX}`);

@@ -11,6 +11,7 @@ import type { Container } from "../container.js";
 import { hasEnded } from "../life-cycle.js";
 import type { Checkpoints, ContainerState, DumpResult, RestoreRequest } from "../runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "../seams.js";
+import { hasUserNamespace } from "../security/launch-security.js";
 import { dumpArguments, encodeCommand, restoreArguments } from "./criu-command.js";
 import type { CriuInstallation } from "./criu-installation.js";
 import { lastErrors, pidFileOf, runDump, settleLeftover } from "./dump-process.js";
@@ -45,6 +46,10 @@ class CriuCheckpoints implements Checkpoints {
 
 	dump(id: ContainerId, epoch: number, directory: string, move: string, signal: AbortSignal): Promise<DumpResult> {
 		return this.#seams.exclusive("checkpoint", id, epoch, async (container) => {
+			if (hasUserNamespace(container.request.spec))
+				throw new SwarmError("refused", `Cannot checkpoint ${id}: it has a user namespace, wanted one without`, {
+					details: { container: id },
+				});
 			container.step("checkpoint", { move });
 			try {
 				// Before CRIU: a crash from here on finds a container that may be frozen.
