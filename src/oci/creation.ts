@@ -33,6 +33,8 @@ export interface Creation extends StoredContainer {
 /** Throws with nothing left behind. `run` stays until the container has ended. */
 export async function createContainer(action: "create" | "run", given: Arguments, context: Context): Promise<Creation> {
 	const id = checkId(given.positional[0] ?? "");
+	if (process.getuid?.() !== 0)
+		throw new SwarmError("unsupported", `Cannot ${action} ${id}: only root may make containers here`);
 	const bundle = resolve(optionOf(given, "bundle") ?? ".");
 	const { text, config } = readConfig(bundle);
 	const trees = readCgroupTrees();

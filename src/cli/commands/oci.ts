@@ -1,7 +1,7 @@
 import { main } from "../../oci/main.js";
 import { BaseCommand } from "../base-command.js";
 
-/** bin/swarm hands `swarm oci` to the runtime without coming here; this is what `swarm help` and other callers of oclif find. */
+/** bin/swarm hands `swarm oci` to the runtime without coming here; this is what `swarm --help` lists. */
 export default class Oci extends BaseCommand {
 	static override summary = "Be an OCI runtime for podman or containerd: create, start, state, kill, delete and more.";
 	static override description =
