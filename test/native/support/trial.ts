@@ -226,8 +226,10 @@ export async function make(root: string, overrides: Partial<LaunchConfig> = {}):
 	const launch = launchConfig(root, `swarm-test-native-${process.pid}-${counter++}`, overrides);
 	const directory = makeDirectory(launch);
 	const { monitorPid, connection } = spawn(directory);
-	const first = await connection.line((line) => line.startsWith("state "));
-	const pid = Number(first.split(" ")[2]);
+	// On a loaded machine a monitor can have ended before the connection was made: its record then says how.
+	const record = () => parseExit(readFileSync(join(directory, "exit"), "utf8"));
+	const first = await connection.line((line) => line.startsWith("state ")).catch(() => `state exited ${record().code}`);
+	const pid = first.startsWith("state exited") ? 0 : Number(first.split(" ")[2]);
 	return {
 		directory,
 		monitorPid,
@@ -236,7 +238,8 @@ export async function make(root: string, overrides: Partial<LaunchConfig> = {}):
 		cgroup2: launch.cgroup2,
 		ask: (command) => connection.ask(command),
 		state: (name) => connection.line((line) => line.startsWith(`state ${name}`)),
-		exited: async () => parseExit((await connection.line((line) => line.startsWith("state exited "))).slice(13)),
+		exited: () =>
+			connection.line((line) => line.startsWith("state exited ")).then((line) => parseExit(line.slice(13)), record),
 		log: (stream) => readLog(directory, stream),
 		spawnMonitor: () => spawn(directory).monitorPid,
 		connect: () => new Connection(join(directory, "monitor.sock")),
