@@ -13,6 +13,8 @@ static int clone_tree(int directory, const char *path, bool recursive, struct sw
 	if (tree < 0)
 		return sw_fail(error, errno, "clone mount", path);
 	depth |= AT_EMPTY_PATH;
+	if ((attributes->attr_set | attributes->attr_clr) == 0)
+		return tree;
 	if (syscall(SW_NR_MOUNT_SETATTR, tree, "", depth, attributes, sizeof *attributes) < 0) {
 		int code = errno;
 		close(tree);

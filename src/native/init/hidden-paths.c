@@ -89,7 +89,8 @@ static int mask(const struct covers *covers, const char *path, struct sw_error *
 		return target == -ENOENT ? 0 : target;
 	if (is_directory)
 		return cover(target, covers->empty, STRICT | SW_ATTR_RDONLY, path, error);
-	return cover(target, covers->null, SW_ATTR_NOSUID | SW_ATTR_NOEXEC, path, error);
+	/* With the attributes that /dev has. */
+	return cover(target, covers->null, 0, path, error);
 }
 
 static int make_read_only(const char *path, struct sw_error *error)
