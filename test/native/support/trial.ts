@@ -16,6 +16,7 @@ import {
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { type ContainerId, type Isolation, type Security, standardSecurity } from "../../../src/model.js";
 import { loadNative } from "../../../src/native/binding.js";
 import { encodeLaunch, type LaunchConfig } from "../../../src/native/launch.js";
@@ -159,7 +160,9 @@ export function makeRoot(): { readonly path: string; dispose(): void } {
 	return { path, dispose: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-const programs = openSeccompPrograms(mkdtempSync(join(tmpdir(), "swarm-native-seccomp-")));
+const programsPath = mkdtempSync(join(tmpdir(), "swarm-native-seccomp-"));
+afterAll(() => rmSync(programsPath, { recursive: true, force: true }));
+const programs = openSeccompPrograms(programsPath);
 
 /** As the runtime tells it to monitor and init. */
 export function securityOf(
