@@ -41,6 +41,7 @@ const notPassed = new Set([
 	"SIGFPE",
 	"SIGABRT",
 	"SIGTRAP",
+	"SIGPROF",
 ]);
 const OUTPUT_BYTES_MAX = 1024 * 1024;
 
