@@ -1,5 +1,6 @@
-// Vitest reporter for scripts/test.mjs: writes {passed, failed, skipped: [{name, reason}]} to the file that
-// STRATOSWARM_TEST_REPORT names. A test file that cannot be loaded and an error outside any test count as failed.
+// Vitest reporter for scripts/test.mjs: writes {stray, files: [{file, passed, failed: [name], skipped: [{name, reason}]}]} to
+// the file that STRATOSWARM_TEST_REPORT names. A test file that cannot be loaded counts as failed; `stray` counts errors
+// outside any file.
 
 import { writeFileSync } from "node:fs";
 
@@ -10,17 +11,19 @@ function reasonOf(test, note) {
 
 export default class TestReport {
 	onTestRunEnd(testModules, unhandledErrors) {
-		const report = { passed: 0, failed: unhandledErrors.length, skipped: [] };
-		for (const module of testModules) {
-			if (module.errors().length > 0) report.failed++;
-			for (const test of module.children.allTests()) addTest(report, module, test);
-			for (const suite of module.children.allSuites()) report.failed += suite.errors().length;
-		}
-		writeFileSync(process.env.STRATOSWARM_TEST_REPORT, JSON.stringify(report));
+		const files = testModules.map((module) => {
+			const report = { file: module.relativeModuleId, passed: 0, failed: [], skipped: [] };
+			if (module.errors().length > 0) report.failed.push("the file itself");
+			for (const test of module.children.allTests()) addTest(report, test);
+			for (const suite of module.children.allSuites())
+				if (suite.errors().length > 0) report.failed.push(suite.fullName);
+			return report;
+		});
+		writeFileSync(process.env.STRATOSWARM_TEST_REPORT, JSON.stringify({ stray: unhandledErrors.length, files }));
 	}
 }
 
-function addTest(report, module, test) {
+function addTest(report, test) {
 	const result = test.result();
 	switch (result.state) {
 		case "passed":
@@ -28,11 +31,11 @@ function addTest(report, module, test) {
 			break;
 		case "skipped":
 			report.skipped.push({
-				name: `${module.relativeModuleId}: ${test.fullName}`,
+				name: `${report.file}: ${test.fullName}`,
 				reason: reasonOf(test, result.note),
 			});
 			break;
 		default:
-			report.failed++;
+			report.failed.push(test.fullName);
 	}
 }

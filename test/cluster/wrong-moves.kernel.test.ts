@@ -70,6 +70,8 @@ describe.skipIf(missingForMoves !== null)(`moves that cannot be (need ${missingF
 	});
 
 	it("to a node that is down", async () => {
+		// What n3 has removed must be deleted by then: a killed daemon deletes nothing.
+		await restingTracesOf(cluster.nodes);
 		await cluster.killDaemon("n3");
 		await until("n1 to miss n3", async () => (await cluster.liveness("n1", "n3")) === "down", 30_000);
 		await cluster.deploy("n1", "web", ...sleeper);
