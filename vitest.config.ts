@@ -7,6 +7,8 @@ import { defineConfig } from "vitest/config";
 const cluster = ["test/cluster/*.kernel.test.ts", "test/node/lab*.kernel.test.ts"];
 const kernel = ["test/**/*.kernel.test.ts"];
 const sim = ["test/cluster/sim/**/*.test.ts"];
+/** Vitest's own number leaves one core idle. */
+const allCores = { maxWorkers: "100%" } as const;
 const oneByOne = {
 	testTimeout: 120_000,
 	hookTimeout: 60_000,
@@ -18,8 +20,16 @@ const oneByOne = {
 export default defineConfig({
 	test: {
 		projects: [
-			{ test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...kernel, ...sim], testTimeout: 60_000 } },
-			{ test: { name: "sim", include: sim, exclude: kernel, testTimeout: 300_000 } },
+			{
+				test: {
+					name: "unit",
+					include: ["test/**/*.test.ts"],
+					exclude: [...kernel, ...sim],
+					testTimeout: 60_000,
+					...allCores,
+				},
+			},
+			{ test: { name: "sim", include: sim, exclude: kernel, testTimeout: 300_000, ...allCores } },
 			{ test: { name: "kernel", include: kernel, exclude: cluster, ...oneByOne } },
 			{ test: { name: "cluster", include: cluster, ...oneByOne } },
 		],
