@@ -117,6 +117,7 @@ describe.skipIf(missingForMoves !== null)(`the life of a workload (needs ${missi
 		const still = await count();
 		// What it had printed may still have been on its way to the log.
 		expect(still - before).toBeLessThanOrEqual(1);
+		await cluster.untilAlive();
 		const refused = await cluster.swarm(owner, "migrate", "ticking", "--to", other);
 		expect(refused.exitCode).toBe(5);
 		expect(refused.stderr).toContain("ticking.0 is paused, wanted running: resume it first with `swarm resume`");
