@@ -76,6 +76,12 @@ export interface Spec {
 	/** null: nobody asks. */
 	readonly health: HealthCheck | null;
 	/**
+	 * What a split of the cluster may do. `available`: each side may run a copy; after healing one runs on, the other is frozen and kept.
+	 * `exclusive`: it runs only under a lease that a majority of the members acknowledged (crdt/leases.ts), so never twice; where
+	 * there is no majority it stands still. Unless it is said: `exclusive` with a named volume, else `available`.
+	 */
+	readonly policy: "available" | "exclusive";
+	/**
 	 * Created containers of the workload that every node that may run it keeps ready, 0 to 64: a start there takes one and only lets it
 	 * run. They hold no address, no port and nothing of `resources`.
 	 */
@@ -130,6 +136,7 @@ const laterSpecFields = {
 	health: null,
 	logBytesMax: 64 * 1024 * 1024,
 	pool: 0,
+	policy: "available",
 	terminal: false,
 	stdin: false,
 } satisfies Partial<Spec>;

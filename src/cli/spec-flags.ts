@@ -81,6 +81,11 @@ export const specFlags = {
 		summary: "Created containers that every node that may run it keeps ready for the next start, 0 to 64 (default: 0).",
 		helpValue: "COUNT",
 	}),
+	policy: Flags.string({
+		summary:
+			"What a split of the cluster may do: available (each side may run a copy) or exclusive (runs only while a majority of the nodes agrees, never twice). Default: exclusive with a named volume, else available.",
+		helpValue: "POLICY",
+	}),
 	restart: Flags.string({
 		summary:
 			"What follows when it ends by itself: never, on-failure, on-failure:COUNT (restarts in a row) or always (default: never). Waits 1 s, then twice as long each time, up to 30 s.",
@@ -148,6 +153,7 @@ export interface GivenSpecFlags extends GivenResourceFlags, GivenSecurityFlags {
 	readonly tty?: boolean | undefined;
 	readonly "stop-grace"?: string | undefined;
 	readonly pool?: string | undefined;
+	readonly policy?: string | undefined;
 	readonly restart?: string | undefined;
 	readonly "log-size"?: string | undefined;
 	readonly "health-command"?: string | undefined;
@@ -176,6 +182,7 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		terminal: flags.tty,
 		stopGrace: flags["stop-grace"],
 		pool: numberOrText(flags.pool),
+		policy: flags.policy,
 		restart: flags.restart,
 		logSize: flags["log-size"],
 		health: unlessEmpty(healthFrom(flags)),

@@ -98,6 +98,7 @@ const spec = record({
 	network: oneOf("bridge", "none", "host"),
 	stopGraceMs: integer(0),
 	pool: integer(0, 64),
+	policy: oneOf("available", "exclusive"),
 	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
 	isolation: oneOf("minimal", "standard", "strict"),
 	security,

@@ -55,6 +55,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["created", timeInWords(state?.createdAtMs ?? null)],
 		["started", timeInWords(detail.startedAtMs)],
 		["finished", timeInWords(state?.finishedAtMs ?? null)],
+		["policy", spec.policy],
 		["restart", restartInWords(spec.restart)],
 		["restarts", restartsInWords(detail, Date.now())],
 		["log size", `at most ${bytesInWords(spec.logBytesMax)}`],

@@ -61,6 +61,7 @@ const specFields = [
 	"restart",
 	"isolation",
 	"pool",
+	"policy",
 	"security",
 	"health",
 	"logSize",
@@ -105,6 +106,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		logBytesMax: logBytesOf(fields, report),
 		health: healthOf(fields.health, network, report),
 		pool: wholeNumber(fields.pool ?? 0, ["pool"], 0, POOL_MAX, report) ?? 0,
+		policy: policyOf(fields.policy, report),
 	};
 	const { egressBytesPerSecond, ingressBytesPerSecond } = spec.resources;
 	if (spec.network !== "bridge" && (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null)
@@ -135,6 +137,13 @@ function flagOf(fields: Fields, name: "terminal" | "stdin", report: Report): boo
 	if (typeof given === "boolean") return given;
 	report.value([name], given, "true or false");
 	return false;
+}
+
+function policyOf(given: unknown, report: Report): Spec["policy"] {
+	if (given === undefined || given === null) return "available";
+	if (given === "available" || given === "exclusive") return given;
+	report.value(["policy"], given, "available or exclusive");
+	return "available";
 }
 
 /** The embedded default image: needs no registry. */

@@ -39,7 +39,13 @@ describe("validateSpec", () => {
 			logBytesMax: 64 * 1024 ** 2,
 			health: null,
 			pool: 0,
+			policy: "available",
 		} satisfies Spec);
+	});
+
+	it("takes a policy for splits, and refuses others than the two", () => {
+		expect(validateSpec({ ...least, policy: "exclusive" }).policy).toBe("exclusive");
+		expect(() => validateSpec({ ...least, policy: "always" })).toThrow(/policy.*available or exclusive/);
 	});
 
 	it("reads sizes, durations, ports and constraints as people write them", () => {
