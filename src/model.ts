@@ -1,11 +1,15 @@
 // The nouns of Stratoswarm: readonly, JSON-safe records that every folder shares. Read this first.
-// It imports but its own other parts, model-resources.ts and model-security.ts, and decides nothing. Byte counts are bytes, times are
+// It imports but its own other parts (model-*.ts) and decides nothing. Byte counts are bytes, times are
 // milliseconds since the Unix epoch unless the name says otherwise, and `null` stands for "known to be absent" (an absent sensor is null,
 // never 0).
 
+import type { AdmissionRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
+import type { ContainerId, Digest, NodeId } from "./model-ids.js";
 import type { LimitName, OomReport, ResourceRequest } from "./model-resources.js";
 import { type Isolation, type Security, standardSecurity } from "./model-security.js";
 
+export type { AdmissionRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
+export type { ContainerId, Digest, NodeId } from "./model-ids.js";
 export type {
 	ContainerStats,
 	CpuMode,
@@ -16,16 +20,6 @@ export type {
 	ResourceRequest,
 } from "./model-resources.js";
 export * from "./model-security.js";
-
-declare const brand: unique symbol;
-type Brand<T, Name extends string> = T & { readonly [brand]: Name };
-
-/** A node's identity: its libp2p peer id in base58btc (`12D3Koo…`). Never reused. */
-export type NodeId = Brand<string, "NodeId">;
-/** `<workload>.<index>`, unique in the cluster: `web.0`. */
-export type ContainerId = Brand<string, "ContainerId">;
-/** `sha256:` and 64 lower-case hexadecimal digits. */
-export type Digest = Brand<string, "Digest">;
 
 /** What a user asks for. The system never changes it; a new wish is a higher revision of its record. */
 export interface Spec {
@@ -246,6 +240,10 @@ export interface NodeRecord {
 	readonly left: boolean;
 	/** What it can limit; absent from records of older versions: not known. */
 	readonly limits?: readonly LimitName[];
+	/** As its certificate says; absent from records of older versions: `member`. */
+	readonly role?: NodeRole;
+	/** When it was admitted last, by the clock of who admitted it (its certificate says the same); absent: before all revocations. */
+	readonly admittedAtMs?: number;
 }
 
 /** An image that the writer's node holds whole. */
@@ -259,7 +257,15 @@ export interface ImageRecord {
 	readonly sizeBytes: number;
 }
 
-export type StateRecord = SpecRecord | ClaimRecord | ContainerRecord | NodeRecord | ImageRecord;
+export type StateRecord =
+	| SpecRecord
+	| ClaimRecord
+	| ContainerRecord
+	| NodeRecord
+	| ImageRecord
+	| TokenRecord
+	| AdmissionRecord
+	| RevocationRecord;
 
 // ---- the life of a container ---------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 // Which of its own records a writer no longer needs to hold: superseded specs and claims, and tombstones that did their
 // work. Pure. Must never: name a record that is still the only one to say what it says.
 
-import type { ClaimRecord, NodeId, SpecRecord } from "../model.js";
+import type { ClaimRecord, NodeId, SpecRecord, StateRecord } from "../model.js";
 import { compareTimes } from "./hybrid-time.js";
 import type { ClusterView, RecordKey } from "./state.js";
 import type { DocumentRecords } from "./view.js";
@@ -11,6 +11,8 @@ export const TOMBSTONE_MS_MIN = 24 * 60 * 60 * 1000;
 /** … unless its writer has so many later ones: programs that deploy and remove all day must not fill the document. */
 export const TOMBSTONES_KEPT = 256;
 export const TOMBSTONE_MS_FLOOR = 10 * 60 * 1000;
+/** Tokens, their uses and revocations stay this long after the token expired, so that "expired" can be told from "unknown". */
+export const EXPIRED_TOKEN_MS_KEPT = 24 * 60 * 60 * 1000;
 
 export interface HousekeepingInput {
 	readonly self: NodeId;
@@ -31,7 +33,9 @@ export function housekeeping(input: HousekeepingInput): readonly RecordKey[] {
 			const isDone =
 				record.kind === "spec"
 					? isSpecDone(input, key, record, expired.has(record.name) && !held.has(record.name))
-					: record.kind === "claim" && isClaimDone(input, record, expired.has(record.workload));
+					: record.kind === "claim"
+						? isClaimDone(input, record, expired.has(record.workload))
+						: isTokenDone(input, record);
 			if (isDone) keys.add(key);
 		}
 	}
@@ -49,6 +53,11 @@ function isClaimDone(input: HousekeepingInput, record: ClaimRecord, isExpired: b
 	const winner = input.view.claims.get(record.container);
 	if (winner !== undefined && winner.writer !== input.self) return true;
 	return isExpired && !input.view.containers.has(record.container);
+}
+
+function isTokenDone({ nowMs }: HousekeepingInput, record: StateRecord): boolean {
+	if (record.kind !== "token" && record.kind !== "admission" && record.kind !== "revocation") return false;
+	return record.expiresAtMs !== null && record.expiresAtMs + EXPIRED_TOKEN_MS_KEPT <= nowMs;
 }
 
 /** Workloads whose tombstone has stood long enough. */

@@ -89,9 +89,15 @@ function joinOwn(earlier: readonly HeldDocument[]): Map<RecordKey, StateRecord> 
 			const known = joined.get(key);
 			if (record.kind === "spec") joined.set(key, known?.kind === "spec" ? betterSpec(known, record) : record);
 			if (record.kind === "claim") joined.set(key, known?.kind === "claim" ? betterClaim(known, record) : record);
+			if (isAdmission(record) && known === undefined) joined.set(key, record);
 		}
 	}
 	return joined;
+}
+
+/** Not facts of this boot: what was said of a token or a node holds on. */
+function isAdmission({ kind }: StateRecord): boolean {
+	return kind === "token" || kind === "admission" || kind === "revocation";
 }
 
 /** The one we were writing first: it knows the facts of this boot, also when a fork has a higher generation. */

@@ -28,6 +28,10 @@ const LABELS_MAX = 256;
 const workloadName = text(63, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
 const containerId = text(70, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?\.\d{1,4}$/);
 const nodeId = text(64, /^[A-Za-z0-9]+$/);
+const role = oneOf("member", "witness", "reader");
+const tokenId = text(16, /^[0-9a-f]{16}$/);
+/** Milliseconds that a Date can hold. */
+const moment = integer(0, 8.64e15);
 const digest = text(71, /^sha256:[0-9a-f]{64}$/);
 const time = record({ ms: integer(0), logical: integer(0) });
 const epoch = integer(1);
@@ -239,8 +243,36 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		joinedAtMs: number(0),
 		left: flag,
 		limits: optional(list(text(64), 64)),
+		role: optional(role),
+		admittedAtMs: optional(number(0)),
 	}),
 	image: record({ name: text(512), digest, node: nodeId, sizeBytes: integer(0) }),
+	token: record({
+		id: tokenId,
+		writer: nodeId,
+		secretHash: text(64, /^[0-9a-f]{64}$/),
+		role,
+		uses: integer(1, 1000),
+		createdAtMs: moment,
+		expiresAtMs: moment,
+	}),
+	admission: record({
+		token: tokenId,
+		node: nodeId,
+		name: text(63),
+		writer: nodeId,
+		admittedAtMs: moment,
+		expiresAtMs: moment,
+	}),
+	revocation: record({
+		of: oneOf("token", "node"),
+		id: text(64, /^[A-Za-z0-9]+$/),
+		writer: nodeId,
+		revokedAtMs: moment,
+		name: nullable(text(63)),
+		statement: nullable(text(1024, /^[A-Za-z0-9+/]+=*$/)),
+		expiresAtMs: nullable(moment),
+	}),
 };
 
 /** A record that `writer`'s document holds under `key`, or SwarmError `corrupt` naming the field that is wrong. */
@@ -289,6 +321,9 @@ function writerOfRecord(decoded: StateRecord): NodeId {
 	switch (decoded.kind) {
 		case "spec":
 		case "claim":
+		case "token":
+		case "admission":
+		case "revocation":
 			return decoded.writer;
 		case "container":
 		case "node":

@@ -3,18 +3,22 @@
 // Must never: decode an envelope with Yjs before its signature and size are checked; let a peer write another's document.
 
 import type {
+	AdmissionRecord,
 	ClaimRecord,
 	ContainerId,
 	ContainerRecord,
 	ImageRecord,
 	NodeId,
 	NodeRecord,
+	RevocationRecord,
 	SpecRecord,
 	StateRecord,
+	TokenRecord,
 } from "../model.js";
 
 /** The join of all documents: a pure function of them. The same documents give the same view on every node. */
 export interface ClusterView {
+	/** A node that was forgotten, and not admitted again since, stands as `left`. */
 	readonly nodes: ReadonlyMap<NodeId, NodeRecord>;
 	/** Winning record of every workload, tombstones included. */
 	readonly specs: ReadonlyMap<string, SpecRecord>;
@@ -23,9 +27,23 @@ export interface ClusterView {
 	/** Of every container, what each node that has it says, highest epoch first. */
 	readonly containers: ReadonlyMap<ContainerId, readonly ContainerRecord[]>;
 	readonly images: readonly ImageRecord[];
+	/** By id, revoked and expired ones included. */
+	readonly tokens: ReadonlyMap<string, TokenRecord>;
+	/** One for each token and node; by `<token>.<node>`. */
+	readonly admissions: ReadonlyMap<string, AdmissionRecord>;
+	/** The last of each token or node, by its id. */
+	readonly revocations: ReadonlyMap<string, RevocationRecord>;
 }
 
-export type RecordKey = `spec/${string}` | `claim/${string}` | `container/${string}` | `node` | `image/${string}`;
+export type RecordKey =
+	| `spec/${string}`
+	| `claim/${string}`
+	| `container/${string}`
+	| `node`
+	| `image/${string}`
+	| `token/${string}`
+	| `admission/${string}`
+	| `revocation/${string}`;
 
 export interface State {
 	readonly self: NodeId;
@@ -58,5 +76,11 @@ export function keyOf(record: StateRecord): RecordKey {
 			return "node";
 		case "image":
 			return `image/${record.name}`;
+		case "token":
+			return `token/${record.id}`;
+		case "admission":
+			return `admission/${record.token}.${record.node}`;
+		case "revocation":
+			return `revocation/${record.id}`;
 	}
 }

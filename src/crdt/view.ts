@@ -5,14 +5,18 @@
 // of its journal. Facts (node, container, image) are what the latest generation of their writer says.
 
 import type {
+	AdmissionRecord,
 	ClaimRecord,
 	ContainerId,
 	ContainerRecord,
 	NodeId,
 	NodeRecord,
+	RevocationRecord,
 	SpecRecord,
 	StateRecord,
+	TokenRecord,
 } from "../model.js";
+import { betterAdmission, betterRevocation, betterToken, isForgotten } from "./admissions.js";
 import { compareText } from "./canonical.js";
 import { betterClaim } from "./claims.js";
 import { betterSpec } from "./specs.js";
@@ -31,6 +35,9 @@ export const EMPTY_VIEW: ClusterView = {
 	claims: new Map(),
 	containers: new Map(),
 	images: [],
+	tokens: new Map(),
+	admissions: new Map(),
+	revocations: new Map(),
 };
 
 /** All maps are in rising order of their keys; images by name, then node. */
@@ -55,19 +62,31 @@ export function nextView(
 	const claims = new Map<ContainerId, ClaimRecord | null>();
 	const containers = new Map<ContainerId, readonly ContainerRecord[] | null>();
 	const images = new Set<string>();
+	const tokens = new Map<string, TokenRecord | null>();
+	const admissions = new Map<string, AdmissionRecord | null>();
+	const revocations = new Map<string, RevocationRecord | null>();
 	for (const key of changed) {
 		const name = key.slice(key.indexOf("/") + 1);
-		if (key.startsWith("spec/")) specs.set(name, specUnder(key, documents));
-		else if (key.startsWith("claim/")) claims.set(name as ContainerId, claimUnder(key, documents));
+		if (key.startsWith("spec/")) specs.set(name, bestUnder("spec", key, documents, betterSpec));
+		else if (key.startsWith("claim/")) claims.set(name as ContainerId, bestUnder("claim", key, documents, betterClaim));
 		else if (key.startsWith("container/")) containers.set(name as ContainerId, factsUnder(key, latest));
 		else if (key.startsWith("image/")) images.add(name);
+		else if (key.startsWith("token/")) tokens.set(name, bestUnder("token", key, documents, betterToken));
+		else if (key.startsWith("admission/"))
+			admissions.set(name, bestUnder("admission", key, documents, betterAdmission));
+		else if (key.startsWith("revocation/"))
+			revocations.set(name, bestUnder("revocation", key, documents, betterRevocation));
 	}
+	const revoked = withChanges(previous.revocations, revocations);
 	return {
-		nodes: changed.has("node") ? nodesOf(latest) : previous.nodes,
+		nodes: changed.has("node") || revocations.size > 0 ? nodesOf(latest, revoked) : previous.nodes,
 		specs: withChanges(previous.specs, specs),
 		claims: withChanges(previous.claims, claims),
 		containers: withChanges(previous.containers, containers),
 		images: images.size > 0 ? imagesWith(previous, latest, images) : previous.images,
+		tokens: withChanges(previous.tokens, tokens),
+		admissions: withChanges(previous.admissions, admissions),
+		revocations: revoked,
 	};
 }
 
@@ -80,22 +99,27 @@ function latestOf(documents: readonly DocumentRecords[]): readonly DocumentRecor
 	return [...latest.values()];
 }
 
-function specUnder(key: RecordKey, documents: readonly DocumentRecords[]): SpecRecord | null {
-	let best: SpecRecord | null = null;
+/** Of all records under the key, in whichever document, the one that wins. */
+function bestUnder<Kind extends StateRecord["kind"]>(
+	kind: Kind,
+	key: RecordKey,
+	documents: readonly DocumentRecords[],
+	better: (a: Extract<StateRecord, { kind: Kind }>, b: Extract<StateRecord, { kind: Kind }>) => typeof a,
+) {
+	let best: Extract<StateRecord, { kind: Kind }> | null = null;
 	for (const { records } of documents) {
 		const record = records.get(key);
-		if (record?.kind === "spec") best = best === null ? record : betterSpec(best, record);
+		if (!isKind(record, kind)) continue;
+		best = best === null ? record : better(best, record);
 	}
 	return best;
 }
 
-function claimUnder(key: RecordKey, documents: readonly DocumentRecords[]): ClaimRecord | null {
-	let best: ClaimRecord | null = null;
-	for (const { records } of documents) {
-		const record = records.get(key);
-		if (record?.kind === "claim") best = best === null ? record : betterClaim(best, record);
-	}
-	return best;
+function isKind<Kind extends StateRecord["kind"]>(
+	record: StateRecord | undefined,
+	kind: Kind,
+): record is Extract<StateRecord, { kind: Kind }> {
+	return record?.kind === kind;
 }
 
 function factsUnder(key: RecordKey, latest: readonly DocumentRecords[]): readonly ContainerRecord[] | null {
@@ -104,10 +128,15 @@ function factsUnder(key: RecordKey, latest: readonly DocumentRecords[]): readonl
 	return facts.length > 0 ? facts : null;
 }
 
-function nodesOf(latest: readonly DocumentRecords[]): ReadonlyMap<NodeId, NodeRecord> {
+function nodesOf(
+	latest: readonly DocumentRecords[],
+	revocations: ReadonlyMap<string, RevocationRecord>,
+): ReadonlyMap<NodeId, NodeRecord> {
 	const nodes = latest.map(({ records }) => records.get("node")).filter((record) => record?.kind === "node");
 	nodes.sort((a, b) => compareText(a.node, b.node));
-	return new Map(nodes.map((node) => [node.node, node]));
+	return new Map(
+		nodes.map((node) => [node.node, isForgotten(node, revocations.get(node.node)) ? { ...node, left: true } : node]),
+	);
 }
 
 function imagesWith(previous: ClusterView, latest: readonly DocumentRecords[], names: ReadonlySet<string>) {

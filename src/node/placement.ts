@@ -39,6 +39,7 @@ export function snapshotsOf(
 				node: record.node,
 				name: record.name,
 				labels: record.labels,
+				role: record.role ?? "member",
 				liveness: facts.membership.liveness(record.node),
 				hardware: record.hardware,
 				limits: record.limits ?? null,

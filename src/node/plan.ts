@@ -264,13 +264,14 @@ function hasEndedByItself(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord
 	);
 }
 
-/** Highest rank of all alive members: the same on every node that sees the same members alive. */
+/** Highest rank of all alive nodes that may write: the same on every node that sees the same members alive. */
 export function responsibleNode(facts: PlanFacts, container: ContainerId): NodeId | null {
 	let best: NodeId | null = null;
 	let bestRank = "";
 	for (const node of facts.view.nodes.keys()) {
 		if (node !== facts.self && facts.liveness(node) !== "alive") continue;
-		if (facts.view.nodes.get(node)?.left === true) continue;
+		const record = facts.view.nodes.get(node);
+		if (record?.left === true || record?.role === "reader") continue;
 		const rank = createHash("sha256").update(`${container} ${node}`).digest("hex");
 		if (best === null || rank > bestRank) {
 			best = node;

@@ -24,6 +24,12 @@ const filters: Readonly<Record<string, Filter>> = {
 		if (node.liveness === "alive") return null;
 		return node.liveness === "left" ? "it left the cluster" : `it is ${node.liveness}`;
 	},
+	role: (node) => {
+		if (node.role === "member") return null;
+		return node.role === "witness"
+			? "it is a witness, which votes and runs nothing"
+			: "it is a reader, which runs nothing";
+	},
 	excluded: (node, request) =>
 		request.exclude.includes(node.node)
 			? "it is excluded from this placement (the move's source or a failed target)"

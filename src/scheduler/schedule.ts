@@ -1,12 +1,23 @@
 // Where work should run: pure functions over a snapshot of the nodes. No I/O, no clock, no chance. Every answer
 // carries the whole matrix, so that `swarm explain` can show why each node won, lost or was refused.
 
-import type { HardwareProfile, LimitName, Liveness, NodeId, NodeSample, ResourceRequest, Spec } from "../model.js";
+import type {
+	HardwareProfile,
+	LimitName,
+	Liveness,
+	NodeId,
+	NodeRole,
+	NodeSample,
+	ResourceRequest,
+	Spec,
+} from "../model.js";
 
 export interface NodeSnapshot {
 	readonly node: NodeId;
 	readonly name: string;
 	readonly labels: Readonly<Record<string, string>>;
+	/** Only a member runs containers. */
+	readonly role: NodeRole;
 	readonly liveness: Liveness;
 	readonly hardware: HardwareProfile;
 	/** What it can limit; null: not known. */

@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
-import { housekeeping, TOMBSTONE_MS_FLOOR, TOMBSTONE_MS_MIN, TOMBSTONES_KEPT } from "../../src/crdt/housekeeping.js";
+import {
+	EXPIRED_TOKEN_MS_KEPT,
+	housekeeping,
+	TOMBSTONE_MS_FLOOR,
+	TOMBSTONE_MS_MIN,
+	TOMBSTONES_KEPT,
+} from "../../src/crdt/housekeeping.js";
 import { keyOf } from "../../src/crdt/state.js";
 import { type DocumentRecords, viewOf } from "../../src/crdt/view.js";
 import type { NodeId, StateRecord } from "../../src/model.js";
-import { aClaim, aContainer, aSpecRecord } from "./records.js";
+import { aClaim, aContainer, anAdmission, aRevocation, aSpecRecord, aToken } from "./records.js";
 
 const [N1, N2] = ["N1", "N2"] as [NodeId, NodeId];
 
@@ -57,4 +63,12 @@ test("a tombstone stays while any document holds an older record, a claim or a c
 	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aSpecRecord(N2, "web")))).toEqual([]);
 	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aClaim(N2, "web.0")))).toEqual([]);
 	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aContainer(N2, "web.0")))).toEqual([]);
+});
+
+test("a token, its uses and its revocation are dropped a day after it expired, the revocation of a node never", () => {
+	const forgotten = aRevocation(N1, { of: "node", id: N2, expiresAtMs: null });
+	const mine = documentOf(N1, aToken(N1), anAdmission(N1, N2), aRevocation(N1), forgotten);
+	const endMs = 61_000 + EXPIRED_TOKEN_MS_KEPT;
+	expect(dropped(endMs - 1, mine)).toEqual([]);
+	expect(dropped(endMs, mine)).toEqual([aToken(N1), anAdmission(N1, N2), aRevocation(N1)].map(keyOf));
 });

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { decodeRecord } from "../../src/crdt/record-codec.js";
+import { keyOf } from "../../src/crdt/state.js";
 import type { NodeId } from "../../src/model.js";
-import { aClaim, aSpecRecord } from "./records.js";
+import { aClaim, aNode, anAdmission, aRevocation, aSpecRecord, aToken } from "./records.js";
 
 const N1 = "N1" as NodeId;
 
@@ -21,4 +22,20 @@ test("a later field is checked where it is given", () => {
 	expect(() => decodeRecord("spec/web", { ...record, spec: loose }, N1)).toThrow("spec/web.spec.security.oomScoreAdj");
 	expect(() => decodeRecord("spec/web", { ...record, spec: null }, N1)).toThrow("spec/web.spec");
 	expect(() => decodeRecord("claim/web.0", { ...aClaim(N1, "web.0"), restarts: -1 }, N1)).toThrow("restarts");
+});
+
+test("records of admission are taken under their own key and writer, and refused with the field that is wrong", () => {
+	const take = (record: ReturnType<typeof aToken | typeof anAdmission | typeof aRevocation>, change = {}) =>
+		decodeRecord(keyOf(record), { ...record, ...change }, N1);
+	for (const record of [aToken(N1), anAdmission(N1, "N2" as NodeId), aRevocation(N1)]) {
+		expect(take(record)).toEqual(record);
+		expect(() => take(record, { writer: "N2" })).toThrow("is of N2, not of N1");
+	}
+	expect(() => take(aToken(N1), { secretHash: "the secret itself" })).toThrow("secretHash");
+	expect(() => take(aToken(N1), { role: "owner" })).toThrow("member, witness, reader");
+	expect(() => take(aToken(N1), { uses: 0 })).toThrow("uses");
+	expect(() => take(aToken(N1), { expiresAtMs: 1e300 })).toThrow("expiresAtMs");
+	expect(() => take(aRevocation(N1), { id: "../node" })).toThrow("id");
+	expect(() => take(aRevocation(N1), { statement: "<script>" })).toThrow("statement");
+	expect(() => decodeRecord("node", { ...aNode(N1), role: "king" }, N1)).toThrow("node.role");
 });

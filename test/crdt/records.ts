@@ -1,14 +1,17 @@
 // Records for tests, complete and valid; `overrides` change what a test is about.
 
 import {
+	type AdmissionRecord,
 	type ClaimRecord,
 	type ContainerId,
 	type ContainerRecord,
 	type ImageRecord,
 	type NodeId,
 	type NodeRecord,
+	type RevocationRecord,
 	type Spec,
 	type SpecRecord,
+	type TokenRecord,
 	wholeSpec,
 } from "../../src/model.js";
 
@@ -106,4 +109,22 @@ export function aNode(node: NodeId, overrides: Partial<NodeRecord> = {}): NodeRe
 
 export function anImage(node: NodeId, name: string): ImageRecord {
 	return { kind: "image", name, digest: `sha256:${"0".repeat(64)}` as ImageRecord["digest"], node, sizeBytes: 1 };
+}
+
+export const tokenId = "00112233445566ff";
+
+export function aToken(writer: NodeId, overrides: Partial<TokenRecord> = {}): TokenRecord {
+	const times = { createdAtMs: 1000, expiresAtMs: 61_000 };
+	const secretHash = "ab".repeat(32);
+	return { kind: "token", id: tokenId, writer, secretHash, role: "member", uses: 1, ...times, ...overrides };
+}
+
+export function anAdmission(writer: NodeId, node: NodeId, overrides: Partial<AdmissionRecord> = {}): AdmissionRecord {
+	const times = { admittedAtMs: 2000, expiresAtMs: 61_000 };
+	return { kind: "admission", token: tokenId, node, name: "n", writer, ...times, ...overrides };
+}
+
+export function aRevocation(writer: NodeId, overrides: Partial<RevocationRecord> = {}): RevocationRecord {
+	const about = { of: "token", id: tokenId, name: null, statement: null, expiresAtMs: 61_000 } as const;
+	return { kind: "revocation", writer, revokedAtMs: 3000, ...about, ...overrides };
 }

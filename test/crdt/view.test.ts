@@ -6,7 +6,7 @@ import { compareSpecs } from "../../src/crdt/specs.js";
 import { type ClusterView, keyOf, type RecordKey } from "../../src/crdt/state.js";
 import { type DocumentRecords, EMPTY_VIEW, nextView, viewOf } from "../../src/crdt/view.js";
 import type { ClaimRecord, NodeId, SpecRecord, StateRecord } from "../../src/model.js";
-import { aClaim, aContainer, aNode, anImage, aSpecRecord } from "./records.js";
+import { aClaim, aContainer, aNode, anAdmission, anImage, aRevocation, aSpecRecord, aToken } from "./records.js";
 
 const writers = ["N1", "N2", "N3", "N4"] as NodeId[];
 const writer = fc.constantFrom(...writers);
@@ -24,15 +24,23 @@ const fact: fc.Arbitrary<StateRecord> = fc
 	.map((given) => aContainer(given.writer, given.container, { epoch: given.epoch }));
 const other = fc
 	.record({ writer, name: fc.constantFrom("a:1", "b:1"), isNode: fc.boolean() })
-	.map((given) => (given.isNode ? aNode(given.writer) : anImage(given.writer, given.name)));
+	.map((given) => (given.isNode ? aNode(given.writer, { admittedAtMs: 1 }) : anImage(given.writer, given.name)));
+const admission: fc.Arbitrary<StateRecord> = fc
+	.record({ writer, about: writer, kind: fc.constantFrom("token", "use", "forgotten", "withdrawn"), at: small })
+	.map(({ writer, about, kind, at }) => {
+		if (kind === "token") return aToken(writer, { uses: at });
+		if (kind === "use") return anAdmission(writer, about, { admittedAtMs: at });
+		if (kind === "withdrawn") return aRevocation(writer, { revokedAtMs: at });
+		return aRevocation(writer, { of: "node", id: about, revokedAtMs: at, expiresAtMs: null });
+	});
 
 function ownerOf(record: StateRecord): NodeId {
-	return record.kind === "spec" || record.kind === "claim" ? record.writer : record.node;
+	return "writer" in record ? record.writer : record.node;
 }
 
 /** One or two generations for every writer, the records spread over them by chance. */
 const documents: fc.Arbitrary<DocumentRecords[]> = fc
-	.array(fc.tuple(fc.oneof(claim, spec, fact, other), fc.constantFrom(1, 2)), { maxLength: 40 })
+	.array(fc.tuple(fc.oneof(claim, spec, fact, other, admission), fc.constantFrom(1, 2)), { maxLength: 40 })
 	.map((entries) => {
 		const made = new Map<string, { writer: NodeId; generation: number; records: Map<RecordKey, StateRecord> }>();
 		for (const [record, generation] of entries) {
@@ -49,7 +57,9 @@ function keysOf(writer: NodeId, held: readonly DocumentRecords[]): Set<RecordKey
 }
 
 function textOf(view: ClusterView): string {
-	return JSON.stringify([[...view.nodes], [...view.specs], [...view.claims], [...view.containers], view.images]);
+	const { nodes, specs, claims, containers, images, tokens, admissions, revocations } = view;
+	const maps = [nodes, specs, claims, containers, tokens, admissions, revocations];
+	return JSON.stringify([images, ...maps.map((map) => [...map])]);
 }
 
 test("the order of documents does not change the view", () => {
@@ -153,4 +163,23 @@ test("of a writer with a fork, claims count from both documents and facts from t
 	]);
 	expect([...view.claims.values()].map(({ owner }) => owner)).toEqual(["N2"]);
 	expect(view.containers.size).toBe(0);
+});
+
+test("a node that was forgotten stands as left, until it is admitted again", () => {
+	const [N1, N2] = ["N1", "N2"] as [NodeId, NodeId];
+	const revocation = aRevocation(N1, { of: "node", id: N2, revokedAtMs: 50, expiresAtMs: null });
+	const document = (writer: NodeId, ...records: StateRecord[]): DocumentRecords => ({
+		writer,
+		generation: 1,
+		records: new Map(records.map((record) => [keyOf(record), record])),
+	});
+	const isLeft = (...documents: DocumentRecords[]) => viewOf(documents).nodes.get(N2)?.left;
+	const mine = document(N1, revocation);
+	expect(isLeft(document(N2, aNode(N2, { admittedAtMs: 50 })))).toBe(false);
+	expect(isLeft(mine, document(N2, aNode(N2, { admittedAtMs: 50 })))).toBe(true);
+	expect(isLeft(mine, document(N2, aNode(N2)))).toBe(true);
+	expect(isLeft(mine, document(N2, aNode(N2, { admittedAtMs: 51 })))).toBe(false);
+	const before = viewOf([document(N2, aNode(N2))]);
+	const after = nextView(before, [mine, document(N2, aNode(N2))], new Set([keyOf(revocation)]));
+	expect(after.nodes.get(N2)?.left).toBe(true);
 });

@@ -128,6 +128,9 @@ function facts(scene: Scene): PlanFacts {
 		claims: new Map((scene.claims ?? []).map((record) => [record.container, record])),
 		containers: new Map(scene.records === undefined ? [] : [[web0, scene.records]]),
 		images: [],
+		tokens: new Map(),
+		admissions: new Map(),
+		revocations: new Map(),
 	};
 	const down = scene.down ?? [];
 	return {

@@ -15,6 +15,8 @@ describe("schedule, filters", () => {
 	const gpu = { address: "0000:01:00.0", vendor: "nvidia", numaNode: 0, driver: "nvidia" } as const;
 
 	it.each([
+		["a witness", { role: "witness" }, {}, "role", "it is a witness, which votes and runs nothing"],
+		["a reader", { role: "reader" }, {}, "role", "it is a reader, which runs nothing"],
 		["a node that is down", { liveness: "down" }, {}, "liveness", "it is down"],
 		["a node that left", { liveness: "left" }, {}, "liveness", "it left the cluster"],
 		[

@@ -38,6 +38,7 @@ export function node(name: string, change: Partial<NodeSnapshot> = {}): NodeSnap
 		node: `id-${name}` as NodeId,
 		name,
 		labels: {},
+		role: "member",
 		liveness: "alive",
 		hardware,
 		limits: null,

@@ -142,5 +142,8 @@ export function viewOfParts(parts: ViewParts): ClusterView {
 		claims: new Map((parts.claims ?? []).map((claim) => [claim.container, claim])),
 		containers,
 		images: parts.images ?? [],
+		tokens: new Map(),
+		admissions: new Map(),
+		revocations: new Map(),
 	};
 }
