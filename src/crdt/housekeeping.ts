@@ -6,7 +6,9 @@ import { compareTimes } from "./hybrid-time.js";
 import type { ClusterView, RecordKey } from "./state.js";
 import type { DocumentRecords } from "./view.js";
 
-/** A tombstone stays at least this long, for writers that were away when it was written … */
+/** A tombstone that every member is known to hold goes after this time, which lets writes end that were begun before it was seen. */
+export const SETTLED_MS = 30_000;
+/** Another stays at least this long, for members that are away … */
 export const TOMBSTONE_MS_MIN = 24 * 60 * 60 * 1000;
 /** … unless its writer has so many later ones: programs that deploy and remove all day must not fill the document. */
 export const TOMBSTONES_KEPT = 256;
@@ -20,26 +22,32 @@ export interface HousekeepingInput {
 	/** All documents, forks included. */
 	readonly documents: readonly DocumentRecords[];
 	readonly nowMs: number;
+	/** Up to which hybrid time, in ms, all other members hold the specs of a writer; infinity when there are no others. */
+	readonly acknowledgedMs: (writer: NodeId) => number;
 }
 
 /** Keys of `self`'s document to drop. */
 export function housekeeping(input: HousekeepingInput): readonly RecordKey[] {
 	const expired = expiredWorkloads(input);
-	const held = heldWorkloads(input.documents);
-	const keys = new Set<RecordKey>();
-	for (const document of input.documents) {
-		if (document.writer !== input.self) continue;
-		for (const [key, record] of document.records) {
-			const isDone =
-				record.kind === "spec"
-					? isSpecDone(input, key, record, expired.has(record.name) && !held.has(record.name))
-					: record.kind === "claim"
-						? isClaimDone(input, record, expired.has(record.workload))
-						: isTokenDone(input, record);
-			if (isDone) keys.add(key);
-		}
-	}
-	return [...keys];
+	const own = input.documents.filter((document) => document.writer === input.self);
+	const claims = keysOf(own, (_, record) => record.kind === "claim" && isClaimDone(input, record, expired));
+	const held = heldWorkloads(input, claims);
+	const specs = keysOf(
+		own,
+		(key, record) =>
+			record.kind === "spec" && isSpecDone(input, key, record, expired.has(record.name) && !held.has(record.name)),
+	);
+	const tokens = keysOf(own, (_, record) => isTokenDone(input, record));
+	return [...claims, ...specs, ...tokens];
+}
+
+function keysOf(
+	documents: readonly DocumentRecords[],
+	isDone: (key: RecordKey, record: StateRecord) => boolean,
+): ReadonlySet<RecordKey> {
+	return new Set(
+		documents.flatMap(({ records }) => [...records].flatMap(([key, record]) => (isDone(key, record) ? [key] : []))),
+	);
 }
 
 function isSpecDone(input: HousekeepingInput, key: RecordKey, record: SpecRecord, isExpired: boolean): boolean {
@@ -49,10 +57,10 @@ function isSpecDone(input: HousekeepingInput, key: RecordKey, record: SpecRecord
 }
 
 /** The best claim of a removed workload stays with its tombstone: a new workload of that name must start above it. */
-function isClaimDone(input: HousekeepingInput, record: ClaimRecord, isExpired: boolean): boolean {
+function isClaimDone(input: HousekeepingInput, record: ClaimRecord, expired: ReadonlySet<string>): boolean {
 	const winner = input.view.claims.get(record.container);
 	if (winner !== undefined && winner.writer !== input.self) return true;
-	return isExpired && !input.view.containers.has(record.container);
+	return expired.has(record.workload) && !input.view.containers.has(record.container);
 }
 
 function isTokenDone({ nowMs }: HousekeepingInput, record: StateRecord): boolean {
@@ -64,22 +72,24 @@ function isTokenDone({ nowMs }: HousekeepingInput, record: StateRecord): boolean
 function expiredWorkloads(input: HousekeepingInput): ReadonlySet<string> {
 	const tombstones = [...input.view.specs.values()].filter((spec) => spec.removed);
 	const expired = new Set<string>();
-	for (const ofWriter of Map.groupBy(tombstones, (spec) => spec.writer).values()) {
+	for (const [writer, ofWriter] of Map.groupBy(tombstones, (spec) => spec.writer)) {
 		ofWriter.sort((a, b) => compareTimes(b.time, a.time));
+		const acknowledgedMs = input.acknowledgedMs(writer);
 		for (const [index, { name, time }] of ofWriter.entries()) {
-			const ageMs = input.nowMs - time.ms;
-			if (ageMs >= (index < TOMBSTONES_KEPT ? TOMBSTONE_MS_MIN : TOMBSTONE_MS_FLOOR)) expired.add(name);
+			const waitsMs = index < TOMBSTONES_KEPT ? TOMBSTONE_MS_MIN : TOMBSTONE_MS_FLOOR;
+			if (input.nowMs - time.ms >= (time.ms <= acknowledgedMs ? SETTLED_MS : waitsMs)) expired.add(name);
 		}
 	}
 	return expired;
 }
 
-/** Workloads of which some document still holds a claim or a container. */
-function heldWorkloads(documents: readonly DocumentRecords[]): ReadonlySet<string> {
+/** Workloads of which some document still holds a container, or a claim that does not go now. */
+function heldWorkloads(input: HousekeepingInput, going: ReadonlySet<RecordKey>): ReadonlySet<string> {
 	const held = new Set<string>();
-	for (const { records } of documents) {
-		for (const record of records.values()) {
-			if (record.kind === "claim") held.add(record.workload);
+	for (const { writer, records } of input.documents) {
+		for (const [key, record] of records) {
+			const goes = writer === input.self && going.has(key);
+			if (record.kind === "claim" && !goes) held.add(record.workload);
 			if (record.kind === "container") held.add(record.container.slice(0, record.container.lastIndexOf(".")));
 		}
 	}

@@ -29,6 +29,8 @@ export interface ReplicationOptions {
 	readonly digest: () => Digest;
 	readonly missingFor: (digest: Digest) => readonly (readonly Uint8Array[])[];
 	readonly receive: (chain: readonly Uint8Array[]) => Acceptance;
+	/** What a peer holds, as it just said. */
+	readonly heard: (peer: NodeId, digest: Digest) => void;
 }
 
 export interface Replication {
@@ -91,6 +93,7 @@ export function startReplication(options: ReplicationOptions): Replication {
 			const next = messagesOf(stream);
 			const [first] = await Promise.all([next(), sent]);
 			if (first?.kind !== "digest") throw new SwarmError("corrupt", "Cannot sync: the peer sent no digest");
+			options.heard(stream.peer, first.digest);
 			await Promise.all([sendMissing(stream, first.digest), takeChains(stream.peer, next)]);
 		} catch (thrown) {
 			stream.abort(asSwarmError(thrown, "sync"));
@@ -132,8 +135,10 @@ export function startReplication(options: ReplicationOptions): Replication {
 
 	const offFrame = mesh.onFrame("state", (from, frame) => receive(from, [frame]));
 	const offDigest = mesh.onFrame("digest", (from, hash) => {
+		const digest = options.digest();
+		if (hashOfDigest(digest).every((byte, at) => byte === hash[at])) options.heard(from, digest);
 		// What is under way may be on its way here.
-		if (!hashOfDigest(options.digest()).every((byte, at) => byte === hash[at])) syncSoon(from, GAP_DELAY_MS);
+		else syncSoon(from, GAP_DELAY_MS);
 	});
 	// One side opens; the other comes by itself when a digest tells it to.
 	const offPeer = mesh.onPeer(({ kind, node }) => {

@@ -7,6 +7,7 @@ import type { Logger } from "../log.js";
 import type { Signer, Verifier } from "../mesh/identity.js";
 import type { Mesh } from "../mesh/mesh.js";
 import type { NodeId, SwarmEvent } from "../model.js";
+import { createAcknowledgements } from "./acknowledgements.js";
 import type { Disk } from "./disk.js";
 import { type Acceptance, createDocumentSet, type DocumentSet } from "./documents.js";
 import { decodeEnvelope, type Envelope } from "./envelope.js";
@@ -21,7 +22,7 @@ import { EMPTY_VIEW, nextView } from "./view.js";
 
 /** Listeners hear of changes at most once in this time. */
 const VIEW_PERIOD_MS = 5;
-const HOUSEKEEPING_PERIOD_MS = 30_000;
+const HOUSEKEEPING_PERIOD_MS = 10_000;
 
 export interface StateOptions {
 	readonly self: NodeId;
@@ -115,7 +116,8 @@ export async function openState(options: StateOptions): Promise<State> {
 	});
 	for (const document of documents.all()) changedUnder(document.writer, new Set(document.records.keys()));
 	await writer.start();
-	const replication = startReplication({ ...options, ...documents, receive });
+	const acknowledgements = createAcknowledgements(documents);
+	const replication = startReplication({ ...options, ...documents, receive, heard: acknowledgements.heard });
 	push = replication.push;
 	for (const document of documents.of(self)) for (const envelope of document.chain) push(envelope);
 
@@ -123,7 +125,9 @@ export async function openState(options: StateOptions): Promise<State> {
 	const keepHouse = () => {
 		const seen = currentView();
 		for (const document of documents.of(self)) reportLost(document.records.values(), seen, reported, options);
-		const input = { self, view: seen, documents: documents.all(), nowMs: clock.nowMs() };
+		const others = [...seen.nodes.values()].filter(({ node, left }) => node !== self && !left).map(({ node }) => node);
+		const acknowledgedMs = (writer: NodeId) => acknowledgements.ofAllMs(writer, others);
+		const input = { self, view: seen, documents: documents.all(), nowMs: clock.nowMs(), acknowledgedMs };
 		const drop = housekeeping(input);
 		if (drop.length > 0) writer.put([], drop);
 		if (writer.needsReopen()) writer.reopen();

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
 	EXPIRED_TOKEN_MS_KEPT,
 	housekeeping,
+	SETTLED_MS,
 	TOMBSTONE_MS_FLOOR,
 	TOMBSTONE_MS_MIN,
 	TOMBSTONES_KEPT,
@@ -18,7 +19,12 @@ function documentOf(writer: NodeId, ...records: StateRecord[]): DocumentRecords 
 }
 
 function dropped(nowMs: number, ...documents: DocumentRecords[]): readonly string[] {
-	return housekeeping({ self: N1, view: viewOf(documents), documents, nowMs });
+	return droppedWhenSeen(Number.NEGATIVE_INFINITY, nowMs, ...documents);
+}
+
+/** By all other members, up to `acknowledgedMs`. */
+function droppedWhenSeen(acknowledgedMs: number, nowMs: number, ...documents: DocumentRecords[]): readonly string[] {
+	return housekeeping({ self: N1, view: viewOf(documents), documents, nowMs, acknowledgedMs: () => acknowledgedMs });
 }
 
 const tombstone = aSpecRecord(N1, "web", { revision: 2, removed: true, time: { ms: 0, logical: 0 } });
@@ -44,8 +50,17 @@ test("a claim without a known spec is kept: the spec may not have arrived yet", 
 test("the claim of a removed workload stays as long as its tombstone, and while a container of it is known", () => {
 	const mine = documentOf(N1, tombstone, aClaim(N1, "web.0"));
 	expect(dropped(TOMBSTONE_MS_MIN - 1, mine)).toEqual([]);
-	expect(dropped(TOMBSTONE_MS_MIN, mine)).toEqual(["claim/web.0"]);
+	expect(dropped(TOMBSTONE_MS_MIN, mine)).toEqual(["claim/web.0", "spec/web"]);
 	expect(dropped(TOMBSTONE_MS_MIN, mine, documentOf(N2, aContainer(N2, "web.0")))).toEqual([]);
+});
+
+test("a tombstone that every member holds goes soon, with its claim, and not before what it removes is gone everywhere", () => {
+	const mine = documentOf(N1, tombstone, aClaim(N1, "web.0"));
+	expect(droppedWhenSeen(0, SETTLED_MS - 1, mine)).toEqual([]);
+	expect(droppedWhenSeen(-1, SETTLED_MS, mine)).toEqual([]);
+	expect(droppedWhenSeen(0, SETTLED_MS, mine)).toEqual(["claim/web.0", "spec/web"]);
+	expect(droppedWhenSeen(0, SETTLED_MS, mine, documentOf(N2, aContainer(N2, "web.0")))).toEqual([]);
+	expect(droppedWhenSeen(0, SETTLED_MS, mine, documentOf(N2, aSpecRecord(N2, "web")))).toEqual(["claim/web.0"]);
 });
 
 test("of very many tombstones the oldest go early", () => {

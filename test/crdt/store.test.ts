@@ -64,6 +64,30 @@ test("a node that was down catches up, also on documents of nodes that are down 
 	expect(viewText(world.state(1))).toBe(viewText(world.state(2)));
 });
 
+test("a removed workload leaves no record when every member has heard of it, and one while a member is away", async () => {
+	const world = await createStoreWorld("removed", 3);
+	const third = world.nodes[2] as never;
+	for (const [index, node] of [N1, N2, N3].entries()) void world.state(index).commit([aNode(node)]);
+	await world.timeline.run(1000);
+	const remove = async (name: string) => {
+		const time = world.state(0).time();
+		void world.state(1).commit([aClaim(N2, `${name}.0`)]);
+		void world.state(0).commit([aSpecRecord(N1, name, { revision: 2, removed: true, time })]);
+		await world.timeline.run(3 * 60_000);
+	};
+	const left = () => [0, 1].map((index) => [...world.state(index).view().specs.keys()].sort());
+	await remove("web");
+	expect(left()).toEqual([[], []]);
+	expect(world.state(0).view().claims.size).toBe(0);
+	world.kill(third);
+	await remove("db");
+	expect(left()).toEqual([["db"], ["db"]]);
+	world.start(third);
+	await world.timeline.run(3 * 60_000);
+	expect(left()).toEqual([[], []]);
+	expectSameViews(world);
+});
+
 test("a restarted node knows its own records and those of others before it meets a peer", async () => {
 	const world = await createStoreWorld("restart", 2);
 	void world.state(0).commit([aSpecRecord(N1, "web")]);
