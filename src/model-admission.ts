@@ -34,22 +34,22 @@ export interface AdmissionRecord {
 	readonly name: string;
 	readonly writer: NodeId;
 	readonly admittedAtMs: number;
-	/** Of the token: some time after it the record is dropped. */
+	/** Of the token or capability: some time after it the record is dropped. */
 	readonly expiresAtMs: number;
 }
 
-/** What was taken back: a token that nobody may use any more, or a node that was forgotten. */
+/** What was taken back: a token that nobody may use any more, a node that was forgotten, a capability with all that came of it. */
 export interface RevocationRecord {
 	readonly kind: "revocation";
-	readonly of: "token" | "node";
-	/** Of the token or the node. */
+	readonly of: "token" | "node" | "capability";
+	/** Of the token, the node or a block of the capability. */
 	readonly id: string;
 	readonly writer: NodeId;
 	/** A node that was admitted again after this moment is not meant. */
 	readonly revokedAtMs: number;
-	/** Name of the node when it was forgotten, freed since; null for a token. */
+	/** Name of the node when it was forgotten, freed since; else null. */
 	readonly name: string | null;
-	/** For a node: the same statement signed by the cluster authority, base64, so that the node itself can believe it; null for a token. */
+	/** For a node: the same statement signed by the cluster authority, base64, so that the node itself can believe it; else null. */
 	readonly statement: string | null;
 	/** Of the token: some time after it the record is dropped; null for a node, which stays revoked. */
 	readonly expiresAtMs: number | null;

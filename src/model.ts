@@ -4,11 +4,13 @@
 // never 0).
 
 import type { AdmissionRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
+import type { AuditRecord, CapabilityRecord } from "./model-capabilities.js";
 import type { ContainerId, Digest, NodeId } from "./model-ids.js";
 import type { LimitName, OomReport, ResourceRequest } from "./model-resources.js";
 import { type Isolation, type Security, standardSecurity } from "./model-security.js";
 
 export type { AdmissionRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
+export * from "./model-capabilities.js";
 export type { ContainerId, Digest, NodeId } from "./model-ids.js";
 export type {
 	ContainerStats,
@@ -265,7 +267,9 @@ export type StateRecord =
 	| ImageRecord
 	| TokenRecord
 	| AdmissionRecord
-	| RevocationRecord;
+	| RevocationRecord
+	| CapabilityRecord
+	| AuditRecord;
 
 // ---- the life of a container ---------------------------------------------------------------------------------------
 

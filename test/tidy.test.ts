@@ -8,7 +8,13 @@ import { readSource, repositoryFiles, resolveImport, type SourceFile } from "./s
 const linesMax = 500;
 const baseFiles = ["src/model.ts", "src/errors.ts", "src/clock.ts", "src/log.ts"];
 /** What model.ts is made of; nobody else imports them. */
-const modelParts = ["src/model-admission.ts", "src/model-ids.ts", "src/model-resources.ts", "src/model-security.ts"];
+const modelParts = [
+	"src/model-admission.ts",
+	"src/model-capabilities.ts",
+	"src/model-ids.ts",
+	"src/model-resources.ts",
+	"src/model-security.ts",
+];
 /** The port to what the cluster knows: a move commits its hand-over through it. */
 const statePort = "src/crdt/state.ts";
 /** A folder imports itself, the base files and folders of a lower rank; folders of one rank do not know each other. */

@@ -1,11 +1,16 @@
-// Tokens, their uses and revocations: which of several records of one key counts, and what follows for a node. Total orders, so
+// Tokens, their uses, capabilities and revocations: which of several records of one key counts, and what follows for a node. Total orders, so
 // that every node that holds the same records says the same. Must never: look at a clock.
 
-import type { AdmissionRecord, NodeRecord, RevocationRecord, TokenRecord } from "../model.js";
+import type { AdmissionRecord, CapabilityRecord, NodeRecord, RevocationRecord, TokenRecord } from "../model.js";
 import { canonicalJson, compareText } from "./canonical.js";
 
 /** Ids are random: two records of one id are a forgery by a member, and any fixed order will do. */
 export function betterToken(a: TokenRecord, b: TokenRecord): TokenRecord {
+	return compareText(canonicalJson(a), canonicalJson(b)) <= 0 ? a : b;
+}
+
+/** An id is a hash of what was signed: as for tokens, any fixed order will do. */
+export function betterCapability(a: CapabilityRecord, b: CapabilityRecord): CapabilityRecord {
 	return compareText(canonicalJson(a), canonicalJson(b)) <= 0 ? a : b;
 }
 

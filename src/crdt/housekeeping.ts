@@ -13,7 +13,7 @@ export const TOMBSTONE_MS_MIN = 24 * 60 * 60 * 1000;
 /** … unless its writer has so many later ones: programs that deploy and remove all day must not fill the document. */
 export const TOMBSTONES_KEPT = 256;
 export const TOMBSTONE_MS_FLOOR = 10 * 60 * 1000;
-/** Tokens, their uses and revocations stay this long after the token expired, so that "expired" can be told from "unknown". */
+/** Tokens, their uses, capabilities and revocations stay this long after they expired, so that "expired" can be told from "unknown". */
 export const EXPIRED_TOKEN_MS_KEPT = 24 * 60 * 60 * 1000;
 
 export interface HousekeepingInput {
@@ -64,7 +64,7 @@ function isClaimDone(input: HousekeepingInput, record: ClaimRecord, expired: Rea
 }
 
 function isTokenDone({ nowMs }: HousekeepingInput, record: StateRecord): boolean {
-	if (record.kind !== "token" && record.kind !== "admission" && record.kind !== "revocation") return false;
+	if (!("expiresAtMs" in record)) return false;
 	return record.expiresAtMs !== null && record.expiresAtMs + EXPIRED_TOKEN_MS_KEPT <= nowMs;
 }
 

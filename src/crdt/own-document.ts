@@ -97,7 +97,7 @@ function joinOwn(earlier: readonly HeldDocument[]): Map<RecordKey, StateRecord> 
 
 /** Not facts of this boot: what was said of a token or a node holds on. */
 function isAdmission({ kind }: StateRecord): boolean {
-	return kind === "token" || kind === "admission" || kind === "revocation";
+	return kind === "token" || kind === "admission" || kind === "revocation" || kind === "capability";
 }
 
 /** The one we were writing first: it knows the facts of this boot, also when a fork has a higher generation. */

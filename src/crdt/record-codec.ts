@@ -2,7 +2,7 @@
 // by it. Unknown fields survive. Must never: let a record stand under a key or a writer that is not its own.
 
 import { SwarmError } from "../errors.js";
-import { type NodeId, type Spec, type StateRecord, wholeSpec } from "../model.js";
+import { type NodeId, type Spec, type StateRecord, verbs, wholeSpec } from "../model.js";
 import { readSeccompProfile } from "../runtime/seccomp/read-profile.js";
 import {
 	checkJson,
@@ -23,6 +23,13 @@ import { keyOf, type RecordKey } from "./state.js";
 
 /** As JSON text; a node record with a large hardware profile takes about 100 KiB. */
 export const RECORD_CHARACTERS_MAX = 256 * 1024;
+
+/** Places in the ring of a node's audit log, and entries in one of them. */
+export const AUDIT_PARTS_MAX = 32;
+export const AUDIT_ENTRIES_MAX = 16;
+export const AUDIT_TEXT_MAX = 256;
+/** Labels that a capability can ask for. */
+export const GRANT_LABELS_MAX = 16;
 
 const LABELS_MAX = 256;
 const workloadName = text(63, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
@@ -177,6 +184,17 @@ const hardware = record({
 	sensors: list(record({ name: text(128), label: nullable(text(128)), criticalCelsius: nullable(number(-300)) }), 1024),
 });
 
+const capabilityId = text(32, /^[0-9a-f]{32}$/);
+const auditEntry = record({
+	timeMs: moment,
+	capability: text(32, /^[0-9a-f]*$/),
+	holder: nodeId,
+	verb: text(32),
+	subject: text(AUDIT_TEXT_MAX),
+	refusal: nullable(text(AUDIT_TEXT_MAX)),
+	count: integer(1),
+});
+
 const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 	spec: record({
 		name: workloadName,
@@ -265,13 +283,29 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		expiresAtMs: moment,
 	}),
 	revocation: record({
-		of: oneOf("token", "node"),
+		of: oneOf("token", "node", "capability"),
 		id: text(64, /^[A-Za-z0-9]+$/),
 		writer: nodeId,
 		revokedAtMs: moment,
 		name: nullable(text(63)),
 		statement: nullable(text(1024, /^[A-Za-z0-9+/]+=*$/)),
 		expiresAtMs: nullable(moment),
+	}),
+	capability: record({
+		id: capabilityId,
+		writer: nodeId,
+		holder: nodeId,
+		note: text(AUDIT_TEXT_MAX),
+		verbs: list(oneOf(...verbs), verbs.length),
+		labels: dictionary(text(4096), GRANT_LABELS_MAX),
+		createdAtMs: moment,
+		expiresAtMs: moment,
+	}),
+	audit: record({
+		slot: integer(0, AUDIT_PARTS_MAX - 1),
+		node: nodeId,
+		first: integer(0),
+		entries: list(auditEntry, AUDIT_ENTRIES_MAX),
 	}),
 };
 
@@ -324,10 +358,12 @@ function writerOfRecord(decoded: StateRecord): NodeId {
 		case "token":
 		case "admission":
 		case "revocation":
+		case "capability":
 			return decoded.writer;
 		case "container":
 		case "node":
 		case "image":
+		case "audit":
 			return decoded.node;
 	}
 }

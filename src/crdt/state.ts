@@ -4,6 +4,8 @@
 
 import type {
 	AdmissionRecord,
+	AuditRecord,
+	CapabilityRecord,
 	ClaimRecord,
 	ContainerId,
 	ContainerRecord,
@@ -31,8 +33,12 @@ export interface ClusterView {
 	readonly tokens: ReadonlyMap<string, TokenRecord>;
 	/** One for each token and node; by `<token>.<node>`. */
 	readonly admissions: ReadonlyMap<string, AdmissionRecord>;
-	/** The last of each token or node, by its id. */
+	/** The last of each token, node or block of a capability, by its id. */
 	readonly revocations: ReadonlyMap<string, RevocationRecord>;
+	/** By id, revoked and expired ones included. */
+	readonly capabilities: ReadonlyMap<string, CapabilityRecord>;
+	/** By node, then place in its ring. */
+	readonly audits: readonly AuditRecord[];
 }
 
 export type RecordKey =
@@ -43,7 +49,9 @@ export type RecordKey =
 	| `image/${string}`
 	| `token/${string}`
 	| `admission/${string}`
-	| `revocation/${string}`;
+	| `revocation/${string}`
+	| `capability/${string}`
+	| `audit/${string}`;
 
 export interface State {
 	readonly self: NodeId;
@@ -82,5 +90,9 @@ export function keyOf(record: StateRecord): RecordKey {
 			return `admission/${record.token}.${record.node}`;
 		case "revocation":
 			return `revocation/${record.id}`;
+		case "capability":
+			return `capability/${record.id}`;
+		case "audit":
+			return `audit/${record.slot}`;
 	}
 }

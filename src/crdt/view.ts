@@ -6,6 +6,7 @@
 
 import type {
 	AdmissionRecord,
+	CapabilityRecord,
 	ClaimRecord,
 	ContainerId,
 	ContainerRecord,
@@ -16,7 +17,7 @@ import type {
 	StateRecord,
 	TokenRecord,
 } from "../model.js";
-import { betterAdmission, betterRevocation, betterToken, isForgotten } from "./admissions.js";
+import { betterAdmission, betterCapability, betterRevocation, betterToken, isForgotten } from "./admissions.js";
 import { compareText } from "./canonical.js";
 import { betterClaim } from "./claims.js";
 import { betterSpec } from "./specs.js";
@@ -38,6 +39,8 @@ export const EMPTY_VIEW: ClusterView = {
 	tokens: new Map(),
 	admissions: new Map(),
 	revocations: new Map(),
+	capabilities: new Map(),
+	audits: [],
 };
 
 /** All maps are in rising order of their keys; images by name, then node. */
@@ -65,6 +68,8 @@ export function nextView(
 	const tokens = new Map<string, TokenRecord | null>();
 	const admissions = new Map<string, AdmissionRecord | null>();
 	const revocations = new Map<string, RevocationRecord | null>();
+	const capabilities = new Map<string, CapabilityRecord | null>();
+	const slots = new Set<RecordKey>();
 	for (const key of changed) {
 		const name = key.slice(key.indexOf("/") + 1);
 		if (key.startsWith("spec/")) specs.set(name, bestUnder("spec", key, documents, betterSpec));
@@ -76,6 +81,9 @@ export function nextView(
 			admissions.set(name, bestUnder("admission", key, documents, betterAdmission));
 		else if (key.startsWith("revocation/"))
 			revocations.set(name, bestUnder("revocation", key, documents, betterRevocation));
+		else if (key.startsWith("capability/"))
+			capabilities.set(name, bestUnder("capability", key, documents, betterCapability));
+		else if (key.startsWith("audit/")) slots.add(key);
 	}
 	const revoked = withChanges(previous.revocations, revocations);
 	return {
@@ -87,6 +95,8 @@ export function nextView(
 		tokens: withChanges(previous.tokens, tokens),
 		admissions: withChanges(previous.admissions, admissions),
 		revocations: revoked,
+		capabilities: withChanges(previous.capabilities, capabilities),
+		audits: slots.size > 0 ? auditsWith(previous, latest, slots) : previous.audits,
 	};
 }
 
@@ -148,6 +158,17 @@ function imagesWith(previous: ClusterView, latest: readonly DocumentRecords[], n
 		}
 	}
 	return images.sort((a, b) => compareText(a.name, b.name) || compareText(a.node, b.node));
+}
+
+function auditsWith(previous: ClusterView, latest: readonly DocumentRecords[], slots: ReadonlySet<RecordKey>) {
+	const audits = previous.audits.filter((part) => !slots.has(`audit/${part.slot}`));
+	for (const { records } of latest) {
+		for (const key of slots) {
+			const record = records.get(key);
+			if (record?.kind === "audit") audits.push(record);
+		}
+	}
+	return audits.sort((a, b) => compareText(a.node, b.node) || a.slot - b.slot);
 }
 
 /** A copy with the changed entries set, or taken out where null; the same map when nothing changes. */

@@ -34,13 +34,21 @@ const admission: fc.Arbitrary<StateRecord> = fc
 		return aRevocation(writer, { of: "node", id: about, revokedAtMs: at, expiresAtMs: null });
 	});
 
+const shared: fc.Arbitrary<StateRecord> = fc
+	.record({ writer, place: fc.constantFrom(0, 1), kind: fc.constantFrom("capability", "audit"), ms: small })
+	.map(({ writer, place, kind, ms }): StateRecord => {
+		if (kind === "audit") return { kind, slot: place, node: writer, first: ms, entries: [] };
+		const granted = { verbs: [], labels: {}, createdAtMs: ms, expiresAtMs: ms };
+		return { kind: "capability", id: `${place}`.repeat(32), writer, holder: writer, note: "", ...granted };
+	});
+
 function ownerOf(record: StateRecord): NodeId {
 	return "writer" in record ? record.writer : record.node;
 }
 
 /** One or two generations for every writer, the records spread over them by chance. */
 const documents: fc.Arbitrary<DocumentRecords[]> = fc
-	.array(fc.tuple(fc.oneof(claim, spec, fact, other, admission), fc.constantFrom(1, 2)), { maxLength: 40 })
+	.array(fc.tuple(fc.oneof(claim, spec, fact, other, admission, shared), fc.constantFrom(1, 2)), { maxLength: 40 })
 	.map((entries) => {
 		const made = new Map<string, { writer: NodeId; generation: number; records: Map<RecordKey, StateRecord> }>();
 		for (const [record, generation] of entries) {
@@ -57,9 +65,9 @@ function keysOf(writer: NodeId, held: readonly DocumentRecords[]): Set<RecordKey
 }
 
 function textOf(view: ClusterView): string {
-	const { nodes, specs, claims, containers, images, tokens, admissions, revocations } = view;
-	const maps = [nodes, specs, claims, containers, tokens, admissions, revocations];
-	return JSON.stringify([images, ...maps.map((map) => [...map])]);
+	const { nodes, specs, claims, containers, images, tokens, admissions, revocations, capabilities, audits } = view;
+	const maps = [nodes, specs, claims, containers, tokens, admissions, revocations, capabilities];
+	return JSON.stringify([images, audits, ...maps.map((map) => [...map])]);
 }
 
 test("the order of documents does not change the view", () => {

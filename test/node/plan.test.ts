@@ -131,6 +131,8 @@ function facts(scene: Scene): PlanFacts {
 		tokens: new Map(),
 		admissions: new Map(),
 		revocations: new Map(),
+		capabilities: new Map(),
+		audits: [],
 	};
 	const down = scene.down ?? [];
 	return {

@@ -145,5 +145,7 @@ export function viewOfParts(parts: ViewParts): ClusterView {
 		tokens: new Map(),
 		admissions: new Map(),
 		revocations: new Map(),
+		capabilities: new Map(),
+		audits: [],
 	};
 }

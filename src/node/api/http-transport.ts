@@ -1,0 +1,180 @@
+// Calls over the daemon's unix socket: HTTP/1.1. Knows no route. Imports nothing heavy (it is on the path of every command).
+
+import type { Agent as HttpAgent, IncomingMessage, OutgoingHttpHeaders } from "node:http";
+import { join } from "node:path";
+import { SwarmError } from "../../errors.js";
+import {
+	type Call,
+	type ExecStreams,
+	endedEarly,
+	errorIn,
+	execReader,
+	linesIn,
+	queryText,
+	type Transport,
+} from "./transport.js";
+
+/** Not a static import: those read every export of node:http, and one of them loads all of fetch (45 ms a command). */
+const { Agent, request: httpRequest } = process.getBuiltinModule("node:http");
+const { connect } = process.getBuiltinModule("node:net");
+
+export const SOCKET_NAME = "swarm.sock";
+
+interface HttpCall extends Call {
+	/** Whose connections are used again; null: one of its own, so that nothing stays open behind a command. */
+	readonly agent?: HttpAgent | null;
+}
+
+/** With `keepAlive` one connection serves many calls. */
+export function httpTransport(stateDirectory: string, keepAlive: boolean): Transport {
+	const agent = keepAlive ? agentOf(stateDirectory) : null;
+	return {
+		json: (call) => (call.stream ? sendBytes(stateDirectory, call) : answerOf(stateDirectory, { ...call, agent })),
+		lines: (call) => rawLinesOf(stateDirectory, call),
+		bytes: (call) => bytesOf(stateDirectory, call),
+		// One that has input keeps its connection to itself: the answer may be over before the request is.
+		exec: (call, streams) => runExec(stateDirectory, { ...call, agent: call.stream ? null : agent }, streams),
+	};
+}
+
+function agentOf(stateDirectory: string): HttpAgent {
+	const agent = new Agent({ keepAlive: true });
+	agent.createConnection = () => connect(join(stateDirectory, SOCKET_NAME));
+	return agent;
+}
+
+function send(stateDirectory: string, call: HttpCall): Promise<IncomingMessage> {
+	const body = call.body === undefined ? null : JSON.stringify(call.body);
+	return new Promise((resolve, reject) => {
+		const outgoing = httpRequest({
+			...(call.agent ? { agent: call.agent } : { createConnection: () => connect(join(stateDirectory, SOCKET_NAME)) }),
+			method: call.method,
+			path: `${call.path}${queryText(call)}`,
+			headers: headersOf(call, body),
+			...(call.signal === undefined ? {} : { signal: call.signal }),
+		});
+		outgoing.on("error", (error: NodeJS.ErrnoException) => reject(connectionError(error, stateDirectory)));
+		outgoing.on("response", resolve);
+		if (call.stream) {
+			outgoing.flushHeaders();
+			call.stream.pipe(outgoing);
+		} else outgoing.end(body ?? undefined);
+	});
+}
+
+/**
+ * With standard input the answer may be complete before the request is: kept alive, the daemon does not close the connection under
+ * what is still being written, which would take the end of the answer with it.
+ */
+function headersOf(call: HttpCall, body: string | null): OutgoingHttpHeaders {
+	if (call.stream) return { connection: "keep-alive" };
+	return body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+}
+
+/** What comes of the answer; a connection that breaks meanwhile is told in our words. */
+async function* partsOf<Part>(response: IncomingMessage, stateDirectory: string): AsyncIterable<Part> {
+	try {
+		for await (const part of response) yield part as Part;
+	} catch (thrown) {
+		throw connectionError(thrown as NodeJS.ErrnoException, stateDirectory);
+	}
+}
+
+async function textOf(response: IncomingMessage, stateDirectory: string): Promise<string> {
+	const parts: Buffer[] = [];
+	for await (const part of partsOf<Buffer>(response, stateDirectory)) parts.push(part);
+	return Buffer.concat(parts).toString();
+}
+
+function connectionError(error: NodeJS.ErrnoException, stateDirectory: string): Error {
+	if (error.code === "ENOENT" || error.code === "ECONNREFUSED")
+		return new SwarmError(
+			"unreachable",
+			`Cannot reach the node in ${stateDirectory}: no daemon answers, start it with \`swarm node start\` (or name another with --state or SWARM_STATE)`,
+			{ cause: error },
+		);
+	if (error.code === "EACCES")
+		return new SwarmError("refused", `Cannot reach the node in ${stateDirectory}: permission denied, run as root`, {
+			cause: error,
+		});
+	if (error.code === "ECONNRESET" || error.code === "EPIPE")
+		return new SwarmError("unreachable", `Cannot finish: the daemon in ${stateDirectory} went away meanwhile`, {
+			cause: error,
+			retryable: true,
+		});
+	return error;
+}
+
+async function answerOf<T>(stateDirectory: string, call: HttpCall): Promise<T> {
+	const response = await send(stateDirectory, call);
+	const text = await textOf(response, stateDirectory);
+	if ((response.statusCode ?? 500) >= 400) throw errorIn(text || "{}");
+	return JSON.parse(text || "{}") as T;
+}
+
+async function bytesOf(stateDirectory: string, call: HttpCall): Promise<AsyncIterable<Uint8Array>> {
+	const response = await send(stateDirectory, call);
+	if ((response.statusCode ?? 500) >= 400) throw errorIn(await textOf(response, stateDirectory));
+	return partsOf<Buffer>(response, stateDirectory);
+}
+
+/** The answer can come before all is sent: then nothing more is. */
+async function sendBytes<T>(stateDirectory: string, call: HttpCall): Promise<T> {
+	const response = await send(stateDirectory, call);
+	const { socket } = response;
+	try {
+		const text = await textOf(response, stateDirectory);
+		if ((response.statusCode ?? 500) >= 400) throw errorIn(text);
+		return JSON.parse(text) as T;
+	} finally {
+		socket.destroy();
+	}
+}
+
+async function* rawLinesOf(stateDirectory: string, call: HttpCall) {
+	const response = await send(stateDirectory, call);
+	response.setEncoding("utf8");
+	yield* linesIn(partsOf<string>(response, stateDirectory));
+}
+
+async function runExec(stateDirectory: string, call: HttpCall, streams: ExecStreams): Promise<number> {
+	try {
+		const response = await send(stateDirectory, call);
+		// Kept here: a complete answer lets go of it.
+		const { socket } = response;
+		try {
+			return await exitCodeOf(response, stateDirectory, call, streams);
+		} finally {
+			if (!call.agent || !response.complete) socket.destroy();
+		}
+	} finally {
+		call.stream?.destroy();
+	}
+}
+
+async function exitCodeOf(
+	response: IncomingMessage,
+	stateDirectory: string,
+	call: HttpCall,
+	streams: ExecStreams,
+): Promise<number> {
+	if ((response.statusCode ?? 500) >= 400) throw errorIn(await textOf(response, stateDirectory));
+	const take = execReader(streams);
+	return new Promise((resolve, reject) => {
+		let exitCode: number | null = null;
+		response.on("data", (chunk: Buffer) => {
+			try {
+				exitCode = take(chunk);
+				// What is still being sent is for nobody any more.
+				if (exitCode !== null && call.stream) resolve(exitCode);
+			} catch (thrown) {
+				reject(thrown);
+			}
+		});
+		response.on("error", (thrown: NodeJS.ErrnoException) => reject(connectionError(thrown, stateDirectory)));
+		response.on("end", () => {
+			if (exitCode === null) reject(endedEarly());
+			else resolve(exitCode);
+		});
+	});
+}
