@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerIdOf, type MoveProgress, standardSecurity } from "../../src/model.js";
@@ -127,6 +128,23 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 		await unbroken(a);
 		await until("nothing to be left", () => [a, b].every((node) => leftoversOf(node).length === 0));
 	});
+
+	it.skipIf(!existsSync("/proc/self/ns/time"))(
+		"does not let the container's clocks jump: the time since boot stands still with it (needs time namespaces)",
+		async () => {
+			await run("while :; do sleep 0.05; done", { address: null });
+			/** In seconds, of proc_pid_timens_offsets(5): how far its clock is ahead of this machine's. */
+			const ahead = async (node: RealNode) => {
+				const { text } = await exec(node, "/bin/cat", "/proc/1/timens_offsets");
+				const [, seconds, nanoseconds] = /^boottime\s+(-?\d+)\s+(\d+)/m.exec(text) ?? [];
+				return Number(seconds) + Number(nanoseconds) / 1e9;
+			};
+			expect(await ahead(a)).toBe(0);
+			const { durationMs } = await a.migrations.migrate(web, b.id, quiet);
+			expect(await ahead(b)).toBeLessThan(0);
+			expect(await ahead(b)).toBeGreaterThan(-durationMs / 1_000);
+		},
+	);
 
 	it("keeps the exit code and the output of a container that ends after its move", async () => {
 		await run("echo begun; while [ ! -e /tmp/go ]; do sleep 0.05; done; echo over; exit 7", { address: null });

@@ -1,4 +1,4 @@
-import { closeSync, readFileSync, readlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, readFileSync, readlinkSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -63,7 +63,8 @@ describe.skipIf(lacking !== null)(lacking === null ? "exec" : `exec (skipped: no
 				.split("\n")
 				.find((pid) => pid !== "" && readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\u00001001\u0000"),
 		);
-		for (const name of ["mnt", "pid", "uts", "ipc", "net", "cgroup"])
+		const time = existsSync("/proc/self/ns/time") ? ["time"] : [];
+		for (const name of ["mnt", "pid", "uts", "ipc", "net", "cgroup", ...time])
 			expect(readlinkSync(`/proc/${inside}/ns/${name}`)).toBe(readlinkSync(`/proc/${trial.pid}/ns/${name}`));
 		expect(readFileSync(`/proc/${inside}/cgroup`, "utf8")).toBe(readFileSync(`/proc/${trial.pid}/cgroup`, "utf8"));
 		child.streams.forEach(closeSync);

@@ -45,6 +45,7 @@
 /* asm-generic/ioctls.h: the other end of a terminal without a path, which a container could have redirected. */
 #define SW_TIOCGPTPEER 0x5441
 
+#define SW_CLONE_NEWTIME 0x80ull
 #define SW_CLONE_PIDFD 0x1000ull
 #define SW_CLONE_INTO_CGROUP 0x200000000ull
 
@@ -70,6 +71,12 @@ struct sw_clone_args {
 static inline pid_t sw_clone3(struct sw_clone_args *args)
 {
 	return (pid_t)syscall(SW_NR_CLONE3, args, sizeof *args);
+}
+
+/* The flag of time namespaces, for clone3 and setns; 0 where the kernel has none (they need an architecture's support). */
+static inline uint64_t sw_clone_newtime(void)
+{
+	return access("/proc/self/ns/time", F_OK) == 0 ? SW_CLONE_NEWTIME : 0;
 }
 
 static inline int sw_pidfd_open(pid_t pid)

@@ -81,7 +81,7 @@ static int enter(const struct join *join, struct sw_error *error)
 	/* By the host's /proc, as long as it is there. */
 	if (result == 0)
 		result = oom_score_adjust(&join->launch.security, complain, error);
-	if (result == 0 && setns(join->pidfd, NAMESPACES) < 0)
+	if (result == 0 && setns(join->pidfd, NAMESPACES | (int)sw_clone_newtime()) < 0)
 		result = sw_fail(error, errno, "join the container's namespaces", NULL);
 	return result;
 }

@@ -21,7 +21,8 @@
 #include "oom.h"
 #include "outputs.h"
 
-/* CLONE_NEWCGROUP would take the monitor's cgroups as root: the init unshares that one when it is in its own. */
+/* Besides the time namespace, with which clocks that count from the boot go on after a move (CRIU sets their offsets).
+ * CLONE_NEWCGROUP would take the monitor's cgroups as root: the init unshares that one when it is in its own. */
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC)
 
 /* What the child needs, all close-on-exec. */
@@ -50,7 +51,8 @@ static void become_init(const struct parts *parts, const char *how, const char *
 static int spawn(struct monitor *monitor, const struct parts *parts, struct sw_error *error)
 {
 	struct sw_clone_args args = {
-		.flags = NAMESPACES | CLONE_VFORK | SW_CLONE_INTO_CGROUP | (monitor->launch.netns ? 0 : CLONE_NEWNET),
+		.flags = NAMESPACES | sw_clone_newtime() | CLONE_VFORK | SW_CLONE_INTO_CGROUP |
+			 (monitor->launch.netns ? 0 : CLONE_NEWNET),
 		.exit_signal = SIGCHLD,
 		.cgroup = (uint64_t)parts->cgroup2,
 	};

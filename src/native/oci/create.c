@@ -23,7 +23,6 @@
 #include "process.h"
 #include "start.h"
 
-#define NEW_TIME 0x80ull
 /* Made by clone3 itself; the cgroup namespace by the container when it is in its cgroups, the time namespace by us. */
 #define CLONED (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER)
 
@@ -40,7 +39,7 @@ static uint64_t new_namespaces(const struct plan *plan)
 static int prepare_child_namespaces(const struct plan *plan, struct sw_error *error)
 {
 	const struct plan_namespace *pid = plan_namespace(plan, CLONE_NEWPID);
-	const struct plan_namespace *time = plan_namespace(plan, NEW_TIME);
+	const struct plan_namespace *time = plan_namespace(plan, SW_CLONE_NEWTIME);
 	if (pid && pid->path) {
 		SW_AUTOCLOSE int file = open(pid->path, O_RDONLY | O_CLOEXEC);
 		if (file < 0 || setns(file, CLONE_NEWPID) < 0)
@@ -48,7 +47,7 @@ static int prepare_child_namespaces(const struct plan *plan, struct sw_error *er
 	}
 	if (!time || time->path)
 		return 0;
-	if (unshare((int)NEW_TIME) < 0)
+	if (unshare((int)SW_CLONE_NEWTIME) < 0)
 		return sw_fail(error, errno, "unshare the time namespace", NULL);
 	for (size_t i = 0; i < plan->clock_offsets.count; i++) {
 		int result = sw_write_file("/proc/self/timens_offsets", plan->clock_offsets.items[i], error);

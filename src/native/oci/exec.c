@@ -43,7 +43,7 @@ static int find_namespaces(pid_t pid, uint64_t *flags, struct sw_error *error)
 		uint64_t flag;
 	} kinds[] = { { "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS },   { "uts", CLONE_NEWUTS },
 		      { "ipc", CLONE_NEWIPC },	 { "net", CLONE_NEWNET },  { "cgroup", CLONE_NEWCGROUP },
-		      { "pid", CLONE_NEWPID },	 { "time", 0x80 } };
+		      { "pid", CLONE_NEWPID },	 { "time", SW_CLONE_NEWTIME } };
 	*flags = 0;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		char own[48], other[48];

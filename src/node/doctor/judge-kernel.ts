@@ -160,7 +160,7 @@ function judgeNamespaces({ probes }: MachineFacts): DoctorFinding {
 	const names = probeNames.filter((name) => name.startsWith("namespace-"));
 	const lacking = names.filter((name) => probes[name] !== 0).map((name) => name.slice("namespace-".length));
 	const all = `${names.length} kinds`;
-	// Containers are made without user and time namespaces.
+	// Containers do without these two where they must.
 	const bad = lacking.some((kind) => kind !== "user" && kind !== "time");
 	return {
 		name: "namespaces",
