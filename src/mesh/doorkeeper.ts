@@ -8,6 +8,7 @@ import type { Logger } from "../log.js";
 import type { NodeId } from "../model.js";
 import { AUTH_MS_MAX, AUTH_PROTOCOL, type Proof, proveInbound, proveOutbound } from "./admission.js";
 import type { Certificate } from "./cluster-authority.js";
+import type { Guests } from "./guests.js";
 import { type Admitter, answerJoin, JOIN_MS_MAX } from "./join.js";
 import { type Connection, hostOf, peerOf, type Stream } from "./libp2p-node.js";
 import { meshStreamOf } from "./libp2p-stream.js";
@@ -39,6 +40,7 @@ export interface DoorkeeperOptions {
 	proof(): Proof | null;
 	admitter(): Admitter | null;
 	onAdmitted(link: Link): void;
+	readonly guests: Guests;
 }
 
 interface Pending {
@@ -82,6 +84,7 @@ export class Doorkeeper {
 	closed(connection: Connection): Link | null {
 		const link = this.#links.get(connection.id) ?? null;
 		this.#links.delete(connection.id);
+		this.#options.guests.closed(connection);
 		this.#pending.get(connection.id)?.settle();
 		this.#pending.delete(connection.id);
 		return link;
@@ -152,6 +155,18 @@ export class Doorkeeper {
 		} catch (thrown) {
 			this.#refuse(connection, thrown);
 		}
+	}
+
+	/** Handler of `/swarm/capability/1`; returns when the guest has left. */
+	async answerCapability(stream: Stream, connection: Connection): Promise<void> {
+		if (this.#begin(stream, connection) === null) return;
+		const onAccepted = () => {
+			this.#pending.get(connection.id)?.settle();
+			this.#pending.delete(connection.id);
+		};
+		await this.#options.guests
+			.welcome(stream, connection, onAccepted)
+			.catch((thrown) => this.#refuse(connection, thrown));
 	}
 
 	stop(): void {

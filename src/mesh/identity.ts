@@ -34,7 +34,7 @@ export interface Identity {
 
 /** A new identity in memory only. */
 export function createIdentity(): Identity {
-	return identityOf(generateKeyPairSync("ed25519").privateKey);
+	return identityOfKey(generateKeyPairSync("ed25519").privateKey);
 }
 
 /**
@@ -45,10 +45,10 @@ export function createIdentity(): Identity {
 export async function loadIdentity(stateDirectory: string): Promise<Identity> {
 	const path = join(stateDirectory, KEY_FILE);
 	const kept = await readSecretFile(path);
-	if (kept !== null) return identityOf(privateKeyOfPem(kept, path));
+	if (kept !== null) return identityOfKey(privateKeyOfPem(kept, path));
 	const { privateKey } = generateKeyPairSync("ed25519");
 	const made = await writeSecretFileOnce(path, privateKey.export({ type: "pkcs8", format: "pem" }));
-	return made ? identityOf(privateKey) : loadIdentity(stateDirectory);
+	return made ? identityOfKey(privateKey) : loadIdentity(stateDirectory);
 }
 
 export function signerOf(identity: Identity): Signer {
@@ -128,7 +128,8 @@ export function privateKeyOfPem(pem: string | Uint8Array, path: string): KeyObje
 	}
 }
 
-function identityOf(privateKey: KeyObject): Identity {
+/** A key's own peer id comes with it. */
+export function identityOfKey(privateKey: KeyObject): Identity {
 	return { node: peerIdFromPrivateKey(libp2pKeyOf(privateKey)).toString() as NodeId, privateKey };
 }
 

@@ -15,6 +15,7 @@ import { type AwakeTime, notYetAwake, tick } from "./awake-clock.js";
 import { type Certificate, checkSubject } from "./cluster-authority.js";
 import { Doorkeeper, type Link } from "./doorkeeper.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
+import { Guests } from "./guests.js";
 import { loadIdentity } from "./identity.js";
 import { askToJoin, type Candidate, JOIN_MS_MAX, JOIN_PROTOCOL, type Member, type Welcome } from "./join.js";
 import { type JoinToken, parseToken } from "./join-token.js";
@@ -99,6 +100,8 @@ interface Parts extends MeshOptions {
 
 export class Libp2pMesh implements Mesh {
 	readonly self: NodeId;
+	/** Peers with a capability. */
+	readonly guests: Guests;
 	readonly #parts: Parts;
 	readonly #doorkeeper: Doorkeeper;
 	readonly #redialer: Redialer;
@@ -115,7 +118,9 @@ export class Libp2pMesh implements Mesh {
 		const { clock, chance, logger, membership, self } = parts;
 		this.#parts = parts;
 		this.self = self;
+		this.guests = new Guests({ clock, logger });
 		this.#doorkeeper = new Doorkeeper({
+			guests: this.guests,
 			clock,
 			logger,
 			proof: () => membership.proof(),
@@ -140,6 +145,7 @@ export class Libp2pMesh implements Mesh {
 		const door = this.#doorkeeper;
 		await libp2p.handle(AUTH_PROTOCOL, (stream, connection) => void door.answerAuth(stream, connection), once);
 		await libp2p.handle(JOIN_PROTOCOL, (stream, connection) => void door.answerJoin(stream, connection), once);
+		await this.guests.listen(libp2p, (stream, connection) => door.answerCapability(stream, connection));
 		const frames = { maxInboundStreams: FRAME_STREAMS_MAX, maxOutboundStreams: FRAME_STREAMS_MAX };
 		await libp2p.handle(FRAMES_PROTOCOL, (stream, connection) => this.#onFrameStream(stream, connection), frames);
 		await startLibp2pNode(libp2p, listen);
@@ -438,6 +444,7 @@ export class Libp2pMesh implements Mesh {
 			this.#tickSoon();
 			const nowMs = this.#parts.clock.nowMs();
 			for (const channel of this.#channels.values()) channel.tick(nowMs);
+			this.guests.review();
 			this.#renew().catch((thrown) => this.#parts.logger.error("no new certificate", { reason: String(thrown) }));
 		});
 	}

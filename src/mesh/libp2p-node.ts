@@ -28,13 +28,13 @@ const ADDRESS_DIAL_MS_MAX = 5_000;
 
 export type { Connection, Libp2p, Stream };
 
-/** Not started. */
-export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: string): Promise<Libp2p> {
+/** Not started; without an address it listens nowhere. */
+export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: string | null): Promise<Libp2p> {
 	return createLibp2p({
 		start: false,
 		privateKey: libp2pKeyOf(privateKey),
 		nodeInfo: { userAgent: "swarm" },
-		addresses: { listen: [listenMultiaddr] },
+		addresses: { listen: listenMultiaddr === null ? [] : [listenMultiaddr] },
 		transports: [tcp()],
 		connectionEncrypters: [(components) => onWholeMessages(noise()(components))],
 		streamMuxers: [
