@@ -42,7 +42,7 @@ export class NodeCore {
 	/** Publishes this node and begins to act on the view. */
 	async start(): Promise<void> {
 		const { state, membership, migrations, runtime } = this.#ports;
-		await state.commit([this.#record(false)], this.#staleImages());
+		await state.commit([this.#record(false), ...this.#imageRecords()], this.#staleImages());
 		this.#settleLater();
 		this.#undo.push(
 			state.subscribe(() => this.#onView()),
@@ -52,7 +52,6 @@ export class NodeCore {
 			keepWarm(this.#ports),
 		);
 		this.#onView();
-		this.publishImages();
 		await migrations.resumeAll();
 		this.#reconciler.start();
 	}
@@ -92,9 +91,9 @@ export class NodeCore {
 		await this.#ports.clock.sleep(TOLD_MS, signal);
 	}
 
-	/** Tells the cluster which images are here; call after an import or a removal. */
-	publishImages(): void {
-		this.#ports.state.put(this.#imageRecords(), this.#staleImages());
+	/** Tells the cluster which images are here; call after an import or a removal. Resolves when this node's view says it. */
+	async publishImages(): Promise<void> {
+		await this.#ports.state.commit(this.#imageRecords(), this.#staleImages());
 	}
 
 	/** Sum of what the containers on a node requested. */

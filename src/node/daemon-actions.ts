@@ -58,7 +58,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			};
 			const summary = await store.importArchive(path, { name, onProgress: report, signal });
 			await pruneImages(store, ports);
-			core.publishImages();
+			await core.publishImages();
 			return rowOf(ports, config.name, summary);
 		},
 		async commit(container, name, onProgress, signal) {
@@ -66,7 +66,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			const directory = join(config.stateDirectory, "commits");
 			const summary = await commitContainer({ runtime, store, clock, directory }, container, name, onProgress, signal);
 			await pruneImages(store, ports);
-			core.publishImages();
+			await core.publishImages();
 			return rowOf(ports, config.name, summary);
 		},
 		exportState: (container, signal) => exportState(parts.archives, container, signal),
@@ -82,7 +82,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 		exportImage: (name) => (store.get(name) === null ? null : layoutArchive(store, name)),
 		async removeImage(name) {
 			await store.remove(name, usersOf(ports, store, name));
-			core.publishImages();
+			await core.publishImages();
 		},
 		run(request, signal) {
 			const { runtime, images, clock, state, chance } = ports;

@@ -30,8 +30,9 @@ import type { Runtime } from "../runtime/runtime.js";
 import { readHardware } from "../scheduler/hardware.js";
 import { createSampler } from "../scheduler/sample.js";
 import { SOCKET_NAME } from "./api/client.js";
-import { type ApiHandler, serveHttp } from "./api/http-server.js";
+import { serveHttp } from "./api/http-server.js";
 import { serveMesh } from "./api/mesh-door.js";
+import type { ApiHandler } from "./api/message.js";
 import { createRouter } from "./api/router.js";
 import type { DaemonConfig } from "./config.js";
 import { NodeCore } from "./core.js";
@@ -112,7 +113,10 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 		store,
 		logger,
 		undo,
-		published: () => core.publishImages(),
+		published: () =>
+			void core.publishImages().catch((error: unknown) => {
+				logger.warn("the cluster is not told of an image that came", { error: String(error) });
+			}),
 	});
 	const core = new NodeCore(ports);
 	for (const event of events) core.events.add(event);

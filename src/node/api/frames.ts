@@ -6,7 +6,8 @@ import type { TerminalSize } from "../../runtime/runtime.js";
 import type { ExecFrame, InputFrame } from "./contract.js";
 
 export const EXEC_FRAME_BYTES_MAX = 256 * 1024;
-const HEADER_BYTES = 5;
+/** One byte kind, four bytes length, big-endian. */
+export const FRAME_HEADER_BYTES = 5;
 const kinds = { stdout: 1, stderr: 2, exit: 3, error: 4, stdin: 16, resize: 17 } as const;
 /** TIOCSWINSZ takes 16 bits. */
 const SIDE_MAX = 65_535;
@@ -45,10 +46,10 @@ function isSide(value: unknown): value is number {
 }
 
 function encode(kind: number, payload: Uint8Array): Uint8Array {
-	const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
+	const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
 	bytes.writeUInt8(kind, 0);
 	bytes.writeUInt32BE(payload.length, 1);
-	bytes.set(payload, HEADER_BYTES);
+	bytes.set(payload, FRAME_HEADER_BYTES);
 	return bytes;
 }
 
@@ -64,27 +65,32 @@ function payloadOf(frame: ExecFrame): Uint8Array {
 	}
 }
 
-interface RawFrame {
+export interface RawFrame {
 	readonly kind: number;
 	readonly payload: Buffer;
 }
 
 /** Holds the beginning of one frame at most. Code `too-large` for one past the limit. */
-function cutter(what: string): (chunk: Uint8Array) => readonly RawFrame[] {
-	let held = Buffer.alloc(0);
+export function cutter(what: string): (chunk: Uint8Array) => readonly RawFrame[] {
+	let held: Buffer = Buffer.alloc(0);
 	return (chunk) => {
 		const frames: RawFrame[] = [];
-		held = held.length === 0 ? Buffer.from(chunk) : Buffer.concat([held, chunk]);
-		while (held.length >= HEADER_BYTES) {
+		held = held.length === 0 ? bufferOf(chunk) : Buffer.concat([held, chunk]);
+		while (held.length >= FRAME_HEADER_BYTES) {
 			const length = held.readUInt32BE(1);
 			if (length > EXEC_FRAME_BYTES_MAX)
 				throw new SwarmError("too-large", `Cannot read ${what}: frame of ${length} bytes`);
-			if (held.length < HEADER_BYTES + length) break;
-			frames.push({ kind: held.readUInt8(0), payload: held.subarray(HEADER_BYTES, HEADER_BYTES + length) });
-			held = held.subarray(HEADER_BYTES + length);
+			if (held.length < FRAME_HEADER_BYTES + length) break;
+			frames.push({ kind: held.readUInt8(0), payload: held.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length) });
+			held = held.subarray(FRAME_HEADER_BYTES + length);
 		}
 		return frames;
 	};
+}
+
+/** Without copying: streams give each chunk away. */
+function bufferOf(bytes: Uint8Array): Buffer {
+	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function execFrameOf(kind: number, payload: Buffer): ExecFrame {

@@ -1,6 +1,6 @@
-// Calls over the daemon's unix socket: HTTP/1.1. Knows no route. Imports nothing heavy (it is on the path of every command).
+// Calls over the daemon's unix socket: HTTP/1.1, a connection each, so that nothing stays open behind a command. Knows no route. Imports nothing heavy (it is on the path of every command).
 
-import type { Agent as HttpAgent, IncomingMessage, OutgoingHttpHeaders } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
 import {
@@ -15,39 +15,25 @@ import {
 } from "./transport.js";
 
 /** Not a static import: those read every export of node:http, and one of them loads all of fetch (45 ms a command). */
-const { Agent, request: httpRequest } = process.getBuiltinModule("node:http");
+const { request: httpRequest } = process.getBuiltinModule("node:http");
 const { connect } = process.getBuiltinModule("node:net");
 
 export const SOCKET_NAME = "swarm.sock";
 
-interface HttpCall extends Call {
-	/** Whose connections are used again; null: one of its own, so that nothing stays open behind a command. */
-	readonly agent?: HttpAgent | null;
-}
-
-/** With `keepAlive` one connection serves many calls. */
-export function httpTransport(stateDirectory: string, keepAlive: boolean): Transport {
-	const agent = keepAlive ? agentOf(stateDirectory) : null;
+export function httpTransport(stateDirectory: string): Transport {
 	return {
-		json: (call) => (call.stream ? sendBytes(stateDirectory, call) : answerOf(stateDirectory, { ...call, agent })),
+		json: (call) => (call.stream ? sendBytes(stateDirectory, call) : answerOf(stateDirectory, call)),
 		lines: (call) => rawLinesOf(stateDirectory, call),
 		bytes: (call) => bytesOf(stateDirectory, call),
-		// One that has input keeps its connection to itself: the answer may be over before the request is.
-		exec: (call, streams) => runExec(stateDirectory, { ...call, agent: call.stream ? null : agent }, streams),
+		exec: (call, streams) => runExec(stateDirectory, call, streams),
 	};
 }
 
-function agentOf(stateDirectory: string): HttpAgent {
-	const agent = new Agent({ keepAlive: true });
-	agent.createConnection = () => connect(join(stateDirectory, SOCKET_NAME));
-	return agent;
-}
-
-function send(stateDirectory: string, call: HttpCall): Promise<IncomingMessage> {
+function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 	const body = call.body === undefined ? null : JSON.stringify(call.body);
 	return new Promise((resolve, reject) => {
 		const outgoing = httpRequest({
-			...(call.agent ? { agent: call.agent } : { createConnection: () => connect(join(stateDirectory, SOCKET_NAME)) }),
+			createConnection: () => connect(join(stateDirectory, SOCKET_NAME)),
 			method: call.method,
 			path: `${call.path}${queryText(call)}`,
 			headers: headersOf(call, body),
@@ -66,7 +52,7 @@ function send(stateDirectory: string, call: HttpCall): Promise<IncomingMessage> 
  * With standard input the answer may be complete before the request is: kept alive, the daemon does not close the connection under
  * what is still being written, which would take the end of the answer with it.
  */
-function headersOf(call: HttpCall, body: string | null): OutgoingHttpHeaders {
+function headersOf(call: Call, body: string | null): OutgoingHttpHeaders {
 	if (call.stream) return { connection: "keep-alive" };
 	return body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
 }
@@ -86,7 +72,8 @@ async function textOf(response: IncomingMessage, stateDirectory: string): Promis
 	return Buffer.concat(parts).toString();
 }
 
-function connectionError(error: NodeJS.ErrnoException, stateDirectory: string): Error {
+/** What a socket to the daemon says, in our words. */
+export function connectionError(error: NodeJS.ErrnoException, stateDirectory: string): Error {
 	if (error.code === "ENOENT" || error.code === "ECONNREFUSED")
 		return new SwarmError(
 			"unreachable",
@@ -105,21 +92,21 @@ function connectionError(error: NodeJS.ErrnoException, stateDirectory: string): 
 	return error;
 }
 
-async function answerOf<T>(stateDirectory: string, call: HttpCall): Promise<T> {
+async function answerOf<T>(stateDirectory: string, call: Call): Promise<T> {
 	const response = await send(stateDirectory, call);
 	const text = await textOf(response, stateDirectory);
 	if ((response.statusCode ?? 500) >= 400) throw errorIn(text || "{}");
 	return JSON.parse(text || "{}") as T;
 }
 
-async function bytesOf(stateDirectory: string, call: HttpCall): Promise<AsyncIterable<Uint8Array>> {
+async function bytesOf(stateDirectory: string, call: Call): Promise<AsyncIterable<Uint8Array>> {
 	const response = await send(stateDirectory, call);
 	if ((response.statusCode ?? 500) >= 400) throw errorIn(await textOf(response, stateDirectory));
 	return partsOf<Buffer>(response, stateDirectory);
 }
 
 /** The answer can come before all is sent: then nothing more is. */
-async function sendBytes<T>(stateDirectory: string, call: HttpCall): Promise<T> {
+async function sendBytes<T>(stateDirectory: string, call: Call): Promise<T> {
 	const response = await send(stateDirectory, call);
 	const { socket } = response;
 	try {
@@ -131,13 +118,13 @@ async function sendBytes<T>(stateDirectory: string, call: HttpCall): Promise<T> 
 	}
 }
 
-async function* rawLinesOf(stateDirectory: string, call: HttpCall) {
+async function* rawLinesOf(stateDirectory: string, call: Call) {
 	const response = await send(stateDirectory, call);
 	response.setEncoding("utf8");
 	yield* linesIn(partsOf<string>(response, stateDirectory));
 }
 
-async function runExec(stateDirectory: string, call: HttpCall, streams: ExecStreams): Promise<number> {
+async function runExec(stateDirectory: string, call: Call, streams: ExecStreams): Promise<number> {
 	try {
 		const response = await send(stateDirectory, call);
 		// Kept here: a complete answer lets go of it.
@@ -145,7 +132,7 @@ async function runExec(stateDirectory: string, call: HttpCall, streams: ExecStre
 		try {
 			return await exitCodeOf(response, stateDirectory, call, streams);
 		} finally {
-			if (!call.agent || !response.complete) socket.destroy();
+			socket.destroy();
 		}
 	} finally {
 		call.stream?.destroy();
@@ -155,7 +142,7 @@ async function runExec(stateDirectory: string, call: HttpCall, streams: ExecStre
 async function exitCodeOf(
 	response: IncomingMessage,
 	stateDirectory: string,
-	call: HttpCall,
+	call: Call,
 	streams: ExecStreams,
 ): Promise<number> {
 	if ((response.statusCode ?? 500) >= 400) throw errorIn(await textOf(response, stateDirectory));

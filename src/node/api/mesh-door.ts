@@ -6,8 +6,7 @@ import { asSwarmError, SwarmError } from "../../errors.js";
 import type { Mesh, MeshStream } from "../../mesh/mesh.js";
 import type { NodeId } from "../../model.js";
 import { API_PROTOCOL } from "./contract.js";
-import type { ApiHandler } from "./http-server.js";
-import type { ApiAnswer, ApiCall } from "./message.js";
+import type { ApiAnswer, ApiCall, ApiHandler } from "./message.js";
 
 const HEAD_BYTES_MAX = 256 * 1024;
 

@@ -20,6 +20,8 @@ export interface ApiAnswer {
 	readonly body: Uint8Array | AsyncIterable<Uint8Array>;
 }
 
+export type ApiHandler = (call: ApiCall) => Promise<ApiAnswer>;
+
 export function jsonAnswer(value: unknown): ApiAnswer {
 	return { status: 200, contentType: "application/json", body: Buffer.from(JSON.stringify(value)) };
 }

@@ -22,8 +22,8 @@ import type {
 	TokenRequest,
 } from "./contract.js";
 import { execAnswer, execRequestOf } from "./exec.js";
-import type { ApiHandler } from "./http-server.js";
 import { forward } from "./mesh-door.js";
+import type { ApiHandler } from "./message.js";
 import {
 	type ApiAnswer,
 	type ApiCall,

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SwarmError } from "../../../src/errors.js";
 import type { NodeId } from "../../../src/model.js";
 import { connectLocal, SOCKET_NAME } from "../../../src/node/api/client.js";
-import { type ApiHandler, serveHttp } from "../../../src/node/api/http-server.js";
+import { serveHttp } from "../../../src/node/api/http-server.js";
 import { forward } from "../../../src/node/api/mesh-door.js";
+import type { ApiHandler } from "../../../src/node/api/message.js";
 import {
 	type ApiCall,
 	errorAnswer,

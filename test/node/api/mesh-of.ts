@@ -2,8 +2,8 @@
 
 import type { Mesh, MeshStream, StreamHandler } from "../../../src/mesh/mesh.js";
 import type { NodeId } from "../../../src/model.js";
-import type { ApiHandler } from "../../../src/node/api/http-server.js";
 import { serveMesh } from "../../../src/node/api/mesh-door.js";
+import type { ApiHandler } from "../../../src/node/api/message.js";
 
 export function meshOf(handler: ApiHandler): Mesh {
 	let answer: StreamHandler = async () => {};
