@@ -108,7 +108,7 @@ write_command() {
 		return
 	fi
 	local tests=("$@")
-	[ $# -gt 0 ] || tests=(test/runtime test/oci)
+	[ $# -gt 0 ] || tests=(test/native test/runtime test/oci)
 	printf '%q ' vitest run --project kernel --configLoader runner --reporter default --reporter "$root/scripts/test-report.mjs" \
 		--no-cache "${tests[@]}" >"$work/command"
 }
@@ -118,7 +118,10 @@ summary() {
 	[ -s "$work/report" ] || { echo "0 passed, 1 failed, 0 skipped"; return 1; }
 	node --input-type=module - "$work/report" <<-'SCRIPT'
 		import { readFileSync } from "node:fs";
-		const { passed, failed, skipped } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+		const { stray, files } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+		const passed = files.reduce((all, file) => all + file.passed, 0);
+		const failed = files.reduce((all, file) => all + file.failed.length, stray);
+		const skipped = files.flatMap((file) => file.skipped);
 		for (const { name, reason } of skipped) console.log(`skipped ${name} (missing: ${reason})`);
 		console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 		process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
