@@ -8,10 +8,13 @@ import * as Y from "yjs";
 import { SwarmError } from "../errors.js";
 import type { NodeId, StateRecord } from "../model.js";
 import { hashOf, type Position, type SnapshotEnvelope, type UpdateEnvelope } from "./envelope.js";
-import { decodeRecord } from "./record-codec.js";
+import { decodeRecord, isOfUnknownKind } from "./record-codec.js";
+import { isUnderstood, readSchema, SCHEMA, type Schema } from "./schema.js";
 import type { RecordKey } from "./state.js";
 
 const ROOT = "records";
+/** Holds what is said of the document as a whole: its schema. */
+const ABOUT = "about";
 /** Records that one document may hold. */
 export const RECORDS_MAX = 50_000;
 /** Bytes of all envelopes of one generation: a writer opens a new one long before (own-document.ts). */
@@ -21,6 +24,8 @@ export interface HeldDocument extends Position {
 	readonly writer: NodeId;
 	readonly history: readonly Position[];
 	readonly certificate: Uint8Array;
+	/** Of one that this node does not understand no record is read; it is kept and passed on. */
+	readonly schema: Schema;
 	sequence: number;
 	/** Hash of the last envelope. */
 	hash: Uint8Array;
@@ -28,6 +33,8 @@ export interface HeldDocument extends Position {
 	readonly chain: Uint8Array[];
 	chainBytes: number;
 	readonly records: Map<RecordKey, StateRecord>;
+	/** Values of kinds that this version does not know, as they are. */
+	readonly unknown: Map<string, unknown>;
 	/** Records that did not pass the door, with the reason; they are left out of every view. */
 	readonly refused: Map<string, string>;
 	yjs: Y.Doc;
@@ -45,9 +52,11 @@ export function openDocument(envelope: SnapshotEnvelope, bytes: Uint8Array): Hel
 		hash: hashOf(bytes),
 		history: envelope.history,
 		certificate: envelope.certificate.slice(),
+		schema: readSchema(yjs.getMap(ABOUT).get("schema")),
 		chain: [bytes.slice()],
 		chainBytes: bytes.length,
 		records: new Map(),
+		unknown: new Map(),
 		refused: new Map(),
 		yjs,
 		writable: false,
@@ -105,10 +114,11 @@ export function composeUpdate(document: HeldDocument, changes: ReadonlyMap<Recor
 }
 
 /** The payload of a snapshot with these records, under a client id that was never used before. */
-export function composeSnapshot(records: ReadonlyMap<RecordKey, StateRecord>, clientId: number): Uint8Array {
+export function composeSnapshot(records: ReadonlyMap<string, unknown>, clientId: number): Uint8Array {
 	const yjs = new Y.Doc();
 	yjs.clientID = clientId;
 	yjs.transact(() => {
+		yjs.getMap(ABOUT).set("schema", [SCHEMA.major, SCHEMA.minor]);
 		const map = yjs.getMap(ROOT);
 		for (const [key, record] of records) map.set(key, record);
 	});
@@ -164,9 +174,12 @@ function readRecords(document: HeldDocument, keys: Iterable<string>): ReadonlySe
 		changed.add(key as RecordKey);
 		document.records.delete(key as RecordKey);
 		document.refused.delete(key);
-		if (!map.has(key)) continue;
+		document.unknown.delete(key);
+		if (!map.has(key) || !isUnderstood(document.schema)) continue;
 		try {
-			document.records.set(key as RecordKey, decodeRecord(key, map.get(key), document.writer));
+			const given = map.get(key);
+			if (isOfUnknownKind(given)) document.unknown.set(key, given);
+			else document.records.set(key as RecordKey, decodeRecord(key, given, document.writer));
 		} catch (thrown) {
 			document.refused.set(key, thrown instanceof Error ? thrown.message : String(thrown));
 		}

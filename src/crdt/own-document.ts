@@ -49,7 +49,7 @@ export function openGeneration(opening: Opening, earlier: readonly HeldDocument[
 			previous: FIRST_HASH,
 			history: historyOf(earlier),
 			certificate: opening.certificate,
-			payload: composeSnapshot(records, clientId),
+			payload: composeSnapshot(new Map<string, unknown>([...unknownOwn(earlier), ...records]), clientId),
 		},
 		opening.sign,
 	);
@@ -98,6 +98,12 @@ function joinOwn(earlier: readonly HeldDocument[]): Map<RecordKey, StateRecord> 
 /** Not facts of this boot: what was said of a token or a node holds on. */
 function isAdmission({ kind }: StateRecord): boolean {
 	return kind === "token" || kind === "admission" || kind === "revocation" || kind === "capability";
+}
+
+/** What a later version of this node wrote, before an older one was installed again. */
+function unknownOwn(earlier: readonly HeldDocument[]): ReadonlyMap<string, unknown> {
+	const [latest] = [...earlier].sort(byFallingUse);
+	return latest?.unknown ?? new Map();
 }
 
 /** The one we were writing first: it knows the facts of this boot, also when a fork has a higher generation. */

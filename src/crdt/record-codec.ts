@@ -309,6 +309,12 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 	}),
 };
 
+/** Of a later version: to be left as it is. */
+export function isOfUnknownKind(given: unknown): boolean {
+	const kind = (given as { kind?: unknown } | null)?.kind;
+	return typeof kind === "string" && !Object.hasOwn(shapes, kind);
+}
+
 /** A record that `writer`'s document holds under `key`, or SwarmError `corrupt` naming the field that is wrong. */
 export function decodeRecord(key: string, given: unknown, writer: NodeId): StateRecord {
 	checkJson(given, key);

@@ -2,6 +2,7 @@
 // One writer per record: `commit` changes this node's own document only; `view` joins all of them.
 // Must never: decode an envelope with Yjs before its signature and size are checked; let a peer write another's document.
 
+import type { SwarmError } from "../errors.js";
 import type {
 	AdmissionRecord,
 	AuditRecord,
@@ -58,9 +59,12 @@ export interface State {
 	view(): ClusterView;
 	/** This node's own record under a key; null when it has none. */
 	own(key: RecordKey): StateRecord | null;
+	/** Why this node must not change wishes and claims now: a member writes a schema it does not understand. Else null. */
+	readOnly(): SwarmError | null;
 	/**
 	 * Writes records (under `keyOf(record)`) and drops keys in one transaction of this node's document. Resolves when
-	 * the journal is synced to disk; only then do peers hear of it. Rejects with `too-large` past the named limits.
+	 * the journal is synced to disk; only then do peers hear of it. Rejects with `too-large` past the named limits,
+	 * with `refused` while the state is read-only.
 	 */
 	commit(records: readonly StateRecord[], drop?: readonly RecordKey[]): Promise<void>;
 	/** As commit, but without waiting for the disk: for facts that the runtime can tell again. Batched. */

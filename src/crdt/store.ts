@@ -16,6 +16,7 @@ import { createHybridClock, type HybridClock } from "./hybrid-time.js";
 import { createJournal, decodeJournal } from "./journal.js";
 import { createOwnWriter } from "./own-writer.js";
 import { startReplication } from "./replication.js";
+import { isUnderstood, newerSchemaError } from "./schema.js";
 import { isLostRevision } from "./specs.js";
 import type { ClusterView, RecordKey, State } from "./state.js";
 import { EMPTY_VIEW, nextView } from "./view.js";
@@ -38,7 +39,10 @@ export interface StateOptions {
 	readonly clock: Clock;
 	readonly chance: Chance;
 	readonly logger: Logger;
-	/** `spec.lost`: a concurrent revision of this node lost; `journal.cut`: damaged bytes were left out at the start. */
+	/**
+	 * `spec.lost`: a concurrent revision of this node lost; `journal.cut`: damaged bytes were left out at the start;
+	 * `state.readonly`: a member writes a schema that this node does not understand, or does so no more.
+	 */
 	readonly onEvent: (event: Omit<SwarmEvent, "timeMs" | "node">) => void;
 }
 
@@ -49,6 +53,8 @@ export async function openState(options: StateOptions): Promise<State> {
 	const hybrid = createHybridClock(clock);
 	const bytes = await options.disk.read();
 	if (bytes !== null) loadJournal(bytes, documents, options);
+	const own = documents.of(self).find(({ schema }) => !isUnderstood(schema));
+	if (own !== undefined) throw newerSchemaError(self, own.schema);
 	const journal = createJournal(options.disk, bytes?.length ?? 0);
 
 	let view: ClusterView = EMPTY_VIEW;
@@ -67,11 +73,28 @@ export async function openState(options: StateOptions): Promise<State> {
 		return view;
 	};
 
+	/** Of a member; who was forgotten keeps nobody from anything. */
+	const readOnly = () => {
+		const newer = documents.all().find(({ schema }) => !isUnderstood(schema));
+		if (newer === undefined || currentView().revocations.get(newer.writer)?.of === "node") return null;
+		return newerSchemaError(newer.writer, newer.schema);
+	};
+	let wasReadOnly = false;
+	const tellReadOnly = () => {
+		const error = readOnly();
+		if ((error !== null) === wasReadOnly) return;
+		wasReadOnly = error !== null;
+		const message = error === null ? "the state can be changed here again" : error.message;
+		logger.warn(message, {});
+		options.onEvent({ kind: "state.readonly", subject: self, message, details: error?.details ?? {} });
+	};
+
 	const notify = () => {
 		isNotifying = false;
 		notifiedAtMs = clock.monotonicMs();
 		if (stopped) return;
 		const seen = currentView();
+		tellReadOnly();
 		for (const listener of listeners) {
 			try {
 				listener(seen);
@@ -100,6 +123,7 @@ export async function openState(options: StateOptions): Promise<State> {
 		});
 		if (acceptance.writer === self) writer.reopen();
 		changedUnder(acceptance.writer, acceptance.changed);
+		tellReadOnly();
 		return acceptance;
 	};
 
@@ -116,6 +140,7 @@ export async function openState(options: StateOptions): Promise<State> {
 	});
 	for (const document of documents.all()) changedUnder(document.writer, new Set(document.records.keys()));
 	await writer.start();
+	tellReadOnly();
 	const acknowledgements = createAcknowledgements(documents);
 	const replication = startReplication({ ...options, ...documents, receive, heard: acknowledgements.heard });
 	push = replication.push;
@@ -139,7 +164,12 @@ export async function openState(options: StateOptions): Promise<State> {
 		self,
 		view: currentView,
 		own: writer.own,
-		commit: (records, drop = []) => writer.commit(records, drop),
+		readOnly,
+		async commit(records, drop = []) {
+			const refused = readOnly();
+			if (refused !== null) throw refused;
+			return writer.commit(records, drop);
+		},
 		put: (records, drop = []) => writer.put(records, drop),
 		subscribe(listener) {
 			listeners.add(listener);

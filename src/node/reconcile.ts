@@ -98,6 +98,8 @@ export class Reconciler {
 		const { state, runtime, membership, migrations, clock } = this.#ports;
 		const view = state.view();
 		this.#noteDown(view);
+		// What it cannot read may say anything: what runs goes on as it is.
+		if (state.readOnly() !== null) return;
 		const effects = plan({
 			self: state.self,
 			view,
