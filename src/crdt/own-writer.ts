@@ -9,6 +9,7 @@ import type { Signer } from "../mesh/identity.js";
 import type { NodeId, StateRecord } from "../model.js";
 import { adoptOwnUpdate, type HeldDocument } from "./document.js";
 import { contains, type DocumentSet } from "./documents.js";
+import { HISTORY_MAX } from "./envelope.js";
 import type { Journal } from "./journal.js";
 import { hasOutgrown, openGeneration, writeUpdate } from "./own-document.js";
 import { encodeRecord } from "./record-codec.js";
@@ -42,6 +43,10 @@ export interface OwnWriter {
 	own(key: RecordKey): StateRecord | null;
 	commit(records: readonly StateRecord[], drop: readonly RecordKey[]): Promise<void>;
 	put(records: readonly StateRecord[], drop: readonly RecordKey[]): void;
+	/** Whether this process opened that generation, of the last ones. */
+	hasOpened(generation: number): boolean;
+	/** Writes nothing any more, not even what waits: somebody else writes this document. */
+	halt(error: SwarmError): void;
 	/** Opens a new generation soon: peers held a document of ours that it must take over, or the journal needs it. */
 	reopen(): void;
 	needsReopen(): boolean;
@@ -73,10 +78,13 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 	let tainted = false;
 	let reopenWanted = false;
 	let stopped = false;
+	let halted: SwarmError | null = null;
+	let opened: readonly number[] = [];
 	let writing: Promise<void> | null = null;
 	let cancelTimer: (() => void) | null = null;
 
 	const stage = (records: readonly StateRecord[], drop: readonly RecordKey[], urgent: boolean) => {
+		if (halted !== null) throw halted;
 		if (stopped) throw new SwarmError("aborted", "Cannot write to the state: the store is stopped");
 		const encoded = records.map((record) => encodeRecord(record, self));
 		sizes.change(encoded, drop);
@@ -85,7 +93,7 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 	};
 
 	const schedule = (delayMs: number) => {
-		if (stopped || writing !== null) return;
+		if (stopped || halted !== null || writing !== null) return;
 		cancelTimer ??= clock.after(delayMs, flush);
 	};
 
@@ -110,6 +118,10 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 		inFlight = staged;
 		staged = new Map();
 		waiters = [];
+		if (halted !== null) {
+			for (const waiter of waiting) waiter.reject(halted);
+			return false;
+		}
 		try {
 			await write(inFlight, waiting.length > 0);
 			for (const waiter of waiting) waiter.resolve();
@@ -155,6 +167,7 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 
 	/** The only place that writes the journal anew: nothing of ours can be on its way to the disk meanwhile. */
 	const open = async (changes: ReadonlyMap<RecordKey, StateRecord | null>) => {
+		if (halted !== null) throw halted;
 		reopenWanted = false;
 		const opening = { self, sign: options.sign, certificate: options.certificate(), chance: options.chance };
 		const { document, bytes } = openGeneration({ ...opening, nowMs: clock.nowMs() }, documents.of(self), changes);
@@ -168,6 +181,7 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 			throw thrown;
 		}
 		current = document;
+		opened = [document.generation, ...opened].slice(0, HISTORY_MAX);
 		tainted = false;
 		sizes.reset(document, staged);
 		options.publish(bytes, documents.install(document));
@@ -188,7 +202,13 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 				flush();
 			});
 		},
+		hasOpened: (generation) => opened.includes(generation),
+		halt(error) {
+			halted = error;
+			staged = new Map();
+		},
 		put(records, drop) {
+			if (halted !== null) return;
 			stage(records, drop, false);
 			schedule(BATCH_MS);
 		},

@@ -59,7 +59,10 @@ export interface State {
 	view(): ClusterView;
 	/** This node's own record under a key; null when it has none. */
 	own(key: RecordKey): StateRecord | null;
-	/** Why this node must not change wishes and claims now: a member writes a schema it does not understand. Else null. */
+	/**
+	 * Why this node must not change wishes and claims now, else null. `refused`: a member writes a schema it does not
+	 * understand; `conflict`: another process runs as this node, which must let nothing run then.
+	 */
 	readOnly(): SwarmError | null;
 	/**
 	 * Writes records (under `keyOf(record)`) and drops keys in one transaction of this node's document. Resolves when

@@ -2,13 +2,14 @@
 // Must never: announce a commit before the disk has it.
 
 import type { Chance, Clock } from "../clock.js";
-import { asSwarmError } from "../errors.js";
+import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Signer, Verifier } from "../mesh/identity.js";
 import type { Mesh } from "../mesh/mesh.js";
 import type { NodeId, SwarmEvent } from "../model.js";
 import { createAcknowledgements } from "./acknowledgements.js";
 import type { Disk } from "./disk.js";
+import type { HeldDocument } from "./document.js";
 import { type Acceptance, createDocumentSet, type DocumentSet } from "./documents.js";
 import { decodeEnvelope, type Envelope } from "./envelope.js";
 import { housekeeping } from "./housekeeping.js";
@@ -75,9 +76,20 @@ export async function openState(options: StateOptions): Promise<State> {
 
 	/** Of a member; who was forgotten keeps nobody from anything. */
 	const readOnly = () => {
+		if (twin !== null) return twin;
 		const newer = documents.all().find(({ schema }) => !isUnderstood(schema));
 		if (newer === undefined || currentView().revocations.get(newer.writer)?.of === "node") return null;
 		return newerSchemaError(newer.writer, newer.schema);
+	};
+	/** Set when another process turns out to write as this node; only a new start ends that. */
+	let twin: SwarmError | null = null;
+	/** Nobody else can have taken over what this process wrote, unless it writes as this node, too. */
+	const noticeTwin = () => {
+		const isTwins = (one: HeldDocument) =>
+			!one.writable && one.history.some(({ generation }) => writer.hasOpened(generation));
+		if (twin !== null || !documents.of(self).some(isTwins)) return;
+		twin = twinError(self);
+		writer.halt(twin);
 	};
 	let wasReadOnly = false;
 	const tellReadOnly = () => {
@@ -121,7 +133,8 @@ export async function openState(options: StateOptions): Promise<State> {
 			logger.warn("the journal took no write", { error: asSwarmError(thrown, "write the journal").message });
 			writer.reopen();
 		});
-		if (acceptance.writer === self) writer.reopen();
+		if (acceptance.writer === self) noticeTwin();
+		if (acceptance.writer === self && twin === null) writer.reopen();
 		changedUnder(acceptance.writer, acceptance.changed);
 		tellReadOnly();
 		return acceptance;
@@ -185,6 +198,15 @@ export async function openState(options: StateOptions): Promise<State> {
 			await journal.close();
 		},
 	};
+}
+
+/** Two processes with one node key: a copied state directory, or a backup restored while the first one still lived. */
+function twinError(self: NodeId): SwarmError {
+	return new SwarmError(
+		"conflict",
+		`Cannot change the state: another process that was started later runs as this node (${self}) and has taken over its records; its containers are frozen here. Stop one of the two: this one with \`swarm node stop\`, or that one, and then start this one again`,
+		{ details: { node: self } },
+	);
 }
 
 /** Document by document, so that forks come in as whole chains whatever their order in the file. */

@@ -98,8 +98,10 @@ export class Reconciler {
 		const { state, runtime, membership, migrations, clock } = this.#ports;
 		const view = state.view();
 		this.#noteDown(view);
+		const readOnly = state.readOnly();
+		if (readOnly?.code === "conflict") this.#freezeAll(view);
 		// What it cannot read may say anything: what runs goes on as it is.
-		if (state.readOnly() !== null) return;
+		if (readOnly !== null) return;
 		const effects = plan({
 			self: state.self,
 			view,
@@ -118,6 +120,14 @@ export class Reconciler {
 			nowMs: clock.nowMs(),
 		});
 		for (const effect of effects) if (!this.#busy.has(effect.container)) this.#launch(effect, view);
+	}
+
+	/** Whoever runs as this node elsewhere has the right to its containers. */
+	#freezeAll(view: ClusterView): void {
+		for (const { container, epoch, phase } of this.#ports.runtime.list()) {
+			if (phase !== "running" || this.#busy.has(container)) continue;
+			this.#launch({ kind: "pause", container, epoch }, view);
+		}
 	}
 
 	#noteDown(view: ClusterView): void {
