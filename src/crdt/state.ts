@@ -17,6 +17,7 @@ import type {
 	SpecRecord,
 	StateRecord,
 	TokenRecord,
+	VolumeRecord,
 } from "../model.js";
 
 /** The join of all documents: a pure function of them. The same documents give the same view on every node. */
@@ -40,6 +41,7 @@ export interface ClusterView {
 	readonly capabilities: ReadonlyMap<string, CapabilityRecord>;
 	/** By node, then place in its ring. */
 	readonly audits: readonly AuditRecord[];
+	readonly volumes: readonly VolumeRecord[];
 }
 
 export type RecordKey =
@@ -52,7 +54,8 @@ export type RecordKey =
 	| `admission/${string}`
 	| `revocation/${string}`
 	| `capability/${string}`
-	| `audit/${string}`;
+	| `audit/${string}`
+	| `volume/${string}`;
 
 export interface State {
 	readonly self: NodeId;
@@ -101,5 +104,7 @@ export function keyOf(record: StateRecord): RecordKey {
 			return `capability/${record.id}`;
 		case "audit":
 			return `audit/${record.slot}`;
+		case "volume":
+			return `volume/${record.name}`;
 	}
 }

@@ -31,6 +31,10 @@
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow
 // GET    /v1/images/:name/archive          → a tar archive: an OCI image layout
 // DELETE /v1/images/:name                  → {}
+// GET    /v1/volumes                       → VolumeRow[]
+// POST   /v1/volumes?node=     {name,labels} → VolumeRow
+// GET    /v1/volumes/:name?node=           → VolumeDetail   from the node that holds it
+// DELETE /v1/volumes/:name?node=           → {}
 // GET    /v1/events?follow=&tail=          → lines of SwarmEvent
 // GET    /v1/pool?filled=                  → PoolState     what this node has made ahead; `filled=1` waits until it is full
 // DELETE /v1/pool                          → {}            ends what stands ready
@@ -185,6 +189,25 @@ export interface ImageRow {
 	readonly sizeBytes: number;
 	/** Names of the nodes that hold it. */
 	readonly nodes: readonly string[];
+}
+
+/** One for each node that holds a volume of the name. */
+export interface VolumeRow {
+	readonly name: string;
+	/** Name of the node that holds it. */
+	readonly node: string;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly createdAtMs: number;
+	/** Workloads that use a volume of the name. */
+	readonly workloads: readonly string[];
+}
+
+export interface VolumeDetail extends VolumeRow {
+	/** On that node, whatever their phase. */
+	readonly containers: readonly ContainerId[];
+	readonly sizeBytes: number;
+	/** On that node. */
+	readonly path: string;
 }
 
 export interface RunRequest {

@@ -37,6 +37,7 @@ import {
 import { withNodeNames } from "./node-names.js";
 import { changeHere, updateWorkload } from "./resources.js";
 import { stats } from "./stats.js";
+import { createVolume, listVolumes, removeVolume, showVolume } from "./volumes.js";
 
 /** What only the daemon can do; the rest is in Operations. */
 export interface DaemonActions {
@@ -149,6 +150,10 @@ const routes: readonly Route[] = [
 		await daemon.removeImage(name);
 		return jsonAnswer({});
 	}),
+	route("GET", "/v1/volumes", listVolumes),
+	route("POST", "/v1/volumes", createVolume),
+	route("GET", "/v1/volumes/:", showVolume),
+	route("DELETE", "/v1/volumes/:", removeVolume),
 	route("GET", "/v1/events", ({ events, call }) =>
 		linesAnswer(events.read(countOf(call.query.get("tail"), "tail"), call.query.get("follow") === "1", call.signal)),
 	),
