@@ -175,6 +175,32 @@ async function bundleLaunchers() {
 	});
 }
 
+/**
+ * What `import { connect } from "stratoswarm"` gives: one file beside its types. yjs stays outside, so that a program's own yjs is the same
+ * one: documents go to and fro.
+ */
+async function bundleLibrary() {
+	await build({
+		absWorkingDir: root,
+		entryPoints: { "lib/index": "src/index.ts" },
+		outdir: fresh,
+		bundle: true,
+		format: "esm",
+		platform: "node",
+		target: "node22",
+		external: [...external, "yjs"],
+		banner: { js: banner },
+		keepNames: true,
+		logLevel: "warning",
+	});
+	const tsc = path.join(root, "node_modules/.bin/tsc");
+	const emitted = spawnSync(tsc, ["-p", "tsconfig.types.json", "--outDir", path.join(fresh, "lib/types")], {
+		cwd: root,
+		stdio: "inherit",
+	});
+	if (emitted.status !== 0) throw new Error("Cannot write the types of the library: tsc failed, see above");
+}
+
 /** A daemon may be running from dist/: the old one goes only when the new one is whole. */
 async function replaceDist() {
 	const old = path.join(root, `dist.old.${process.pid}`);
@@ -191,6 +217,7 @@ async function buildBundle() {
 	try {
 		await bundle(entries);
 		await bundleLaunchers();
+		await bundleLibrary();
 		await replaceDist();
 		const commands = await writeManifest();
 		const tookMs = Math.round(performance.now() - startedAtMs);

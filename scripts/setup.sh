@@ -88,7 +88,7 @@ build_part() {
 }
 
 build() {
-	local sources=(src scripts/build.mjs package.json package-lock.json) extra
+	local sources=(src scripts/build.mjs package.json package-lock.json tsconfig.types.json) extra
 	for extra in bench scripts/demo.ts; do [ -e "$extra" ] && sources+=("$extra"); done
 	[ -f build/native/swarm-probe ] || rm -f build/.native
 	[ -f dist/swarm.cjs ] || rm -f build/.bundle

@@ -62,7 +62,7 @@ export interface AuditEntry {
 	readonly holder: NodeId;
 	/** The verb, or `connect`. */
 	readonly verb: string;
-	/** Container, workload, node or image; empty for the cluster as a whole. */
+	/** Container, workload, node or image; else what was asked for, `containers`; empty for `connect`. */
 	readonly subject: string;
 	/** Why it was refused; null when it was allowed. */
 	readonly refusal: string | null;

@@ -17,8 +17,8 @@ import type {
 	SpecRecord,
 	StateRecord,
 	TokenRecord,
-	VolumeRecord,
 } from "../model.js";
+import type { Position } from "./envelope.js";
 
 /** The join of all documents: a pure function of them. The same documents give the same view on every node. */
 export interface ClusterView {
@@ -41,7 +41,6 @@ export interface ClusterView {
 	readonly capabilities: ReadonlyMap<string, CapabilityRecord>;
 	/** By node, then place in its ring. */
 	readonly audits: readonly AuditRecord[];
-	readonly volumes: readonly VolumeRecord[];
 }
 
 export type RecordKey =
@@ -54,8 +53,12 @@ export type RecordKey =
 	| `admission/${string}`
 	| `revocation/${string}`
 	| `capability/${string}`
-	| `audit/${string}`
-	| `volume/${string}`;
+	| `audit/${string}`;
+
+/** A document held up to here. */
+export interface HeldPosition extends Position {
+	readonly writer: NodeId;
+}
 
 export interface State {
 	readonly self: NodeId;
@@ -75,6 +78,11 @@ export interface State {
 	commit(records: readonly StateRecord[], drop?: readonly RecordKey[]): Promise<void>;
 	/** As commit, but without waiting for the disk: for facts that the runtime can tell again. Batched. */
 	put(records: readonly StateRecord[], drop?: readonly RecordKey[]): void;
+	/**
+	 * Envelopes that whoever holds these documents up to these positions lacks: consecutive ones of one document in each chain, all of
+	 * them verified and signed. For peers that may follow the state; apply them again until nothing is missing.
+	 */
+	missingFor(held: readonly HeldPosition[]): readonly (readonly Uint8Array[])[];
 	/** Called after the view changed, at most once per batch. */
 	subscribe(listener: (view: ClusterView) => void): () => void;
 	/** A HybridTime later than every one seen here. */
@@ -104,7 +112,5 @@ export function keyOf(record: StateRecord): RecordKey {
 			return `capability/${record.id}`;
 		case "audit":
 			return `audit/${record.slot}`;
-		case "volume":
-			return `volume/${record.name}`;
 	}
 }

@@ -188,6 +188,7 @@ export async function openState(options: StateOptions): Promise<State> {
 			listeners.add(listener);
 			return () => void listeners.delete(listener);
 		},
+		missingFor: documents.missingFor,
 		time: hybrid.next,
 		async stop() {
 			if (stopped) return;

@@ -11,6 +11,7 @@ import type { NodeId } from "../model.js";
 import { readerOf, writerOf } from "./bytes.js";
 import { CHAIN_BYTES_MAX } from "./document.js";
 import { type Digest, FORKS_MAX, WRITERS_MAX } from "./documents.js";
+import { decodeEnvelope } from "./envelope.js";
 
 export const SYNC_PROTOCOL = "/swarm/sync/1";
 const MESSAGE_BYTES_MAX = CHAIN_BYTES_MAX + 1024 * 1024;
@@ -68,6 +69,25 @@ export function hashOfDigest(digest: Digest): Uint8Array {
 	return createHash("sha256").update(lines.sort().join("")).digest().subarray(0, 16);
 }
 
+/** A chain as a message of its own with its length before it: what `messagesOf` reads. */
+export function chainFrame(chain: readonly Uint8Array[]): Uint8Array {
+	const body = encodeSync({ kind: "chain", chain });
+	const length = Buffer.alloc(4);
+	length.writeUInt32BE(body.length);
+	return new Uint8Array(Buffer.concat([length, body]));
+}
+
+/** What one holds who took this chain, too: of each writer the latest few documents. */
+export function positionAfter(held: Digest, chain: readonly Uint8Array[]): Digest {
+	const last = chain.at(-1);
+	if (last === undefined) return held;
+	const { writer, generation, sequence } = decodeEnvelope(last);
+	const others = held.filter((one) => one.writer !== writer);
+	const own = held.filter((one) => one.writer === writer && one.generation !== generation);
+	const kept = [...own, { writer, generation, sequence }].sort((a, b) => a.generation - b.generation).slice(-FORKS_MAX);
+	return [...others, ...kept];
+}
+
 export async function writeMessage(stream: MeshStream, message: SyncMessage): Promise<void> {
 	const body = encodeSync(message);
 	const length = Buffer.alloc(4);
@@ -79,7 +99,7 @@ export async function writeMessage(stream: MeshStream, message: SyncMessage): Pr
 }
 
 /** Reads message after message; null at the end of the stream. */
-export function messagesOf(stream: MeshStream): () => Promise<SyncMessage | null> {
+export function messagesOf(stream: Pick<MeshStream, "read">): () => Promise<SyncMessage | null> {
 	let parts: Uint8Array[] = [];
 	let held = 0;
 	const fill = async (count: number): Promise<boolean> => {

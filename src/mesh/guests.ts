@@ -48,6 +48,8 @@ export interface GuestHost {
 	verify(chain: Uint8Array, peer: NodeId): Capability;
 	/** Why a capability is not good any more (expired, revoked); null while it is. */
 	objection(capability: Capability): string | null;
+	/** A verified capability was shown: the guest is let in, or not for that reason. */
+	shown(capability: Capability, refusal: string | null): void;
 	/** Answers one stream. */
 	answer(stream: MeshStream, guest: Guest): Promise<void>;
 	/** Where the guest may go when this node does not answer any more. */
@@ -173,6 +175,7 @@ export class Guests {
 		if (host === null) throw new SwarmError("refused", "Cannot accept a capability: this node is in no cluster");
 		const capability = host.verify(bytesOf(fields[1], "capability.chain", 1, CAPABILITY_BYTES_MAX), peer);
 		const why = host.objection(capability) ?? this.#crowd(capability);
+		host.shown(capability, why);
 		if (why !== null) throw new SwarmError("refused", `Cannot accept the capability: ${why}`);
 		if (connection.status !== "open") throw new SwarmError("unreachable", "Cannot accept a guest: it went away");
 		const guest = { peer, capability, gone: leave.signal };

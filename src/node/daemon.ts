@@ -37,6 +37,9 @@ import { createRouter } from "./api/router.js";
 import type { DaemonConfig } from "./config.js";
 import { NodeCore } from "./core.js";
 import { createDaemonActions } from "./daemon-actions.js";
+import { openAudit } from "./guests/audit.js";
+import { type Capabilities, createCapabilities } from "./guests/capabilities.js";
+import { createGuestDoor } from "./guests/guest-door.js";
 import { createProbe } from "./health/probe.js";
 import { nodeImages } from "./images.js";
 import type { StartReport } from "./launch-daemon.js";
@@ -131,7 +134,8 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	};
 	await rm(join(directory, "commits"), { recursive: true, force: true });
 	const daemon = createDaemonActions({ config, mesh, store, ports, archives, core, stop: () => stop(), forget });
-	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon });
+	const capabilities = await openCapabilities(directory, mesh, state);
+	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon, capabilities });
 	serveMesh(mesh, router);
 	await core.start();
 	undo.add("core", () => core.stop());
@@ -141,6 +145,7 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 			logger.error("an interrupted import cannot be removed", { workload, error: String(error) });
 		});
 	}
+	await receiveGuests({ directory, mesh, state, router, logger, undo });
 	await serveLocal(directory, router, undo);
 	const ended = asked.then(() => undo.all(logger));
 	const report = { ping: daemon.ping(), join: await daemon.createToken({ ttlMs: TOKEN_MS, uses: TOKEN_USES }) };
@@ -297,6 +302,46 @@ async function openContainers(directory: string, self: NodeId, logger: Logger): 
 		logger: logger.with({ part: "runtime" }),
 		checkpoints: checkpointsWith(findCriu()),
 	});
+}
+
+async function openCapabilities(directory: string, mesh: Libp2pMesh, state: State): Promise<Capabilities> {
+	return createCapabilities({
+		state,
+		clock: systemClock,
+		sign: signerOf(await loadIdentity(directory)),
+		certificate: () => mesh.cluster()?.certificate ?? null,
+		addresses: () => guestAddresses(mesh, state),
+	});
+}
+
+interface Hosting {
+	readonly directory: string;
+	readonly mesh: Libp2pMesh;
+	readonly state: State;
+	readonly router: ApiHandler;
+	readonly logger: Logger;
+	readonly undo: Undo;
+}
+
+async function receiveGuests({ directory, mesh, state, router, logger, undo }: Hosting): Promise<void> {
+	const credentials = await loadCredentials(directory);
+	if (credentials === null) return;
+	const audit = openAudit({ state, clock: systemClock, logger: logger.with({ part: "audit" }) });
+	undo.add("audit", () => audit.stop());
+	const { publicKey } = credentials.authority;
+	const isMember = (node: NodeId, certificate: Uint8Array) => isMembers(node, certificate, publicKey);
+	const addresses = () => guestAddresses(mesh, state);
+	mesh.guests.receive(createGuestDoor({ state, clock: systemClock, audit, router, isMember, addresses }));
+	undo.add(
+		"guests",
+		state.subscribe(() => mesh.guests.review()),
+	);
+}
+
+/** Where guests find the cluster: here first. */
+function guestAddresses(mesh: Libp2pMesh, state: State): readonly string[] {
+	const others = [...state.view().nodes.values()].filter((record) => !record.left && record.node !== mesh.self);
+	return [...mesh.addresses(), ...others.flatMap((record) => record.addresses)];
 }
 
 async function serveLocal(directory: string, router: ApiHandler, undo: Undo): Promise<void> {

@@ -33,9 +33,7 @@ export function refuseUnfitTarget(facts: PlacementFacts, wish: MoveWish): void {
 
 function refusalsOf(facts: PlacementFacts, { container, spec, from, to }: MoveWish) {
 	if (from === to) return [];
-	const refusals = decide(facts, spec, container, []).rows.find((row) => row.node === to)?.refusals ?? [];
-	// Its volumes move with it, or the verdict says why not.
-	return refusals.filter(({ filter }) => filter !== "volumes");
+	return decide(facts, spec, container, []).rows.find((row) => row.node === to)?.refusals ?? [];
 }
 
 function nameOf(facts: PlacementFacts, node: NodeId): string {

@@ -18,8 +18,10 @@ import { meshStreamOf } from "../../src/mesh/libp2p-stream.js";
 import type { MeshStream } from "../../src/mesh/mesh.js";
 import { messagesOver } from "../../src/mesh/messages.js";
 import type { NodeId } from "../../src/model.js";
-import { until } from "../support/until.js";
+import { until as untilMs } from "../support/until.js";
 import { type LoopbackNetwork, loopbackNetwork } from "./libp2p-network.js";
+
+const until = (what: string, look: () => boolean | Promise<boolean>) => untilMs(what, look, 30_000);
 
 let network: LoopbackNetwork;
 let open: GuestLink[] = [];
@@ -54,6 +56,7 @@ async function host(options: Partial<Hosting> = {}): Promise<{ mesh: Libp2pMesh;
 	mesh.guests.receive({
 		verify: (chain, holder) => verifyCapability(chain, { holder, isMember }),
 		objection: () => hosting.objection,
+		shown: () => {},
 		answer: (stream) => hosting.answer(stream),
 		addresses: () => mesh.addresses(),
 	} satisfies GuestHost);

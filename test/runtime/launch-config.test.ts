@@ -15,7 +15,6 @@ const place = {
 	passing: false,
 	devices: [],
 	firstId: null,
-	volumeDirectory: (name: string) => `/state/volumes/${name}`,
 	programOf: () => "/state/seccomp/profile.bpf",
 };
 

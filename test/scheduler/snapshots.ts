@@ -47,7 +47,6 @@ export function node(name: string, change: Partial<NodeSnapshot> = {}): NodeSnap
 		siblings: 0,
 		portsTaken: [],
 		image: { present: true, missingBytes: 0 },
-		volumes: [],
 		...change,
 	};
 }

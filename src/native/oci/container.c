@@ -12,7 +12,6 @@
 
 #include "../common/cleanup.h"
 #include "../common/file.h"
-#include "../common/in-root.h"
 #include "../common/signals.h"
 #include "../common/syscalls.h"
 #include "../init/workload.h"
@@ -20,6 +19,7 @@
 #include "console.h"
 #include "devices.h"
 #include "hooks.h"
+#include "in-root.h"
 #include "mounts.h"
 #include "outcome.h"
 #include "process.h"

@@ -5,9 +5,12 @@ import type { Readable } from "node:stream";
 import { SwarmError } from "../../errors.js";
 import type { LogLine, MoveProgress, MoveResult, Spec, SwarmEvent, Verdict } from "../../model.js";
 import type { ExecRequest, LogOptions, PoolState } from "../../runtime/runtime.js";
-import type { VolumeWish } from "../spec/volume-wish.js";
 import { callsTransport } from "./calls/transport.js";
 import type {
+	AuditRow,
+	CapabilityMade,
+	CapabilityRequest,
+	CapabilityRow,
 	ContainerDetail,
 	ContainerRow,
 	DeployResult,
@@ -21,8 +24,6 @@ import type {
 	RunResult,
 	StatsAnswer,
 	TokenRequest,
-	VolumeDetail,
-	VolumeRow,
 } from "./contract.js";
 import { httpTransport, SOCKET_NAME } from "./http-transport.js";
 import { type Call, type ExecStreams, inputOf, type Transport } from "./transport.js";
@@ -43,6 +44,11 @@ export interface Client {
 	stopDaemon(): Promise<void>;
 	leave(): Promise<void>;
 	createToken(request: TokenRequest): Promise<JoinLine>;
+	createCapability(request: CapabilityRequest): Promise<CapabilityMade>;
+	capabilities(): Promise<readonly CapabilityRow[]>;
+	revokeCapability(id: string): Promise<void>;
+	/** What holders of capabilities asked for, oldest first; `capability`: of one, by the beginning of its id. */
+	audit(filter: { readonly tail: number | null; readonly capability: string | null }): Promise<readonly AuditRow[]>;
 	deploy(spec: Spec): Promise<DeployResult>;
 	containers(): Promise<readonly ContainerRow[]>;
 	inspect(ref: string): Promise<ContainerDetail>;
@@ -85,11 +91,6 @@ export interface Client {
 		signal: AbortSignal,
 	): Promise<ImageRow>;
 	removeImage(name: string): Promise<void>;
-	volumes(): Promise<readonly VolumeRow[]>;
-	/** `node`: by name; null: the node that is asked for a new one, else the only one that holds it. */
-	volume(name: string, node: string | null): Promise<VolumeDetail>;
-	createVolume(wish: VolumeWish, node: string | null): Promise<VolumeRow>;
-	removeVolume(name: string, node: string | null): Promise<void>;
 	events(options: { follow: boolean; tail: number | null }, signal: AbortSignal): AsyncIterable<SwarmEvent>;
 	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
 	/** `filled`: waits until it is full, and what was removed before is deleted. */
@@ -114,7 +115,6 @@ export function clientOver(transport: Transport): Client {
 		resultOf<Progress, Result>(transport, call, onProgress);
 	const ref = (name: string) => `/v1/containers/${encodeURIComponent(name)}`;
 	const workload = (name: string) => `/v1/workloads/${encodeURIComponent(name)}`;
-	const volume = (name: string) => `/v1/volumes/${encodeURIComponent(name)}`;
 	return {
 		ping: (signal) => json({ method: "GET", path: "/v1/ping", signal }),
 		nodes: () => json({ method: "GET", path: "/v1/nodes" }),
@@ -122,6 +122,11 @@ export function clientOver(transport: Transport): Client {
 		stopDaemon: () => json({ method: "POST", path: "/v1/node/stop" }),
 		leave: () => json({ method: "POST", path: "/v1/node/leave" }),
 		createToken: (body) => json({ method: "POST", path: "/v1/tokens", body }),
+		createCapability: (body) => json({ method: "POST", path: "/v1/capabilities", body }),
+		capabilities: () => json({ method: "GET", path: "/v1/capabilities" }),
+		revokeCapability: (id) => json({ method: "DELETE", path: `/v1/capabilities/${encodeURIComponent(id)}` }),
+		audit: ({ tail, capability }) =>
+			json({ method: "GET", path: "/v1/audit", query: { tail: tail === null ? null : String(tail), capability } }),
 		deploy: (body) => json({ method: "POST", path: "/v1/workloads", body }),
 		containers: () => json({ method: "GET", path: "/v1/containers" }),
 		inspect: (name) => json({ method: "GET", path: ref(name) }),
@@ -195,10 +200,6 @@ export function clientOver(transport: Transport): Client {
 				(line) => onProgress(line.message),
 			),
 		removeImage: (name) => json({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}` }),
-		volumes: () => json({ method: "GET", path: "/v1/volumes" }),
-		volume: (name, node) => json({ method: "GET", path: volume(name), query: { node } }),
-		createVolume: (body, node) => json({ method: "POST", path: "/v1/volumes", query: { node }, body }),
-		removeVolume: (name, node) => json({ method: "DELETE", path: volume(name), query: { node } }),
 		events: (options, signal) =>
 			lines<SwarmEvent>({
 				method: "GET",

@@ -31,11 +31,13 @@
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow
 // GET    /v1/images/:name/archive          → a tar archive: an OCI image layout
 // DELETE /v1/images/:name                  → {}
-// GET    /v1/volumes                       → VolumeRow[]
-// POST   /v1/volumes?node=     {name,labels} → VolumeRow
-// GET    /v1/volumes/:name?node=           → VolumeDetail   from the node that holds it
-// DELETE /v1/volumes/:name?node=           → {}
 // GET    /v1/events?follow=&tail=          → lines of SwarmEvent
+// GET    /v1/watch                         → lines of WatchLine: the live view; the first line has everything
+// GET    /v1/watch/documents               → chains of signed envelopes of all documents as they come (crdt/sync-codec.ts)
+// GET    /v1/capabilities                  → CapabilityRow[]
+// POST   /v1/capabilities CapabilityRequest → CapabilityMade
+// DELETE /v1/capabilities/:id              → {}            revokes it and all that came of it
+// GET    /v1/audit?tail=&capability=       → AuditRow[]    what holders of capabilities asked for, oldest first
 // GET    /v1/pool?filled=                  → PoolState     what this node has made ahead; `filled=1` waits until it is full
 // DELETE /v1/pool                          → {}            ends what stands ready
 // POST   /v1/runs              RunRequest  → RunResult      one container on this node, outside the cluster's state
@@ -44,6 +46,7 @@
 
 import type { ErrorData } from "../../errors.js";
 import type {
+	AuditEntry,
 	ClaimRecord,
 	ContainerHealth,
 	ContainerId,
@@ -51,6 +54,7 @@ import type {
 	ContainerStats,
 	Desired,
 	Digest,
+	Grant,
 	Liveness,
 	MoveProgress,
 	MoveResult,
@@ -61,6 +65,7 @@ import type {
 	ResourceRequest,
 	Spec,
 	SpecRecord,
+	Verb,
 	Verdict,
 } from "../../model.js";
 import type { ContainerState, TerminalSize } from "../../runtime/runtime.js";
@@ -191,23 +196,48 @@ export interface ImageRow {
 	readonly nodes: readonly string[];
 }
 
-/** One for each node that holds a volume of the name. */
-export interface VolumeRow {
-	readonly name: string;
-	/** Name of the node that holds it. */
-	readonly node: string;
-	readonly labels: Readonly<Record<string, string>>;
-	readonly createdAtMs: number;
-	/** Workloads that use a volume of the name. */
-	readonly workloads: readonly string[];
+/** Rows that are new or changed since the line before, and what is not there any more. */
+export interface WatchLine {
+	readonly nodes: readonly NodeRow[];
+	readonly nodesGone: readonly string[];
+	readonly containers: readonly ContainerRow[];
+	readonly containersGone: readonly string[];
 }
 
-export interface VolumeDetail extends VolumeRow {
-	/** On that node, whatever their phase. */
-	readonly containers: readonly ContainerId[];
-	readonly sizeBytes: number;
-	/** On that node. */
-	readonly path: string;
+export interface CapabilityRequest {
+	readonly verbs: readonly Verb[];
+	/** Workloads with all of these labels; empty: every workload. */
+	readonly labels: Readonly<Record<string, string>>;
+	readonly ttlMs: number;
+	/** Peer id of the key it is for; null makes a new key, which is part of the answer's text. */
+	readonly holder: NodeId | null;
+	/** For people; may be empty. */
+	readonly note: string;
+}
+
+export interface CapabilityMade {
+	/** The capability itself, for `connect`; with its key when one was made: a secret then. */
+	readonly capability: string;
+	readonly id: string;
+	readonly holder: NodeId;
+	readonly expiresAtMs: number;
+}
+
+export interface CapabilityRow extends Grant {
+	readonly id: string;
+	/** Name of the node that made it. */
+	readonly node: string;
+	readonly holder: NodeId;
+	readonly note: string;
+	readonly createdAtMs: number;
+	readonly state: "valid" | "expired" | "revoked" | "orphaned";
+}
+
+export interface AuditRow extends AuditEntry {
+	/** Name of the node that answered. */
+	readonly node: string;
+	/** Counts up for each node: a gap is what its log has forgotten. */
+	readonly number: number;
 }
 
 export interface RunRequest {

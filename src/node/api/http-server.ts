@@ -62,6 +62,7 @@ async function serveOne(request: IncomingMessage, response: ServerResponse, hand
 		query: url.searchParams,
 		body: request,
 		local: true,
+		guest: null,
 		signal: abort.signal,
 	});
 	response.writeHead(answer.status, { "content-type": answer.contentType });

@@ -2,6 +2,7 @@
 // query}, then the body up to the end of the stream; back a head {status, contentType}, then the body. Only admitted
 // members reach it; what concerns the machine itself (`local`) is not theirs.
 
+import { systemClock } from "../../clock.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { Mesh, MeshStream } from "../../mesh/mesh.js";
 import type { NodeId } from "../../model.js";
@@ -9,6 +10,7 @@ import { API_PROTOCOL } from "./contract.js";
 import type { ApiAnswer, ApiCall, ApiHandler } from "./message.js";
 
 const HEAD_BYTES_MAX = 256 * 1024;
+const HEAD_MS_MAX = 10_000;
 
 interface CallHead {
 	readonly method: string;
@@ -22,38 +24,50 @@ interface AnswerHead {
 }
 
 export function serveMesh(mesh: Mesh, handler: ApiHandler): void {
-	mesh.handle(API_PROTOCOL, async (stream) => {
-		const abort = new AbortController();
-		const reader = new HeadReader(stream);
-		const head = await reader.head<CallHead>();
-		const body = reader.rest((error) => abort.abort(error));
-		// A reading call has no body: its stream is watched all the same, to notice a caller that goes away.
-		if (head.method === "GET") exhaust(body).catch((error: unknown) => abort.abort(error));
-		const answer = await handler({
-			method: String(head.method),
-			path: String(head.path),
-			query: new URLSearchParams(String(head.query)),
-			body,
-			local: false,
-			signal: abort.signal,
-		});
-		try {
-			await stream.write(encodeHead({ status: answer.status, contentType: answer.contentType } satisfies AnswerHead));
-			if (answer.body instanceof Uint8Array) await stream.write(answer.body);
-			else for await (const part of answer.body) await stream.write(part);
-			await stream.end();
-		} catch (thrown) {
-			abort.abort(thrown);
-			throw thrown;
-		}
+	mesh.handle(API_PROTOCOL, (stream) =>
+		answerStream(stream, (call) => handler({ ...call, local: false, guest: null })),
+	);
+}
+
+/** One call of a peer: read, answered, streamed back. What the peer breaks off is broken off here too. */
+export async function answerStream(
+	stream: MeshStream,
+	answerTo: (call: Omit<ApiCall, "local" | "guest">) => Promise<ApiAnswer>,
+): Promise<void> {
+	const abort = new AbortController();
+	const reader = new HeadReader(stream);
+	const head = await reader.headWithin<CallHead>(HEAD_MS_MAX);
+	const body = reader.rest((error) => abort.abort(error));
+	// A reading call has no body: its stream is watched all the same, to notice a caller that goes away.
+	if (head.method === "GET") exhaust(body).catch((error: unknown) => abort.abort(error));
+	const answer = await answerTo({
+		method: String(head.method),
+		path: String(head.path),
+		query: new URLSearchParams(String(head.query)),
+		body,
+		signal: abort.signal,
 	});
+	try {
+		await stream.write(encodeHead({ status: answer.status, contentType: answer.contentType } satisfies AnswerHead));
+		if (answer.body instanceof Uint8Array) await stream.write(answer.body);
+		else for await (const part of answer.body) await stream.write(part);
+		await stream.end();
+	} catch (thrown) {
+		abort.abort(thrown);
+		throw thrown;
+	}
 }
 
 /** Sends a call on to the node that can answer it. */
 export async function forward(mesh: Mesh, to: NodeId, call: ApiCall): Promise<ApiAnswer> {
-	const stream = await mesh.open(to, API_PROTOCOL, call.signal);
+	return callOver(await mesh.open(to, API_PROTOCOL, call.signal), call);
+}
+
+/** Asks over a stream; an aborted signal ends it and what it asked for. */
+export async function callOver(stream: MeshStream, call: Omit<ApiCall, "local" | "guest">): Promise<ApiAnswer> {
 	const onAbort = () => stream.abort(new SwarmError("aborted", "Cannot go on: the caller went away"));
 	call.signal.addEventListener("abort", onAbort, { once: true });
+	if (call.signal.aborted) onAbort();
 	const head: CallHead = { method: call.method, path: call.path, query: call.query.toString() };
 	await stream.write(encodeHead(head));
 	// A reading call leaves its side open until it has the answer: an abort is then seen over there at once.
@@ -62,12 +76,26 @@ export async function forward(mesh: Mesh, to: NodeId, call: ApiCall): Promise<Ap
 		pump(call.body, stream).catch((thrown: unknown) => stream.abort(asSwarmError(thrown, "send the request")));
 	const reader = new HeadReader(stream);
 	const answer = await reader.head<AnswerHead>();
-	return { status: answer.status, contentType: answer.contentType, body: answerBody(reader, stream, reads) };
+	const body = answerBody(reader, stream, reads, () => call.signal.removeEventListener("abort", onAbort));
+	return { status: answer.status, contentType: answer.contentType, body };
 }
 
-async function* answerBody(reader: HeadReader, stream: MeshStream, endAfter: boolean): AsyncIterable<Uint8Array> {
-	yield* reader.rest(() => {});
-	if (endAfter) await stream.end();
+/** Whoever stops reading before the end ends the stream. */
+async function* answerBody(
+	reader: HeadReader,
+	stream: MeshStream,
+	endAfter: boolean,
+	onEnd: () => void,
+): AsyncIterable<Uint8Array> {
+	let whole = false;
+	try {
+		yield* reader.rest(() => {});
+		whole = true;
+		if (endAfter) await stream.end();
+	} finally {
+		onEnd();
+		if (!whole) stream.abort(new SwarmError("aborted", "Cannot go on: the answer is not read any further"));
+	}
 }
 
 async function exhaust(body: AsyncIterable<Uint8Array>): Promise<void> {
@@ -93,6 +121,17 @@ class HeadReader {
 
 	constructor(stream: MeshStream) {
 		this.#stream = stream;
+	}
+
+	/** As `head`, of a peer that must not keep a stream open for nothing. */
+	async headWithin<T>(ms: number): Promise<T> {
+		const late = new SwarmError("timeout", `Cannot read a call of ${this.#stream.peer}: no head within ${ms} ms`);
+		const cancel = systemClock.after(ms, () => this.#stream.abort(late));
+		try {
+			return await this.head<T>();
+		} finally {
+			cancel();
+		}
 	}
 
 	async head<T>(): Promise<T> {

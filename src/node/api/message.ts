@@ -11,7 +11,24 @@ export interface ApiCall {
 	readonly body: AsyncIterable<Uint8Array>;
 	/** Whether the caller may read this machine's files and stop its daemon: true on the unix socket only. */
 	readonly local: boolean;
+	/** Set when a guest asks over the mesh; null on the unix socket and between nodes. */
+	readonly guest: GuestView | null;
 	readonly signal: AbortSignal;
+}
+
+/** What of the cluster a guest may see. */
+export interface GuestView {
+	sees(workload: string): boolean;
+}
+
+/** Whether a user asks, not another node on a user's behalf: only then is a call sent on to the node that can answer. */
+export function isFirst(call: ApiCall): boolean {
+	return call.local || call.guest !== null;
+}
+
+/** Whether the caller may hear of that workload at all. */
+export function sees(call: ApiCall, workload: string): boolean {
+	return call.guest === null || call.guest.sees(workload);
 }
 
 export interface ApiAnswer {

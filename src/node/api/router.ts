@@ -5,8 +5,10 @@ import type { ContainerId, MoveProgress, NodeId, Verdict, VerdictCheck } from ".
 import { normalizedName } from "../../runtime/image/name.js";
 import type { LogOptions, RuntimePool } from "../../runtime/runtime.js";
 import type { EventLog } from "../events.js";
+import { type Capabilities, capabilityRequestOf } from "../guests/capabilities.js";
 import { placementCheck, refuseUnfitTarget } from "../move-target.js";
 import type { Operations } from "../operations.js";
+import { workloadOf } from "../plan.js";
 import type { NodePorts } from "../ports.js";
 import { imageRows, nodeRows } from "../rows.js";
 import { validateSpec } from "../spec/validate-spec.js";
@@ -28,16 +30,18 @@ import {
 	type ApiAnswer,
 	type ApiCall,
 	errorAnswer,
+	isFirst,
 	jsonAnswer,
 	jsonBody,
 	linesAnswer,
 	progressLines,
+	sees,
 	textOf,
 } from "./message.js";
 import { withNodeNames } from "./node-names.js";
 import { changeHere, updateWorkload } from "./resources.js";
 import { stats } from "./stats.js";
-import { createVolume, listVolumes, removeVolume, showVolume } from "./volumes.js";
+import { watchDocuments, watchRows } from "./watch.js";
 
 /** What only the daemon can do; the rest is in Operations. */
 export interface DaemonActions {
@@ -70,6 +74,7 @@ export interface DaemonActions {
 }
 
 interface Context {
+	readonly capabilities: Capabilities;
 	readonly ports: NodePorts;
 	readonly operations: Operations;
 	readonly events: EventLog;
@@ -127,7 +132,9 @@ const routes: readonly Route[] = [
 		await operations.remove(name, call.signal);
 		return jsonAnswer({});
 	}),
-	route("GET", "/v1/containers", ({ operations }) => jsonAnswer(operations.rows())),
+	route("GET", "/v1/containers", ({ operations, call }) =>
+		jsonAnswer(operations.rows().filter(({ workload }) => sees(call, workload))),
+	),
 	route("GET", "/v1/containers/:", inspect),
 	route("GET", "/v1/containers/:/logs", (match) => onOwner(match, logs)),
 	route("POST", "/v1/containers/:/exec", (match) => onOwner(match, exec)),
@@ -150,12 +157,19 @@ const routes: readonly Route[] = [
 		await daemon.removeImage(name);
 		return jsonAnswer({});
 	}),
-	route("GET", "/v1/volumes", listVolumes),
-	route("POST", "/v1/volumes", createVolume),
-	route("GET", "/v1/volumes/:", showVolume),
-	route("DELETE", "/v1/volumes/:", removeVolume),
-	route("GET", "/v1/events", ({ events, call }) =>
-		linesAnswer(events.read(countOf(call.query.get("tail"), "tail"), call.query.get("follow") === "1", call.signal)),
+	route("GET", "/v1/events", ({ events, call }) => linesAnswer(eventsFor(events, call))),
+	route("GET", "/v1/watch", (match) => linesAnswer(watchRows(match))),
+	route("GET", "/v1/watch/documents", watchDocuments),
+	localRoute("GET", "/v1/capabilities", ({ capabilities }) => jsonAnswer(capabilities.list())),
+	localRoute("POST", "/v1/capabilities", async ({ capabilities, call }) =>
+		jsonAnswer(await capabilities.create(capabilityRequestOf(await jsonBody(call)))),
+	),
+	localRoute("DELETE", "/v1/capabilities/:", async ({ capabilities, name }) => {
+		await capabilities.revoke(name);
+		return jsonAnswer({});
+	}),
+	localRoute("GET", "/v1/audit", ({ capabilities, call: { query } }) =>
+		jsonAnswer(capabilities.audit({ tail: countOf(query.get("tail"), "tail"), capability: query.get("capability") })),
 	),
 	localRoute("GET", "/v1/pool", async ({ ports, call }) => {
 		const pool = poolOf(ports);
@@ -225,7 +239,7 @@ async function onOwner(
 		if (ports.runtime.get(container) === null) throw notHere(match, container);
 		return answer(match, container);
 	}
-	if (!call.local)
+	if (!isFirst(call))
 		throw new SwarmError("conflict", `Cannot answer for ${container}: it is not here any more, try again`, {
 			retryable: true,
 		});
@@ -396,12 +410,19 @@ async function exportImage({ daemon, operations, ports, call, name }: Match): Pr
 	const holder = operations
 		.view()
 		.images.find((image) => image.name === wanted && ports.membership.liveness(image.node) === "alive");
-	if (holder === undefined || holder.node === ports.state.self || !call.local)
+	if (holder === undefined || holder.node === ports.state.self || !isFirst(call))
 		throw new SwarmError(
 			"not-found",
 			`Cannot export the image ${name}: no node that answers has it, see \`swarm image ls\``,
 		);
 	return forward(ports.mesh, holder.node, call);
+}
+
+/** For a guest that may not see every workload: what is about those that it sees, and about nodes. */
+async function* eventsFor(events: EventLog, call: ApiCall) {
+	const tail = countOf(call.query.get("tail"), "tail");
+	for await (const event of events.read(tail, call.query.get("follow") === "1", call.signal))
+		if (event.kind.startsWith("node.") || sees(call, workloadOf(event.subject as ContainerId))) yield event;
 }
 
 async function importImage({ daemon, call }: Match): Promise<ApiAnswer> {

@@ -7,7 +7,7 @@ import { workloadOf } from "../plan.js";
 import type { NodePorts } from "../ports.js";
 import type { StatsAnswer, StatsRow } from "./contract.js";
 import { forward } from "./mesh-door.js";
-import { type ApiAnswer, type ApiCall, jsonAnswer } from "./message.js";
+import { type ApiAnswer, type ApiCall, isFirst, jsonAnswer, sees } from "./message.js";
 
 interface Match {
 	readonly ports: NodePorts;
@@ -21,7 +21,7 @@ const NODE_MS_MAX = 2_000;
 /** `?node=NAME`: of that node alone. Asked by another node: of this one. */
 export async function stats(match: Match): Promise<ApiAnswer> {
 	const { operations, call } = match;
-	if (!call.local) return jsonAnswer({ rows: await rowsHere(match), missing: [] } satisfies StatsAnswer);
+	if (!isFirst(call)) return jsonAnswer({ rows: await rowsHere(match), missing: [] } satisfies StatsAnswer);
 	const wanted = call.query.get("node");
 	const nodes = wanted === null ? membersOf(match) : [operations.nodeOf(wanted)];
 	const answers = await Promise.all(nodes.map((node) => rowsAt(match, node)));
@@ -30,7 +30,7 @@ export async function stats(match: Match): Promise<ApiAnswer> {
 			retryable: true,
 		});
 	const answer: StatsAnswer = {
-		rows: answers.flatMap(({ rows }) => rows),
+		rows: answers.flatMap(({ rows }) => rows).filter(({ workload }) => sees(call, workload)),
 		missing: answers.flatMap(({ missing }) => missing),
 	};
 	return jsonAnswer(answer);

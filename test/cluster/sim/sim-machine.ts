@@ -4,7 +4,6 @@
 import type { ContainerId, NodeId } from "../../../src/model.js";
 import { hasEnded } from "../../../src/runtime/life-cycle.js";
 import type { ContainerState, CreateRequest } from "../../../src/runtime/runtime.js";
-import type { VolumeState } from "../../../src/runtime/volumes/volumes.js";
 import type { SimChance } from "./sim-chance.js";
 import { createSimDisk, type SimDisk } from "./sim-disk.js";
 import type { Timeline } from "./timeline.js";
@@ -40,8 +39,6 @@ export interface SimMachine {
 	readonly node: NodeId;
 	readonly disk: SimDisk;
 	readonly containers: Map<ContainerId, SimContainer>;
-	/** Named volumes; they survive everything. */
-	readonly volumes: Map<string, VolumeState>;
 	/** Highest epochs of removed containers. */
 	readonly fences: Map<ContainerId, number>;
 	/** Checkpoint images by directory; null for one without. */
@@ -74,7 +71,6 @@ export function createSimMachine(
 		node,
 		disk: createSimDisk(timeline, chance.split("disk")),
 		containers,
-		volumes: new Map(),
 		fences: new Map(),
 		files: new Map(),
 		moves: new Map(),

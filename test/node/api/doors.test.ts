@@ -90,6 +90,7 @@ describe("the mesh door", () => {
 		query: new URLSearchParams(),
 		body: bytesOf(body),
 		local: true,
+		guest: null,
 		signal,
 	});
 

@@ -77,7 +77,14 @@ describe("exec", () => {
 		const abort = new AbortController();
 		let killed = 0;
 		const session = { ...endedSession(0), kill: () => void killed++ };
-		const call = { method: "POST", path: "/", query: new URLSearchParams(), body: Readable.from([]), local: true };
+		const call = {
+			method: "POST",
+			path: "/",
+			query: new URLSearchParams(),
+			body: Readable.from([]),
+			local: true,
+			guest: null,
+		};
 		execAnswer(session, { ...call, signal: abort.signal }, true);
 		abort.abort();
 		expect(killed).toBe(1);

@@ -35,6 +35,7 @@ function callOf(method: string, path: string, { body = "", local = true } = {}):
 		query: new URLSearchParams(),
 		body: bytesOf(body),
 		local,
+		guest: null,
 		signal: new AbortController().signal,
 	};
 }

@@ -40,7 +40,6 @@ describe("validateSpec", () => {
 			health: null,
 			pool: 0,
 			policy: "available",
-			volumes: [],
 		} satisfies Spec);
 	});
 

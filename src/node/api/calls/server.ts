@@ -82,6 +82,7 @@ export class CallsServer {
 			query: new URLSearchParams(String(query)),
 			body: bodyOf(parts),
 			local: true,
+			guest: null,
 			signal: abort.signal,
 		});
 		// From here on the next call may come, and it may with the last part.
