@@ -103,9 +103,10 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	undo.add("mesh", () => mesh.stop());
 	await enterCluster(mesh, config);
 	await keepConfig(config);
-	const events: Parameters<NodeCore["events"]["add"]>[0][] = [];
+	const early: Parameters<NodeCore["events"]["add"]>[0][] = [];
+	let tell: NodeCore["events"]["add"] = (event) => void early.push(event);
 	const state = await openClusterState(directory, mesh, logger, (event) =>
-		events.push({ timeMs: systemClock.nowMs(), node: mesh.self, ...event }),
+		tell({ timeMs: systemClock.nowMs(), node: mesh.self, ...event }),
 	);
 	undo.add("state", () => state.stop());
 	const store = await openImageStore({ directory: join(directory, "images"), logger, clock: systemClock });
@@ -122,7 +123,8 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 			}),
 	});
 	const core = new NodeCore(ports);
-	for (const event of events) core.events.add(event);
+	tell = (event) => core.events.add(event);
+	for (const event of early) tell(event);
 	let stop: () => void = () => {};
 	const asked = new Promise<void>((resolve) => {
 		stop = resolve;
