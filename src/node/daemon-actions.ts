@@ -86,8 +86,10 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 		},
 		run(request, signal) {
 			const { runtime, images, clock, state, chance } = ports;
-			const taken = new Set(runtime.list().flatMap((held) => (held.address === null ? [] : [held.address])));
-			const address = () => freeAddress(state.view(), taken, () => chance.fraction());
+			const address = () => {
+				const taken = new Set(runtime.list().flatMap((held) => (held.address === null ? [] : [held.address])));
+				return freeAddress(state.view(), taken, () => chance.fraction());
+			};
 			return runLocally({ runtime, images, pool, clock, freeAddress: address }, request, signal);
 		},
 		requestedOn: (node) => core.requestedOn(node),

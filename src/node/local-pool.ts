@@ -4,6 +4,7 @@
 import type { Clock } from "../clock.js";
 import type { Spec } from "../model.js";
 import type { PreparedImage, RuntimePool, WarmWish } from "../runtime/runtime.js";
+import { specKey } from "../runtime/spec-key.js";
 
 /** The one that was not run for the longest time goes first. */
 export const LOCAL_SPECS_MAX = 8;
@@ -33,7 +34,7 @@ export function createLocalPool(pool: RuntimePool | null, clock: Clock): LocalPo
 	return {
 		note(spec, image) {
 			if (spec.pool === 0 || pool === null) return;
-			const key = JSON.stringify([spec, image.digest]);
+			const key = `${image.digest} ${specKey(spec)}`;
 			const known = wishes.get(key);
 			const entry = known ?? { wish: { spec, image, passing: true, count: spec.pool }, usedMs: 0 };
 			entry.usedMs = clock.monotonicMs();

@@ -25,7 +25,8 @@ import type { NativePaths } from "../native/paths.js";
 import type { Cgroups } from "./cgroup/cgroups.js";
 import type { Container } from "./container.js";
 import type { ContainerDirectory } from "./container-directory.js";
-import { hostnameOf, launchConfigOf, namingFiles, resolvConfOf } from "./launch-config.js";
+import { hostnameOf, hostsFile, launchConfigOf, resolvConfOf } from "./launch-config.js";
+import type { Leftovers } from "./leftovers.js";
 import { hasEnded } from "./life-cycle.js";
 import type { ContainerNetwork } from "./network/network.js";
 import type { RestoreRequest } from "./runtime.js";
@@ -42,6 +43,7 @@ export interface AssemblyParts {
 	readonly cgroups: Cgroups;
 	readonly network: ContainerNetwork;
 	readonly trash: Trash;
+	readonly leftovers: Leftovers;
 	readonly spares: Spares;
 	readonly seccomp: SeccompPrograms;
 	readonly ids: IdRanges;
@@ -103,11 +105,15 @@ function writeLaunch(container: Container, { network, seccomp, ids }: AssemblyPa
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
 }
 
-/** What a container that was made ahead lacks when it is known which one it is: network, files with its name, launch file for exec. */
+/**
+ * What a container that was made ahead lacks when it is known which one it is: network, /etc/hosts, launch file for exec. Its monitor
+ * gives it its name with the start.
+ */
 export async function fitMade(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
 	await attachNetwork(container, parts, container.state.pid);
 	signal.throwIfAborted();
-	for (const file of namingFiles(hostnameOf(container.id), container.request.address)) rewrite(container, file);
+	const { address } = container.request;
+	if (address !== null) rewrite(container, hostsFile(hostnameOf(container.id), address));
 	if (!container.passing) writeLaunch(container, parts);
 }
 

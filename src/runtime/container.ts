@@ -390,7 +390,16 @@ function endedFirst(state: ContainerState, action: string): SwarmError {
 	});
 }
 
+/** For a caller that waits for the start; `refusal`: what the monitor answered. */
+export function startFailure(state: ContainerState, refusal: SwarmError | null): SwarmError {
+	const reason = reasonIn(state.error ?? refusal?.message ?? "the monitor did not say why");
+	const code = state.exitCode === 126 || state.exitCode === 127 ? "usage" : (refusal?.code ?? "failed");
+	return new SwarmError(code, `Cannot start ${state.container}: ${reason}`, {
+		details: { container: state.container, exitCode: state.exitCode },
+	});
+}
+
 /** The reason in a message of ours, to stand in another one: monitors say "Cannot create: mount …". */
-export function reasonIn(message: string): string {
+function reasonIn(message: string): string {
 	return message.replace(/^Cannot [^:]*: /, "");
 }

@@ -71,16 +71,16 @@ export function hostnameOf(container: ContainerId): string {
 }
 
 function filesOf(hostname: string, address: string | null, resolvConf: string): readonly LaunchFile[] {
-	return [...namingFiles(hostname, address), { path: "/etc/resolv.conf", content: resolvConf }];
+	return [
+		hostsFile(hostname, address),
+		{ path: "/etc/hostname", content: `${hostname}\n` },
+		{ path: "/etc/resolv.conf", content: resolvConf },
+	];
 }
 
-/** Files that tell the container who and where it is. */
-export function namingFiles(hostname: string, address: string | null): readonly LaunchFile[] {
+export function hostsFile(hostname: string, address: string | null): LaunchFile {
 	const own = address === null ? "" : `${address} ${hostname}\n`;
-	return [
-		{ path: "/etc/hosts", content: `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${own}` },
-		{ path: "/etc/hostname", content: `${hostname}\n` },
-	];
+	return { path: "/etc/hosts", content: `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${own}` };
 }
 
 /**

@@ -22,10 +22,11 @@ import {
 import { attachTo } from "./attach.js";
 import { openCgroups } from "./cgroup/cgroups.js";
 import { detectCgroups } from "./cgroup/layout.js";
-import { type Container, type ContainerSurroundings, reasonIn } from "./container.js";
+import { type Container, type ContainerSurroundings, startFailure } from "./container.js";
 import { type ContainerFiles, createContainerFiles } from "./container-files.js";
 import { execIn } from "./exec.js";
 import { ExecServer } from "./exec-server.js";
+import { openLeftovers } from "./leftovers.js";
 import { hasEnded, stepOf } from "./life-cycle.js";
 import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
@@ -122,12 +123,13 @@ class NativeRuntime implements Runtime {
 		const announce = (state: ContainerState) => this.#announce(state);
 		const remove = (path: string) => native.directoryRemove(path);
 		const trash = openTrash(join(stateDirectory, "removed"), { remove, clock, logger });
+		const leftovers = openLeftovers({ trash, clock, logger });
 		const standing = { native, paths, cgroups, clock };
 		const standingMax = options.standingMax ?? STANDING_MAX_DEFAULT;
 		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock, logger });
 		const ids = openIdRanges(join(runDirectory, "ids"), scope);
 		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
-		this.#parts = { native, paths, cgroups, network, trash, spares, seccomp, ids };
+		this.#parts = { native, paths, cgroups, network, trash, leftovers, spares, seccomp, ids };
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		this.#quotas = new QuotaLoop({ native, cgroups, clock, logger, containers: () => this.list() });
 		this.#statsParts = { reader: new StatsReader(native), cgroups, network, clock, quotas: this.#quotas };
@@ -144,7 +146,7 @@ class NativeRuntime implements Runtime {
 			async filled() {
 				await warm.filled();
 				await spares.filled();
-				await trash.emptied();
+				await leftovers.emptied();
 			},
 			async clear() {
 				await warm.clear();
@@ -382,7 +384,7 @@ class NativeRuntime implements Runtime {
 		await this.#parts.network.close();
 		await this.#warm.close();
 		await this.#parts.spares.close();
-		await this.#parts.trash.emptied();
+		await this.#parts.leftovers.emptied();
 		this.#parts.cgroups.close();
 	}
 
@@ -488,12 +490,4 @@ const freshLife = {
 
 function ended(state: ContainerState): boolean {
 	return hasEnded(state.phase);
-}
-
-function startFailure(state: ContainerState, refusal: SwarmError | null): SwarmError {
-	const reason = reasonIn(state.error ?? refusal?.message ?? "the monitor did not say why");
-	const code = state.exitCode === 126 || state.exitCode === 127 ? "usage" : (refusal?.code ?? "failed");
-	return new SwarmError(code, `Cannot start ${state.container}: ${reason}`, {
-		details: { container: state.container, exitCode: state.exitCode },
-	});
 }

@@ -103,19 +103,21 @@ export class Roster {
 	}
 
 	/**
-	 * A container that is here only while `work` runs. Nothing of it outlasts that or this daemon: without a record, another one
-	 * takes its directory for half made.
+	 * A container that is here only while `work` runs. Nothing that runs outlasts that; what it leaves goes soon after, or with the
+	 * next daemon: without a record, that one takes its directory for half made.
 	 */
 	passing<T>(action: string, request: CreateRequest, work: (container: Container) => Promise<T>): Promise<T> {
 		return this.#turns.take(checkContainerId(request.container), async () => {
 			const container = await this.#add(action, request, { passing: true, mayStand: true });
+			let result: T;
 			try {
-				return await work(container);
+				result = await work(container);
 			} catch (thrown) {
-				throw asSwarmError(thrown, `${action} ${container.id}`);
-			} finally {
 				await this.destroy(container);
+				throw asSwarmError(thrown, `${action} ${container.id}`);
 			}
+			await this.#leave(container);
+			return result;
 		});
 	}
 
@@ -133,7 +135,20 @@ export class Roster {
 	/** For one whose turn it is. */
 	async destroy(container: Container): Promise<void> {
 		await endProcesses(container, this.#options.parts.cgroups);
-		await this.dismantle(container.id);
+		await dismantle(container.id, container.directory, this.#options.parts);
+		this.#forget(container);
+	}
+
+	/** One that has ended. An address is free when the caller hears of the end; what else it leaves is nobody's concern. */
+	async #leave(container: Container): Promise<void> {
+		const { parts } = this.#options;
+		if (container.request.address !== null) return this.destroy(container);
+		container.letGo();
+		parts.leftovers.add(container.id, () => dismantle(container.id, container.directory, parts));
+		this.#forget(container);
+	}
+
+	#forget(container: Container): void {
 		this.#containers.delete(container.id);
 		this.#options.onRemoved(container.id);
 	}
@@ -157,6 +172,7 @@ export class Roster {
 		const existing = this.#containers.get(id);
 		if (existing !== undefined)
 			throw new SwarmError("conflict", `Cannot ${action} ${id}: it is here and ${existing.state.phase}, wanted none`);
+		await this.#options.parts.leftovers.gone(id);
 		const directory = containerDirectoryOf(this.containersPath, id);
 		const made = mayStand ? this.#options.takeMade({ ...request, passing }) : null;
 		if (made !== null) return this.#takeMade(made, request, passing);
@@ -169,9 +185,10 @@ export class Roster {
 
 	async #takeMade(made: Container, request: CreateRequest, passing: boolean): Promise<Container> {
 		const { parts, around } = this.#options;
-		const directory = containerDirectoryOf(this.containersPath, request.container);
+		// One that passes stays where it was made: nobody looks for it by its name.
+		const directory = passing ? made.directory : containerDirectoryOf(this.containersPath, request.container);
 		try {
-			renameSync(made.directory.path, directory.path);
+			if (!passing) renameSync(made.directory.path, directory.path);
 		} catch (thrown) {
 			await endMade(made, parts);
 			throw thrown;

@@ -146,8 +146,9 @@ export interface Runtime {
 	start(container: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState>;
 	/**
 	 * Create, start, wait for the end and remove in one, for a caller that waits. Gives the state in which it ended (`stopped`); fails as
-	 * `start` does. Nothing of it outlasts the call: when the signal aborts it is removed, and a daemon that is killed meanwhile
-	 * leaves it to the next one, which removes it. In return nothing is written for later, and nothing synced.
+	 * `start` does. Nothing that runs and no address outlasts the call; its empty cgroups and its files go soon after it (`pool.filled`
+	 * waits for that). When the signal aborts it is removed, and a daemon that is killed meanwhile leaves it to the next one,
+	 * which removes it. In return nothing is written for later, and nothing synced.
 	 */
 	run(request: CreateRequest, signal: AbortSignal): Promise<ContainerState>;
 	/** Stop signal, grace, SIGKILL. Phase `stopped` with its exit code; a stopped container stays as it is. */

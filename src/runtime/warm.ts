@@ -11,6 +11,7 @@ import { Container, type ContainerSurroundings } from "./container.js";
 import { containerDirectoryOf } from "./container-directory.js";
 import type { PreparedImage, WarmRow, WarmWish } from "./runtime.js";
 import { canStand } from "./security/launch-security.js";
+import { specKey } from "./spec-key.js";
 
 export interface WarmContainers {
 	/** One that is ready for such a container; null without. It is the caller's from then on. */
@@ -187,7 +188,7 @@ function isReady(container: Container): boolean {
 }
 
 function keyOf({ spec, image, passing }: Wanted): string {
-	return JSON.stringify([spec, image.digest, passing]);
+	return `${image.digest} ${passing} ${specKey(spec)}`;
 }
 
 /** No address and no port: those come with the name. Its own is short, so that the real one can be written over it. */

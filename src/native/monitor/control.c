@@ -76,7 +76,7 @@ void control_flush(struct client *client)
 	}
 }
 
-void control_send(struct client *client, const char *line)
+void control_hold(struct client *client, const char *line)
 {
 	size_t size = strlen(line);
 	if (client->socket < 0)
@@ -86,14 +86,26 @@ void control_send(struct client *client, const char *line)
 	memcpy(client->output + client->output_size, line, size);
 	client->output[client->output_size + size] = '\n';
 	client->output_size += size + 1;
+}
+
+void control_send(struct client *client, const char *line)
+{
+	control_hold(client, line);
 	control_flush(client);
 }
 
-void control_broadcast(struct control *control, const char *line)
+void control_hold_all(struct control *control, const char *line)
 {
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		if (!control->clients[i].attachment)
-			control_send(&control->clients[i], line);
+			control_hold(&control->clients[i], line);
+}
+
+void control_flush_all(struct control *control)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (!control->clients[i].attachment)
+			control_flush(&control->clients[i]);
 }
 
 void control_close(struct client *client)

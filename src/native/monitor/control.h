@@ -41,11 +41,14 @@ bool control_next_line(struct client *client, char line[CONTROL_LINE_MAX]);
 
 /* Sends a line (line feed is added), keeping what the socket does not take; a reader that lags 4 KiB is closed. */
 void control_send(struct client *client, const char *line);
+/* The same, to be sent with the next one: each wakes the reader. */
+void control_hold(struct client *client, const char *line);
 /* Sends what is left. */
 void control_flush(struct client *client);
 
 /* To all connections that carry lines. */
-void control_broadcast(struct control *control, const char *line);
+void control_hold_all(struct control *control, const char *line);
+void control_flush_all(struct control *control);
 
 void control_close(struct client *client);
 

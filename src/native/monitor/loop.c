@@ -1,5 +1,5 @@
 /* The life of a monitor after its container's first process exists: relays output, answers, waits for the end. One
- * poll(2), no timers. */
+ * poll(2), and no timer but the one of a passing container that has just begun. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,11 +39,19 @@ void monitor_state(const struct monitor *monitor, char *line, size_t size)
 	snprintf(line, size, "state %s %d", name, (int)monitor->pid);
 }
 
+/* With what is held back. */
+static void tell(struct monitor *monitor)
+{
+	monitor->tell_at_ms = 0;
+	control_flush_all(&monitor->control);
+}
+
 static void announce(struct monitor *monitor)
 {
 	char line[400];
 	monitor_state(monitor, line, sizeof line);
-	control_broadcast(&monitor->control, line);
+	control_hold_all(&monitor->control, line);
+	tell(monitor);
 }
 
 void monitor_fail(struct monitor *monitor, const struct sw_error *error)
@@ -58,7 +67,7 @@ static void answer_starter(struct monitor *monitor, const char *format, const ch
 	if (monitor->starter < 0)
 		return;
 	snprintf(line, sizeof line, format, text);
-	control_send(&monitor->control.clients[monitor->starter], line);
+	control_hold(&monitor->control.clients[monitor->starter], line);
 	monitor->starter = -1;
 }
 
@@ -72,11 +81,19 @@ static void take_failure(struct monitor *monitor, const struct sw_report *report
 	answer_starter(monitor, "error start %s", monitor->exit.text);
 }
 
+/* Whoever waits for the end of a passing container is not woken for a beginning that is over at once. */
+#define BEGINNING_MS 2
+
 static void begin_running(struct monitor *monitor)
 {
+	char line[400];
 	monitor->phase = PHASE_RUNNING;
 	answer_starter(monitor, "ok start%s", "");
-	announce(monitor);
+	if (!monitor->launch.passing)
+		return announce(monitor);
+	monitor_state(monitor, line, sizeof line);
+	control_hold_all(&monitor->control, line);
+	monitor->tell_at_ms = sw_monotonic_ms() + BEGINNING_MS;
 }
 
 /* The socket closed: by execve when the init had been told to start, else by its death, which SIGCHLD tells. */
@@ -151,13 +168,36 @@ static const char *start_refusal(const struct monitor *monitor, uint64_t epoch, 
 	return text;
 }
 
+/*
+ * In place, so that what is mounted shows it. Nobody has written there but the init; where the image has something else it did not. Truncated
+ * only when it is shorter: ext4 takes 2 ms to truncate what was just written.
+ */
+static int write_hostname(const char *name)
+{
+	char content[CONTROL_LINE_MAX];
+	struct stat status;
+	size_t size = (size_t)snprintf(content, sizeof content, "%s\n", name);
+	SW_AUTOCLOSE int file = open("upper/etc/hostname", O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (file < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO || errno == EISDIR || errno == ENOTDIR))
+		return 0;
+	if (file < 0 || fstat(file, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return 0;
+	if ((size_t)status.st_size > size && ftruncate(file, (off_t)size) < 0)
+		return -errno;
+	return sw_write_all(file, content, size);
+}
+
 /* A container that was made ahead learns with the start what it is called. The namespace of the monitor itself is of no use to it. */
 static int name_host(const struct monitor *monitor, const char *name)
 {
 	char path[64];
 	snprintf(path, sizeof path, "/proc/%d/ns/uts", (int)monitor->pid);
 	SW_AUTOCLOSE int space = open(path, O_RDONLY | O_CLOEXEC);
-	return space < 0 || setns(space, CLONE_NEWUTS) < 0 || sethostname(name, strlen(name)) < 0 ? -errno : 0;
+	if (space < 0 || setns(space, CLONE_NEWUTS) < 0 || sethostname(name, strlen(name)) < 0)
+		return -errno;
+	return write_hostname(name);
 }
 
 static void start(struct monitor *monitor, int index, const struct command *command)
@@ -172,7 +212,7 @@ static void start(struct monitor *monitor, int index, const struct command *comm
 	if (command->text[0])
 		named = name_host(monitor, command->text);
 	if (named < 0) {
-		snprintf(line, sizeof line, "error start its host name cannot be set: %s", strerror(-named));
+		snprintf(line, sizeof line, "error start it cannot be given its name: %s", strerror(-named));
 		return control_send(&monitor->control.clients[index], line);
 	}
 	monitor->epoch = epoch;
@@ -324,23 +364,26 @@ static void take_signals(struct monitor *monitor)
 }
 
 /* Who is told may start a new monitor of this container at once: lock and socket name go first. The record is whole by
- * then; only a power cut in the moment until it is synced can take it (the file is then empty or absent). */
+ * then; only a power cut in the moment until it is synced can take it (the file is then empty or absent). Of a container that
+ * nobody else will ask for there is none. */
 static int finish(struct monitor *monitor, struct sw_error *error)
 {
-	bool standing = !monitor->launch.bytes;
+	bool recorded = monitor->launch.bytes && !monitor->launch.passing;
+	int result = 0;
 	log_finish(&monitor->logs[0]);
 	log_finish(&monitor->logs[1]);
 	monitor->exit.time_ms = sw_now_ms();
 	monitor->exit.oom = oom_kills(&monitor->launch) > monitor->oom_kills_before;
 	/* The working directory: a container that was made ahead has been moved to its place. */
-	int result = exit_record_write(&monitor->exit, ".", error);
+	if (recorded)
+		result = exit_record_write(&monitor->exit, ".", error);
 	unlink("monitor.sock");
 	sw_close(&monitor->lock);
 	struct pollfd listener = { monitor->control.listener, POLLIN, 0 };
 	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)
 		;
 	announce(monitor);
-	if (result == 0 && !monitor->launch.passing && !standing)
+	if (result == 0 && recorded)
 		result = exit_record_sync(".", error);
 	attach_finish(monitor);
 	return result;
@@ -358,8 +401,8 @@ static void arm(const struct monitor *monitor, struct pollfd *polled)
 	polled[AT_LISTENER] = (struct pollfd){ monitor->control.listener, POLLIN, 0 };
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &monitor->control.clients[i];
-		short events = client->attachment ? attach_events(monitor, client) :
-						    (short)(POLLIN | (client->output_size ? POLLOUT : 0));
+		bool waits = client->output_size > 0 && !monitor->tell_at_ms;
+		short events = client->attachment ? attach_events(monitor, client) : (short)(POLLIN | (waits ? POLLOUT : 0));
 		/* Without anything to wait for, one that hung up would wake us for ever. */
 		polled[AT_CLIENTS + i] = (struct pollfd){ events ? client->socket : -1, events, 0 };
 	}
@@ -383,14 +426,30 @@ static void handle(struct monitor *monitor, const struct pollfd *polled)
 		take_signals(monitor);
 }
 
+/* For poll(2). */
+static int patience_ms(const struct monitor *monitor)
+{
+	uint64_t now_ms = monitor->tell_at_ms ? sw_monotonic_ms() : 0;
+	if (!monitor->tell_at_ms)
+		return -1;
+	return monitor->tell_at_ms > now_ms ? (int)(monitor->tell_at_ms - now_ms) : 0;
+}
+
 int monitor_loop(struct monitor *monitor, struct sw_error *error)
 {
 	struct pollfd polled[AT_END];
 	while (monitor->phase != PHASE_ENDED) {
+		int timeout = patience_ms(monitor);
+		if (timeout == 0) {
+			tell(monitor);
+			timeout = -1;
+		}
 		arm(monitor, polled);
-		if (poll(polled, AT_END, -1) < 0 && errno != EINTR)
+		int ready = poll(polled, AT_END, timeout);
+		if (ready < 0 && errno != EINTR)
 			return sw_fail(error, errno, "wait for events", NULL);
-		handle(monitor, polled);
+		if (ready > 0)
+			handle(monitor, polled);
 	}
 	return finish(monitor, error);
 }

@@ -44,6 +44,8 @@ struct monitor {
 	int report_fd;
 	/* Connection that waits for the answer to `start`; -1: none. */
 	int starter;
+	/* Monotonic milliseconds at which what is held back is told; 0: nothing is. */
+	uint64_t tell_at_ms;
 	uint64_t oom_kills_before;
 	/* What the init said about its failure. */
 	bool failed;

@@ -102,6 +102,11 @@ export async function* progressLines<Result>(
 
 /** The body as a JSON object or list; code `usage` when it is none, `too-large` past BODY_BYTES_MAX. */
 export async function jsonBody(call: ApiCall): Promise<object> {
+	return jsonObject(await bodyText(call));
+}
+
+/** Code `too-large` past BODY_BYTES_MAX. */
+export async function bodyText(call: ApiCall): Promise<string> {
 	const parts: Uint8Array[] = [];
 	let bytes = 0;
 	for await (const part of call.body) {
@@ -110,7 +115,11 @@ export async function jsonBody(call: ApiCall): Promise<object> {
 			throw new SwarmError("too-large", `Cannot read the request: over ${BODY_BYTES_MAX} bytes, wanted less`);
 		parts.push(part);
 	}
-	const text = Buffer.concat(parts).toString();
+	return Buffer.concat(parts).toString();
+}
+
+/** Or list; code `usage` when it is none. */
+export function jsonObject(text: string): object {
 	let value: unknown;
 	try {
 		value = JSON.parse(text || "{}");

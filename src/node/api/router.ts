@@ -29,6 +29,7 @@ import type { ApiHandler } from "./message.js";
 import {
 	type ApiAnswer,
 	type ApiCall,
+	bodyText,
 	errorAnswer,
 	isFirst,
 	jsonAnswer,
@@ -40,6 +41,7 @@ import {
 } from "./message.js";
 import { withNodeNames } from "./node-names.js";
 import { changeHere, updateWorkload } from "./resources.js";
+import { runRequestOf } from "./run-request.js";
 import { stats } from "./stats.js";
 import { watchDocuments, watchRows } from "./watch.js";
 
@@ -180,10 +182,9 @@ const routes: readonly Route[] = [
 		await poolOf(ports).clear();
 		return jsonAnswer({});
 	}),
-	localRoute("POST", "/v1/runs", async ({ daemon, call }) => {
-		const body = (await jsonBody(call)) as Partial<RunRequest>;
-		return jsonAnswer(await daemon.run({ spec: validateSpec(body.spec) }, call.signal));
-	}),
+	localRoute("POST", "/v1/runs", async ({ daemon, call }) =>
+		jsonAnswer(await daemon.run(runRequestOf(await bodyText(call)), call.signal)),
+	),
 ];
 
 function route(method: string, path: string, answer: Route["answer"]): Route {
