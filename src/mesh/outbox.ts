@@ -5,8 +5,8 @@ import type { FramePlane, MeshStream } from "./mesh.js";
 
 export const OUTBOX_BYTES_MAX = 8 * 1024 * 1024;
 export const OUTBOX_FRAMES_MAX = 4096;
-/** Heartbeats may use this many places more, so that a flood of state does not make us look dead. */
-const HEARTBEAT_FRAMES_EXTRA = 16;
+/** Heartbeats and leases may use this many places more, so that a flood of state neither makes us look dead nor ends leases. */
+const VITAL_FRAMES_EXTRA = 64;
 /** Small frames are written together up to this size. */
 const BATCH_BYTES = 64 * 1024;
 
@@ -61,8 +61,9 @@ export function createOutbox(onFailed: (stream: MeshStream, thrown: unknown) => 
 
 	return {
 		offer(plane, encoded) {
-			const extra = plane === "heartbeat" ? HEARTBEAT_FRAMES_EXTRA : 0;
-			const full = queuedBytes + encoded.length > OUTBOX_BYTES_MAX && plane !== "heartbeat";
+			const isVital = plane === "heartbeat" || plane === "lease";
+			const extra = isVital ? VITAL_FRAMES_EXTRA : 0;
+			const full = queuedBytes + encoded.length > OUTBOX_BYTES_MAX && !isVital;
 			if (full || queue.length >= OUTBOX_FRAMES_MAX + extra) return false;
 			queue.push(encoded);
 			queuedBytes += encoded.length;

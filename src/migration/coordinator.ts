@@ -230,8 +230,17 @@ class Coordinator implements Migrations {
 		}
 		const held = this.#ports.runtime.get(go.container);
 		const arrived = held !== null && held.move === go.move && held.phase !== "restoring" && held.phase !== "failed";
-		await channel.send({ kind: arrived ? "running" : "unknown" });
+		await channel.send({ kind: arrived || this.#wentOn(go) ? "running" : "unknown" });
 		await channel.end();
+	}
+
+	/** It ran here and is on its way to a third node, or has been claimed since: the source's copy is out of date. */
+	#wentOn({ container, epoch }: Extract<MoveMessage, { kind: "go" }>): boolean {
+		if (epoch === 0) return false;
+		const moves = [...this.#moves.values()].some(({ role, identity }) => {
+			return role === "source" && identity.container === container && identity.epoch >= epoch;
+		});
+		return moves || (this.#ports.state.view().claims.get(container)?.epoch ?? 0) > epoch;
 	}
 
 	/** Without a move in hand the own document says it: only a hand-over that stands in it was decided. */

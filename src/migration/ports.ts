@@ -16,6 +16,7 @@ export interface MigrationPorts {
 	readonly mesh: Pick<Mesh, "handle" | "open">;
 	readonly runtime: Runtime;
 	readonly images: MoveImages;
+	readonly leases: MoveLeases;
 	readonly journal: MoveJournal;
 	readonly files: MoveFiles;
 	/** Read for each verdict. */
@@ -25,6 +26,16 @@ export interface MigrationPorts {
 	readonly clock: Clock;
 	readonly chance: Chance;
 	readonly logger: Logger;
+}
+
+/** Of `exclusive` containers: node/lease. */
+export interface MoveLeases {
+	/** Nothing of it runs here any more: its next owner need not wait. */
+	release(container: ContainerId): void;
+	/** It stays here after all. */
+	reclaim(container: ContainerId): void;
+	/** Resolves when it may run here under that epoch; `timeout` after `withinMs`. */
+	acquire(container: ContainerId, epoch: number, withinMs: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface LocalFacts {

@@ -278,6 +278,8 @@ export class SourceMove {
 
 	async #commit(signal: AbortSignal): Promise<MoveEvent> {
 		this.#progress("handover", "writing the claim");
+		// It is frozen, and thawed only under a lease that is asked for anew.
+		if (this.#isExclusive()) this.#ports.leases.release(this.identity.container);
 		await handOver(this.#ports, this.identity, signal);
 		return "go";
 	}
@@ -321,9 +323,15 @@ export class SourceMove {
 		const { runtime } = this.#ports;
 		const standing = this.#standing();
 		const held = runtime.get(container);
+		// Where the lease is not there at once it is paused, and goes on with it.
+		if (this.#isExclusive()) this.#ports.leases.reclaim(container);
 		if (needsThaw(held))
 			await runtime.checkpoints?.thaw(container, standing.kind === "source" ? standing.epoch : epoch);
 		return "done";
+	}
+
+	#isExclusive(): boolean {
+		return this.#ports.runtime.get(this.identity.container)?.spec.policy === "exclusive";
 	}
 
 	async #reclaim(): Promise<MoveEvent> {

@@ -20,6 +20,8 @@ import { withinMs } from "./within.js";
 /** The source freezes and dumps within this, or says why not; memory of any size is then on its way. */
 const ARRIVE_MS_MAX = 60 * 60_000;
 const ANSWER_MS_MAX = 10_000;
+/** The source gave the lease up, so that it takes one round trip; without its word, or a majority, twice a lease. */
+const LEASE_MS_MAX = 20_000;
 
 export interface TargetMoveInit {
 	readonly ports: MigrationPorts;
@@ -309,14 +311,16 @@ export class TargetMove {
 	}
 
 	async #release(signal: AbortSignal): Promise<MoveEvent> {
-		const { runtime } = this.#ports;
+		const { runtime, leases } = this.#ports;
 		const { container, epoch } = this.identity;
 		const standing = this.#standing();
 		const held = runtime.get(container);
 		if (held !== null && hasRun(held.phase)) return "done";
 		if (held === null || held.phase !== "restoring" || runtime.checkpoints === null)
 			throw new SwarmError("failed", `Cannot release ${container}: its copy is ${held?.phase ?? "gone"}`);
-		await runtime.checkpoints.release(container, standing.kind === "target" ? standing.epoch : epoch + 1, signal);
+		const owned = standing.kind === "target" ? standing.epoch : epoch + 1;
+		if (held.spec.policy === "exclusive") await leases.acquire(container, owned, LEASE_MS_MAX, signal);
+		await runtime.checkpoints.release(container, owned, signal);
 		return "done";
 	}
 

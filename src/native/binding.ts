@@ -6,7 +6,7 @@ import { type ErrorCode, SwarmError } from "../errors.js";
 import type { ExecForm, Native } from "./native.js";
 import { type NativePaths, nativePaths } from "./paths.js";
 
-const ABI_VERSION = 5;
+const ABI_VERSION = 6;
 /** XATTR_SIZE_MAX of linux/limits.h. */
 const ATTRIBUTE_BYTES_MAX = 65_536;
 const ENODATA = 61;
@@ -76,6 +76,7 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 		deviceFilterAttach: (path) =>
 			void call(`restrict the devices of ${path}`, (error) => f.deviceFilterAttach(path, error)),
 		signal: (pid, signal) => call(`send signal ${signal} to ${pid}`, (error) => f.signal(pid, signal, error)) === 1,
+		bootTimeMs: () => Number(f.bootTimeMs()),
 		readDescriptors: (descriptors) => readAll(f.readDescriptors, descriptors),
 		makeNode: (path, mode, major, minor) =>
 			void call("make a file node", (error) => f.makeNode(pathBytes(path), mode, major, minor, error)),
@@ -193,6 +194,7 @@ function functionsOf(library: LibraryHandle) {
 		cgroupFreeze: func("sw_cgroup_freeze", "str", "uint32_t", "uint32_t"),
 		deviceFilterAttach: func("sw_device_filter_attach", "str"),
 		signal: func("sw_signal", "int32_t", "int32_t"),
+		bootTimeMs: library.func("int64_t sw_boot_time_ms()"),
 		readDescriptors: func(
 			"sw_read_descriptors",
 			koffi.pointer("int32_t"),

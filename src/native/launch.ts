@@ -21,6 +21,8 @@ export interface LaunchConfig {
 	readonly terminal: boolean;
 	/** Standard input is the monitor's, for those who attach; else /dev/null, or a terminal that nobody types at. */
 	readonly stdin: boolean;
+	/** Runs only under a lease, which the monitor is told (`lease`): it freezes the container at its end. */
+	readonly guarded: boolean;
 	/** At most 64 bytes (sethostname(2)). */
 	readonly hostname: string;
 	/** Of all log files of the container together; at least 1 MiB. */
@@ -124,6 +126,7 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		...(config.passing ? [["passing", config.passing === true ? "yes" : config.passing] as const] : []),
 		...(config.terminal ? [["terminal", "yes"] as const] : []),
 		...(config.stdin ? [["stdin", "yes"] as const] : []),
+		...(config.guarded ? [["guarded", "yes"] as const] : []),
 		["hostname", config.hostname],
 		["log-bytes", String(config.logBytesMax)],
 		["workdir", config.workdir],

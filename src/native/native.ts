@@ -51,6 +51,8 @@ export interface Native {
 	/** pidfd_open + pidfd_send_signal; false when the process is gone (also when nobody has reaped
 	 * it yet). `signal` 0 only asks. */
 	signal(pid: number, signal: number): boolean;
+	/** CLOCK_BOOTTIME, which the machine's sleep does not stop. */
+	bootTimeMs(): number;
 	/**
 	 * Texts of many short files of the kernel (ASCII, at most a page each) by their open descriptors, on a thread, in order; null for
 	 * one that cannot be read any more. 8 us each, against 40 for opening, reading and closing it from here.

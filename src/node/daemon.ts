@@ -1,6 +1,7 @@
 // The daemon: real parts put together in the order in which they depend on each other, and taken apart in the reverse. Knows
 // every adapter; decides nothing that core.ts, operations.ts or a machine decides.
 
+import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemChance, systemClock } from "../clock.js";
@@ -43,6 +44,9 @@ import { createGuestDoor } from "./guests/guest-door.js";
 import { createProbe } from "./health/probe.js";
 import { nodeImages } from "./images.js";
 import type { StartReport } from "./launch-daemon.js";
+import { Leases } from "./lease/leases.js";
+import { openPromises } from "./lease/promises.js";
+import { votersOf } from "./lease/voters.js";
 import type { NodePorts } from "./ports.js";
 import { scopeOf } from "./scope.js";
 import { keepConfig, lockState } from "./settings.js";
@@ -132,6 +136,7 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	const journal = join(directory, "journal");
 	const forget = () => {
 		undo.addFirst("journal", () => rm(journal, { force: true }));
+		undo.addFirst("promises", () => rm(join(directory, PROMISES), { force: true }));
 		stop();
 	};
 	await rm(join(directory, "commits"), { recursive: true, force: true });
@@ -248,6 +253,8 @@ async function openPorts(opened: Opened): Promise<OpenedPorts> {
 	});
 	membership.start();
 	undo.add("membership", () => membership.stop({ leaving: false }));
+	const leases = await openLeases(opened, runtime);
+	undo.add("leases", () => leases.stop());
 	const images = nodeImages({ store, mesh, logger, onFetched: opened.published });
 	const hardware = await readHardware("/");
 	const moving: MigrationPorts = {
@@ -255,6 +262,7 @@ async function openPorts(opened: Opened): Promise<OpenedPorts> {
 		mesh,
 		runtime,
 		images,
+		leases,
 		journal: createFileJournal(join(directory, "moves")),
 		files: createMoveFiles(join(directory, "moving")),
 		facts: await factsReader(hardware),
@@ -280,6 +288,7 @@ async function openPorts(opened: Opened): Promise<OpenedPorts> {
 		runtime,
 		images,
 		migrations: createMigrations(moving),
+		leases,
 		keepSuperseded: keeperIn(directory, logger),
 		probe: createProbe(runtime),
 		clock: systemClock,
@@ -287,6 +296,32 @@ async function openPorts(opened: Opened): Promise<OpenedPorts> {
 		logger,
 	};
 	return { ports, archives };
+}
+
+/** What this node promised as a voter on leases. */
+const PROMISES = "promises";
+
+async function openLeases({ config, mesh, state, logger }: Opened, runtime: Runtime): Promise<Leases> {
+	const path = join(config.stateDirectory, PROMISES);
+	// A node that has been in the cluster and lost them waits for one lease before it votes.
+	const isMissing = state.own("node") !== null && !existsSync(path);
+	const promises = await openPromises(await openDisk(path));
+	const leases = new Leases({
+		self: mesh.self,
+		mesh,
+		clock: systemClock,
+		chance: systemChance,
+		logger: logger.with({ part: "leases" }),
+		guard: {
+			nowMs: () => runtime.guardNowMs(),
+			extend: (container, epoch, untilMs) => runtime.extendLease(container, epoch, untilMs),
+		},
+		promises,
+		isForgetful: isMissing || promises.isDamaged,
+		voters: () => votersOf(state.view()),
+	});
+	leases.start();
+	return leases;
 }
 
 async function factsReader(hardware: HardwareProfile): Promise<() => Promise<LocalFacts>> {

@@ -15,6 +15,7 @@ import {
 } from "../model.js";
 import { normalizedName } from "../runtime/image/name.js";
 import type { ContainerRow, DeployResult, Explanation } from "./api/contract.js";
+import { leaseNotes } from "./lease/notes.js";
 import { decide, refusalsOf } from "./placement.js";
 import type { NodePorts } from "./ports.js";
 import { containerRow, containerRows, resolveContainer, workloadRows } from "./rows.js";
@@ -59,6 +60,8 @@ export function createOperations(ports: NodePorts): Operations {
 		if (found !== "") throw new SwarmError("usage", `Cannot tell which container: ${found}`);
 		throw new SwarmError("not-found", `Cannot find container ${ref}: no workload of that name, see \`swarm ps\``);
 	}
+
+	const notesOf = (spec: Spec) => leaseNotes(spec, view(), (node) => liveness(node) === "alive");
 
 	function specOf(workload: string): SpecRecord {
 		const spec = view().specs.get(workload);
@@ -136,7 +139,7 @@ export function createOperations(ports: NodePorts): Operations {
 			refuseUnknownImage(view(), spec);
 			await ports.state.commit(placeNew(ports, view(), spec, (known?.revision ?? 0) + 1));
 			await settled(() => rowsOf(spec.name).every(isSettledRow), signal);
-			return { workload: spec.name, containers: rowsOf(spec.name) };
+			return { workload: spec.name, containers: rowsOf(spec.name), notes: notesOf(spec) };
 		},
 		explain(workload) {
 			const record = specOf(workload);
@@ -148,6 +151,7 @@ export function createOperations(ports: NodePorts): Operations {
 					const owner = facts.view.claims.get(container)?.owner ?? null;
 					return { container, owner, decision: decide(facts, record.spec, container, []) };
 				}),
+				notes: notesOf(record.spec),
 			};
 		},
 		async stop(workload, signal) {

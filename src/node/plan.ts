@@ -63,6 +63,16 @@ export type Effect =
 			readonly restartsInRow: number;
 	  };
 
+/** Of `exclusive` containers. */
+export interface PlanLeases {
+	/** Whether this node may run it under that epoch now. */
+	holds(container: ContainerId, epoch: number): boolean;
+	/** Voters promised that epoch to an owner whose claim nobody knows: claim above it. null: they did not. */
+	outbidAbove(container: ContainerId, epoch: number): number | null;
+	/** Whether so many voters are alive that another node's lease can be taken over. */
+	readonly isMajorityAlive: boolean;
+}
+
 export interface PlanFacts {
 	readonly self: NodeId;
 	readonly view: ClusterView;
@@ -76,6 +86,7 @@ export interface PlanFacts {
 	readonly moving: ReadonlySet<ContainerId>;
 	/** Containers whose last effect failed and whose time to try again has not come. */
 	readonly backingOff: ReadonlySet<ContainerId>;
+	readonly leases: PlanLeases;
 	/** Whether this node heard enough of its peers since its boot (BOOT_SETTLE_MS). */
 	readonly settled: boolean;
 	readonly nowMs: number;
@@ -142,6 +153,8 @@ function ownEffect(
 	if (spec.desired === "stopped") return stopEffect(spec, state);
 	if (spec.desired === "paused") return freezerEffect("pause", "running", claim, state);
 	if (claim.revision < spec.startRevision) return startAgain(spec, claim, { restarts: 0, restartsInRow: 0 });
+	if (spec.spec.policy === "exclusive" && !facts.leases.holds(container, claim.epoch))
+		return outbid(facts, spec, claim);
 	const restart = state?.epoch === claim.epoch ? restartOf(facts, state, spec, claim) : null;
 	if (restart !== null && isDue(restart, facts.nowMs) && facts.settled) return startAgain(spec, claim, restart);
 	if (state !== null && state.epoch === claim.epoch && isOtherSpec(state, spec))
@@ -152,8 +165,23 @@ function ownEffect(
 		return freezerEffect("resume", "paused", claim, state);
 	if (state !== null && state.epoch > claim.epoch) return null;
 	if (!facts.settled) return null;
+	if (state !== null && goesOn(spec, claim, state)) return { kind: "resume", container, epoch: claim.epoch };
 	if (claim.reason === "adopted" && facts.nowMs - claim.time.ms < SETTLE_MS) return null;
 	return { kind: "run", container, claim, spec };
+}
+
+/** Without a lease nothing starts or goes on; one that cannot be had under this epoch is asked for under a higher one. */
+function outbid(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord): Effect | null {
+	const { container, epoch, restarts, restartsInRow } = claim;
+	const above = facts.settled ? facts.leases.outbidAbove(container, epoch) : null;
+	if (above === null) return null;
+	return { kind: "claim", container, epoch: above + 1, spec, reason: "adopted", restarts, restartsInRow };
+}
+
+/** A copy that stood still without a lease, and whose own node has claimed it anew (outbid). */
+function goesOn(spec: SpecRecord, claim: ClaimRecord, state: ContainerState): boolean {
+	const isOwnWord = claim.reason === "adopted" && claim.writer === claim.owner;
+	return spec.spec.policy === "exclusive" && isOwnWord && state.phase === "paused" && state.revision === claim.revision;
 }
 
 function restartOf(facts: PlanFacts, state: ContainerState, spec: SpecRecord, claim: ClaimRecord): Restart | null {
@@ -238,6 +266,7 @@ function adoptEffect(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord): Ef
 	if (spec.desired !== "running" || !facts.settled) return null;
 	if (hasEndedByItself(facts, spec, claim)) return null;
 	if (facts.downForMs(claim.owner) < ADOPT_AFTER_MS) return null;
+	if (spec.spec.policy === "exclusive" && !facts.leases.isMajorityAlive) return null;
 	const sourceKeepsIt =
 		claim.reason === "handover" && facts.liveness(claim.writer) === "alive" && !handoverArrived(facts, claim);
 	if (sourceKeepsIt || responsibleNode(facts, claim.container) !== facts.self) return null;

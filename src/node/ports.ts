@@ -17,6 +17,7 @@ import type {
 } from "../model.js";
 import type { ContainerState, PreparedImage, Runtime } from "../runtime/runtime.js";
 import type { ProbeHealth } from "./health/probe.js";
+import type { LeasesPort } from "./lease/leases.js";
 
 /** Who is alive: mesh/membership.ts, fed by heartbeats. */
 export interface MembershipPort {
@@ -73,6 +74,7 @@ export interface NodePorts {
 	readonly runtime: Runtime;
 	readonly images: ImagesPort;
 	readonly migrations: MigrationsPort;
+	readonly leases: LeasesPort;
 	readonly keepSuperseded: KeepSuperseded;
 	readonly probe: ProbeHealth;
 	readonly clock: Clock;

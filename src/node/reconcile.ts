@@ -8,6 +8,7 @@ import type { ClaimRecord, ContainerHealth, ContainerId, ContainerRecord, NodeId
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { ContainerState } from "../runtime/runtime.js";
 import { HealthChecks } from "./health/checks.js";
+import { isMajorityAlive, leasesWanted } from "./lease/voters.js";
 import { type Paced, paced } from "./paced.js";
 import { decide, freeAddress, refusalsOf } from "./placement.js";
 import { type Effect, LOCAL_RUN_PREFIX, plan, workloadOf } from "./plan.js";
@@ -18,6 +19,8 @@ const RETRY_MAX_MS = 30_000;
 /** A limit that the kernel does not take now: nothing else of the container waits for long. */
 const UPDATE_RETRY_MS = 5_000;
 const TICK_MS = 1_000;
+/** Voters that still wait for the end of another's lease. */
+const LEASE_RETRY_MS = 2_000;
 
 interface Failure {
 	readonly epoch: number;
@@ -57,8 +60,9 @@ export class Reconciler {
 	}
 
 	start(): void {
-		const { state, runtime, membership, migrations } = this.#ports;
+		const { state, runtime, membership, migrations, leases } = this.#ports;
 		this.#undo.push(
+			leases.subscribe(() => this.ask()),
 			state.subscribe(() => this.ask()),
 			runtime.subscribe((changed) => {
 				if (changed.container.startsWith(LOCAL_RUN_PREFIX)) return;
@@ -95,13 +99,17 @@ export class Reconciler {
 	}
 
 	#round(): void {
-		const { state, runtime, membership, migrations, clock } = this.#ports;
+		const { state, runtime, membership, migrations, leases, clock } = this.#ports;
 		const view = state.view();
 		this.#noteDown(view);
 		const readOnly = state.readOnly();
-		if (readOnly?.code === "conflict") this.#freezeAll(view);
+		const isTwin = readOnly?.code === "conflict";
+		leases.keep(isTwin ? new Map() : leasesWanted(view, state.self));
+		if (isTwin) this.#freezeAll(view);
 		// What it cannot read may say anything: what runs goes on as it is.
 		if (readOnly !== null) return;
+		leases.forget((container) => view.specs.get(workloadOf(container))?.removed === true);
+		const liveness = (node: NodeId) => (node === state.self ? "alive" : membership.liveness(node));
 		const effects = plan({
 			self: state.self,
 			view,
@@ -112,7 +120,12 @@ export class Reconciler {
 					.map((held) => [held.container, held]),
 			),
 			health: (container) => this.#health.of(container),
-			liveness: (node) => (node === state.self ? "alive" : membership.liveness(node)),
+			liveness,
+			leases: {
+				holds: (container, epoch) => leases.holds(container, epoch),
+				outbidAbove: (container, epoch) => leases.outbidAbove(container, epoch),
+				isMajorityAlive: isMajorityAlive(view, (node) => liveness(node) === "alive"),
+			},
 			downForMs: (node) => this.#downForMs(node),
 			moving: migrations.moving(),
 			backingOff: this.#backingOff(view),
@@ -186,8 +199,7 @@ export class Reconciler {
 		}
 		const removed = isRemoved(view, effect.container);
 		const attempts = (this.#failures.get(effect.container)?.attempts ?? 0) + 1;
-		const delayMs =
-			effect.kind === "update" ? UPDATE_RETRY_MS : Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempts - 1));
+		const delayMs = retryDelayMs(effect, attempts);
 		const final = effect.kind === "run" && !error.retryable;
 		const untilMs = final ? Number.POSITIVE_INFINITY : this.#ports.clock.monotonicMs() + delayMs;
 		this.#failures.set(effect.container, { epoch, removed, attempts, untilMs });
@@ -197,17 +209,19 @@ export class Reconciler {
 	}
 
 	async #carryOut(effect: Effect, view: ClusterView): Promise<void> {
-		const { runtime } = this.#ports;
+		const { runtime, leases } = this.#ports;
 		switch (effect.kind) {
 			case "run":
 				return this.#runOrOutbid(effect, view);
 			case "stop":
 				await runtime.stop(effect.container, effect.epoch, effect.graceMs, this.#stopped.signal);
+				leases.release(effect.container);
 				return;
 			case "pause":
 				await runtime.pause(effect.container, effect.epoch);
 				return;
 			case "resume":
+				await leases.arm(effect.container, effect.epoch);
 				await runtime.resume(effect.container, effect.epoch);
 				return;
 			case "update":
@@ -215,6 +229,7 @@ export class Reconciler {
 				return;
 			case "remove":
 				await runtime.remove(effect.container, effect.epoch);
+				leases.release(effect.container);
 				this.#ports.state.put([], [`container/${effect.container}`]);
 				return;
 			case "supersede":
@@ -264,15 +279,17 @@ export class Reconciler {
 			const { container, epoch, revision } = claim;
 			await runtime.create({ container, epoch, revision, spec: spec.spec, image, address }, signal);
 		}
+		await this.#ports.leases.arm(claim.container, claim.epoch);
 		await runtime.start(claim.container, claim.epoch, signal);
 	}
 
 	async #supersede(container: ContainerId, winner: ClaimRecord): Promise<void> {
-		const { runtime, keepSuperseded, logger, state } = this.#ports;
+		const { runtime, keepSuperseded, logger, state, leases } = this.#ports;
 		const held = runtime.get(container);
 		if (held === null) return;
 		const kept = await keepSuperseded(held, runtime);
 		await runtime.remove(container, held.epoch);
+		if (winner.owner !== state.self) leases.release(container);
 		state.put([], [`container/${container}`]);
 		logger.warn("another copy won: this one is stopped and kept", { container, winner: winner.owner, kept });
 	}
@@ -287,11 +304,12 @@ export class Reconciler {
 			const message = `Cannot place ${effect.container}: no node fits: ${refusalsOf(decision)}`;
 			throw new SwarmError("refused", message, { retryable: true });
 		}
+		const epoch = await this.#grantable(effect, decision.node);
 		await state.commit([
 			{
 				kind: "claim",
 				container: effect.container,
-				epoch: effect.epoch,
+				epoch,
 				owner: decision.node,
 				writer: state.self,
 				workload: effect.spec.name,
@@ -305,9 +323,22 @@ export class Reconciler {
 		]);
 	}
 
+	/** The epoch to claim it under for `owner`. Of an exclusive one only when a majority would give it the lease: a claim ends what runs. */
+	async #grantable(effect: Extract<Effect, { kind: "place" | "claim" }>, owner: NodeId): Promise<number> {
+		const { container, spec, reason, epoch } = effect;
+		if (spec.spec.policy !== "exclusive" || reason !== "adopted") return epoch;
+		const { granted, epochPromised } = await this.#ports.leases.wouldGrant(container, epoch, owner);
+		if (granted) return epoch;
+		const above = epochPromised + 1;
+		if (above > epoch && (await this.#ports.leases.wouldGrant(container, above, owner)).granted) return above;
+		const message = `Cannot take ${container} over: no majority gives a lease for it, the one of its last owner may hold`;
+		throw new SwarmError("refused", message, { retryable: true });
+	}
+
 	async #claim(effect: Extract<Effect, { kind: "claim" }>): Promise<void> {
 		const { state, runtime } = this.#ports;
-		const { container, epoch, spec, reason, restarts, restartsInRow } = effect;
+		const { container, spec, reason, restarts, restartsInRow } = effect;
+		const epoch = await this.#grantable(effect, state.self);
 		const claim: ClaimRecord = {
 			kind: "claim",
 			container,
@@ -349,6 +380,14 @@ export class Reconciler {
 			gone.map(([container]) => `container/${container}` as const),
 		);
 	}
+}
+
+function retryDelayMs(effect: Effect, attempts: number): number {
+	if (effect.kind === "update") return UPDATE_RETRY_MS;
+	const waitsForVoters =
+		(effect.kind === "place" || effect.kind === "claim") && effect.spec.spec.policy === "exclusive";
+	if (waitsForVoters || effect.kind === "resume") return Math.min(LEASE_RETRY_MS, RETRY_FIRST_MS * attempts);
+	return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempts - 1));
 }
 
 function isRemoved(view: ClusterView, container: ContainerId): boolean {

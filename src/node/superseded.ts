@@ -35,8 +35,9 @@ export function keeperIn(stateDirectory: string, logger: Logger): KeepSuperseded
 async function holdStill(state: ContainerState, runtime: Runtime, memory: string, logger: Logger): Promise<void> {
 	const { container, epoch, phase } = state;
 	if (phase !== "running" && phase !== "paused") return;
-	if (phase === "paused") await runtime.resume(container, epoch);
 	try {
+		// An exclusive one whose lease is over may not: it stays as it is, without its memory.
+		if (phase === "paused") await runtime.resume(container, epoch);
 		if (runtime.checkpoints === null) throw new Error("no CRIU works here, see swarm doctor");
 		await rm(memory, { recursive: true, force: true });
 		await mkdir(memory);
@@ -51,8 +52,10 @@ async function holdStill(state: ContainerState, runtime: Runtime, memory: string
 
 /** By cp(1): what the container deleted of its image are device nodes and extended attributes, which Node's cp refuses. */
 async function keepFiles(containersPath: string, container: ContainerId, kept: string): Promise<void> {
-	const { upper, log } = containerDirectoryOf(containersPath, container);
+	const { path, upper, log } = containerDirectoryOf(containersPath, container);
 	const wanted = [
+		// When it ran and stood still, by its monitor.
+		[join(path, "guard"), join(kept, "guard")],
 		[upper, join(kept, "files")],
 		[log, join(kept, "log")],
 	] as const;

@@ -40,7 +40,7 @@ export function createContainerFiles(roster: Roster, parts: AssemblyParts, copyP
 				try {
 					return await take(packWrittenLayer(container.directory.upper, native, signal));
 				} finally {
-					if (phase === "running") container.perform(["thaw"]);
+					if (phase === "running") await container.letRunOrPause();
 				}
 			});
 		},

@@ -9,7 +9,7 @@ import type { ContainerId, OomReport, Phase, ResourceRequest } from "../model.js
 import type { Native } from "../native/native.js";
 import type { Cgroups, ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
-import { hostnameOf } from "./launch-config.js";
+import { hostnameOf, isGuarded } from "./launch-config.js";
 import { hasEnded, type LifeEffect, type LifeEvent, nextStep, stepOf } from "./life-cycle.js";
 import { Monitor, type MonitorEvent, readExit } from "./monitor.js";
 import type { ExitRecord } from "./monitor-protocol.js";
@@ -139,6 +139,28 @@ export class Container {
 			else if (effect === "thaw") native.cgroupFreeze(this.cgroup.unified, false, FREEZE_MS_MAX);
 			else if (effect === "kill" && this.#state.pid !== null) native.signal(this.#state.pid, SIGKILL);
 			else if (effect === "reap") cgroups.kill(this.id);
+		}
+	}
+
+	/** Whether it may run under a lease only: its monitor is then the one to thaw it. */
+	get isGuarded(): boolean {
+		return isGuarded(this.request.spec) && !this.passing;
+	}
+
+	/** Thaws it. Rejects for one whose lease is over: it stays frozen. */
+	async letRun(): Promise<void> {
+		if (!this.isGuarded) this.perform(["thaw"]);
+		else if (this.#monitor === null) throw new SwarmError("failed", `Cannot thaw ${this.id}: it has no monitor`);
+		else await this.#monitor.request("thaw");
+	}
+
+	/** As `letRun` after a step to `running`; one whose lease is over is then `paused`. */
+	async letRunOrPause(): Promise<void> {
+		try {
+			await this.letRun();
+		} catch (thrown) {
+			if (!this.isGuarded || nextStep(this.#state.phase, "lease-ended") === null) throw thrown;
+			this.step("lease-ended");
 		}
 	}
 
@@ -304,6 +326,10 @@ export class Container {
 					return;
 				case "running":
 					this.#run(event.pid);
+					return;
+				case "frozen":
+					this.change({ pid: event.pid });
+					if (nextStep(this.#state.phase, "lease-ended") !== null) this.step("lease-ended");
 					return;
 				case "exited":
 					this.recordExit(event.exit);

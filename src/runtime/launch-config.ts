@@ -1,7 +1,7 @@
 // From a request to what monitor and init are told. Pure.
 
 import { SwarmError } from "../errors.js";
-import type { ContainerId, SeccompProfile } from "../model.js";
+import type { ContainerId, SeccompProfile, Spec } from "../model.js";
 import type { LaunchConfig, LaunchDevice, LaunchFile } from "../native/launch.js";
 import type { ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
@@ -25,6 +25,11 @@ export interface LaunchPlace {
 	readonly firstId: number | null;
 }
 
+/** It needs a lease to run; what runs for a caller that waits is not the cluster's. */
+export function isGuarded(spec: Pick<Spec, "policy">): boolean {
+	return spec.policy === "exclusive";
+}
+
 /** sethostname(2) */
 const HOSTNAME_BYTES_MAX = 64;
 
@@ -39,6 +44,7 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		passing: place.passing,
 		terminal: spec.terminal,
 		stdin: spec.stdin,
+		guarded: isGuarded(spec) && place.passing === false,
 		hostname,
 		logBytesMax: spec.logBytesMax,
 		args: argumentsOf(request),

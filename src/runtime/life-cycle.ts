@@ -15,6 +15,7 @@ export type LifeEvent =
 	| "resume"
 	| "thawed"
 	| "resume-failed"
+	| "lease-ended" // its monitor froze it
 	| "stop"
 	| "exited" // the monitor has an exit record
 	| "lost" // the monitor is gone without an exit record
@@ -54,6 +55,7 @@ const table: Readonly<Record<Phase, Row>> = {
 		pause: to("pausing", "freeze"),
 		stop: to("stopping", "terminate"),
 		checkpoint: to("checkpointing", "freeze"),
+		"lease-ended": to("paused"),
 		// Asked again after it was done: a rollback is idempotent.
 		thaw: to("running"),
 	},

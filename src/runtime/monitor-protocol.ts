@@ -16,6 +16,8 @@ export type MonitorMessage =
 	| { readonly kind: "standing"; readonly pid: number }
 	| { readonly kind: "created"; readonly pid: number }
 	| { readonly kind: "running"; readonly pid: number }
+	/** Its lease is over: it stands still until it has another and is told to go on. */
+	| { readonly kind: "frozen"; readonly pid: number }
 	| { readonly kind: "exited"; readonly exit: ExitRecord }
 	| { readonly kind: "ok"; readonly command: string }
 	| { readonly kind: "error"; readonly command: string; readonly text: string };
@@ -50,6 +52,6 @@ export function decodeExit(text: string): ExitRecord | null {
 	};
 }
 
-function isPhaseWord(word: string): word is "standing" | "created" | "running" {
-	return word === "standing" || word === "created" || word === "running";
+function isPhaseWord(word: string): word is "standing" | "created" | "running" | "frozen" {
+	return word === "standing" || word === "created" || word === "running" || word === "frozen";
 }

@@ -9,11 +9,11 @@ import type { ContainerDirectory } from "./container-directory.js";
 import { decodeExit, decodeMessage, type ExitRecord, LINE_BYTES_MAX, type MonitorMessage } from "./monitor-protocol.js";
 
 export type MonitorEvent =
-	| Extract<MonitorMessage, { kind: "standing" | "created" | "running" | "exited" }>
+	| Extract<MonitorMessage, { kind: "standing" | "created" | "running" | "frozen" | "exited" }>
 	/** The connection ended; an exit may or may not have been said before. */
 	| { readonly kind: "gone" };
 
-export type MonitorCommand = "launch" | "start" | "signal" | "drain" | "ping";
+export type MonitorCommand = "launch" | "start" | "lease" | "thaw" | "signal" | "drain" | "ping";
 
 /** Questions that wait for an answer on one connection. */
 const WAITING_MAX = 16;
@@ -164,7 +164,9 @@ export function readExit(directory: ContainerDirectory): ExitRecord | null {
 
 function refusalOf(container: ContainerId, command: string, text: string): SwarmError {
 	const code = text.startsWith("fenced") ? "fenced" : "failed";
-	return new SwarmError(code, `Cannot ${command} ${container}: ${text}`, { details: { container, text } });
+	// Without a lease it can be tried again as soon as there is one.
+	const retryable = text.startsWith("unleased");
+	return new SwarmError(code, `Cannot ${command} ${container}: ${text}`, { retryable, details: { container, text } });
 }
 
 function unreachable(container: ContainerId, cause?: unknown): SwarmError {

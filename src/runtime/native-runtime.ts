@@ -26,6 +26,7 @@ import { type Container, type ContainerSurroundings, startFailure } from "./cont
 import { type ContainerFiles, createContainerFiles } from "./container-files.js";
 import { execIn } from "./exec.js";
 import { ExecServer } from "./exec-server.js";
+import { refuseFenced } from "./fences.js";
 import { openLeftovers } from "./leftovers.js";
 import { hasEnded, stepOf } from "./life-cycle.js";
 import { readLogs } from "./logs/log-reader.js";
@@ -56,6 +57,7 @@ import { seccompProfileOf } from "./security/launch-security.js";
 import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
 import { readStats, readStatsOf, type StatsParts } from "./stats/container-stats.js";
 import { StatsReader } from "./stats/stats-reader.js";
+import { terminate } from "./terminate.js";
 import { openTrash } from "./trash.js";
 import { updateResources } from "./update-resources.js";
 import { openWarm, WARM_MAX_DEFAULT, type WarmContainers } from "./warm.js";
@@ -216,11 +218,14 @@ class NativeRuntime implements Runtime {
 	start(id: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState> {
 		return this.#roster.alone("start", id, epoch, async (container) => {
 			signal.throwIfAborted();
+			if (container.isGuarded) await container.letRun();
 			container.step("start");
 			const refusal = await container.tellToStart(epoch).then(
 				() => null,
 				(thrown: SwarmError) => thrown,
 			);
+			// Its lease ended in between.
+			if (refusal?.retryable) container.perform(container.step("start-failed", { error: refusal.message }));
 			const left = (state: ContainerState) => state.phase !== "starting";
 			const state = await container.until("start", left, START_MS_MAX, signal);
 			if (state.phase === "failed") throw startFailure(state, refusal ?? null);
@@ -250,10 +255,22 @@ class NativeRuntime implements Runtime {
 		return this.#roster.alone("stop", id, epoch, async (container) => {
 			const effects = container.step("stop");
 			if (effects.includes("kill")) container.perform(effects);
-			else if (effects.includes("terminate")) await this.#terminate(container, graceMs, signal);
+			else if (effects.includes("terminate")) await terminate(container, this.#parts.cgroups, graceMs, signal);
 			if (!hasEnded(container.state.phase)) await container.until("stop", ended, KILL_MS_MAX, signal);
 			return container.state;
 		});
+	}
+
+	async extendLease(id: ContainerId, epoch: number, untilMs: number): Promise<void> {
+		const container = this.#roster.get(id);
+		if (container === null || hasEnded(container.state.phase)) return;
+		refuseFenced("extend the lease of", id, epoch, container.state.epoch);
+		// Beside a call that takes long, a stop or a dump: the monitor minds the epochs.
+		await container.monitor?.request("lease", `${epoch} ${Math.floor(untilMs)}`);
+	}
+
+	guardNowMs(): number {
+		return this.#options.native.bootTimeMs();
 	}
 
 	pause(id: ContainerId, epoch: number): Promise<ContainerState> {
@@ -262,7 +279,8 @@ class NativeRuntime implements Runtime {
 			try {
 				container.perform(effects);
 			} catch (thrown) {
-				container.perform(container.step("pause-failed"));
+				container.step("pause-failed");
+				await container.letRunOrPause();
 				throw thrown;
 			}
 			// Not written down: the next daemon asks the freezer (adoption.ts).
@@ -273,9 +291,9 @@ class NativeRuntime implements Runtime {
 
 	resume(id: ContainerId, epoch: number): Promise<ContainerState> {
 		return this.#roster.alone("resume", id, epoch, async (container) => {
-			const effects = container.step("resume");
+			container.step("resume");
 			try {
-				container.perform(effects);
+				await container.letRun();
 			} catch (thrown) {
 				container.step("resume-failed");
 				throw thrown;
@@ -415,19 +433,6 @@ class NativeRuntime implements Runtime {
 			},
 			false,
 		);
-	}
-
-	async #terminate(container: Container, graceMs: number, signal: AbortSignal): Promise<void> {
-		const number = container.request.image.config.stopSignal;
-		// A container that ends at this very moment needs no signal any more.
-		await container.monitor?.request("signal", String(number)).catch(() => {});
-		if (this.#parts.cgroups.isFrozen(container.id)) container.perform(["thaw"]);
-		try {
-			await container.until("stop", ended, graceMs, signal);
-		} catch (thrown) {
-			if (!(thrown instanceof SwarmError) || thrown.code !== "timeout") throw thrown;
-			this.#parts.cgroups.kill(container.id);
-		}
 	}
 
 	/** A move that was under way: its own part knows whether the copy is whole. */

@@ -153,6 +153,14 @@ export interface Runtime {
 	run(request: CreateRequest, signal: AbortSignal): Promise<ContainerState>;
 	/** Stop signal, grace, SIGKILL. Phase `stopped` with its exit code; a stopped container stays as it is. */
 	stop(container: ContainerId, epoch: number, graceMs: number, signal: AbortSignal): Promise<ContainerState>;
+	/**
+	 * An `exclusive` container runs under a lease only, until `untilMs` by `guardNowMs`, whatever becomes of this process: at its end it is frozen
+	 * (phase `paused`), and `start`, `resume`, `thaw` and `release` do not let it run before there is another. Does not wait for
+	 * other calls; never makes a lease shorter; nothing to do for a container that has ended or is not here.
+	 */
+	extendLease(container: ContainerId, epoch: number, untilMs: number): Promise<void>;
+	/** Milliseconds by a clock that the machine's sleep does not stop (CLOCK_BOOTTIME). */
+	guardNowMs(): number;
 	/** Freezer. Phases `paused` and `running`. */
 	pause(container: ContainerId, epoch: number): Promise<ContainerState>;
 	resume(container: ContainerId, epoch: number): Promise<ContainerState>;

@@ -94,6 +94,7 @@ export function containerDetail(): ContainerDetail {
 		},
 		claim: null,
 		records: [],
+		lease: null,
 		state: {
 			container: "web.0" as ContainerId,
 			epoch: 1,

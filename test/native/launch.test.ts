@@ -8,6 +8,7 @@ const config: LaunchConfig = {
 	passing: false,
 	terminal: false,
 	stdin: false,
+	guarded: false,
 	epoch: 3,
 	hostname: "web-0",
 	logBytesMax: 1024 * 1024,

@@ -144,6 +144,7 @@ function facts(scene: Scene): PlanFacts {
 		health: () => null,
 		moving: new Set(),
 		backingOff: new Set(),
+		leases: { holds: () => true, outbidAbove: () => null, isMajorityAlive: true },
 		settled: true,
 		nowMs: 100_000,
 		...scene.change,
@@ -353,5 +354,44 @@ describe("an unclaimed container", () => {
 	it("is placed by the node that hashing names when the writer is down", () => {
 		const named = responsibleNode(facts({ self: b, down: [a] }), web0);
 		expect([b, c].filter((self) => kinds({ self, down: [a] }).includes("place"))).toEqual([named]);
+	});
+});
+
+describe("an exclusive workload", () => {
+	const exclusive = specRecord({ spec: { ...spec, policy: "exclusive" } });
+	const leases = (change: Partial<PlanFacts["leases"]> = {}) => ({
+		leases: { holds: () => false, outbidAbove: () => null, isMajorityAlive: true, ...change },
+	});
+	const scene = { specs: [exclusive], claims: [claim(a, 1)] };
+
+	it("neither starts nor goes on without its lease", () => {
+		expect(kinds({ ...scene, change: leases() })).toEqual([]);
+		expect(kinds({ ...scene, states: [held(1, "paused")], change: leases() })).toEqual([]);
+		expect(kinds({ ...scene, change: leases({ holds: () => true }) })).toEqual(["run"]);
+		const states = [{ ...held(1, "paused"), spec: exclusive.spec }];
+		expect(kinds({ ...scene, states, change: leases({ holds: () => true }) })).toEqual(["resume"]);
+	});
+
+	it("is claimed above an epoch that voters promised to somebody who is gone, and goes on where it stood still", () => {
+		const effects = plan(facts({ ...scene, states: [held(1, "paused")], change: leases({ outbidAbove: () => 4 }) }));
+		expect(effects).toMatchObject([{ kind: "claim", container: web0, epoch: 5, reason: "adopted" }]);
+		const claims = [claim(a, 5, { reason: "adopted" })];
+		const change = leases({ holds: () => true });
+		expect(plan(facts({ specs: [exclusive], claims, states: [held(1, "paused")], change }))).toMatchObject([
+			{ kind: "resume", epoch: 5 },
+		]);
+	});
+
+	it("is not adopted where no majority is alive", () => {
+		const lost = { specs: [exclusive], claims: [claim(c, 1)], down: [c] };
+		const adopters = (isMajorityAlive: boolean) =>
+			[a, b].flatMap((self) => kinds({ ...lost, self, change: leases({ isMajorityAlive }) }));
+		expect(adopters(false)).toEqual([]);
+		expect(adopters(true)).toEqual(["place"]);
+	});
+
+	it("is stopped and paused without a lease", () => {
+		const stopped = specRecord({ spec: exclusive.spec, desired: "stopped" });
+		expect(kinds({ ...scene, specs: [stopped], states: [held(1, "paused")], change: leases() })).toEqual(["stop"]);
 	});
 });

@@ -100,6 +100,33 @@ export function runtimeContract(name: string, makeWorld: () => Promise<ContractW
 			expect(await endOf(web)).toMatchObject({ phase: "stopped", exitCode: 3, error: null });
 		});
 
+		it("runs an exclusive container under a lease only, and lets it stand still at the lease's end", async () => {
+			await create({ policy: "exclusive", epoch: 2 });
+			await expect(runtime.start(web, 2, never)).rejects.toMatchObject({ retryable: true });
+			expect(runtime.get(web)).toMatchObject({ phase: "created" });
+			await runtime.extendLease(web, 2, runtime.guardNowMs() + 2_000);
+			expect(await start(web, 2)).toMatchObject({ phase: "running" });
+			await until("its lease to end", () => runtime.get(web)?.phase === "paused", 60_000);
+			await expect(runtime.resume(web, 2)).rejects.toMatchObject({ retryable: true });
+			expect(runtime.get(web)).toMatchObject({ phase: "paused" });
+			runtime = await world.reopen();
+			expect(runtime.get(web)).toMatchObject({ phase: "paused" });
+			await runtime.extendLease(web, 2, runtime.guardNowMs() + 60_000);
+			expect(await runtime.resume(web, 2)).toMatchObject({ phase: "running" });
+			await expect(runtime.extendLease(web, 1, runtime.guardNowMs() + 90_000)).rejects.toMatchObject({
+				code: "fenced",
+			});
+			expect(await runtime.stop(web, 2, GRACE_MS, never)).toMatchObject({ phase: "stopped" });
+		});
+
+		it("ends at once an exclusive container that is stopped when its lease is over", async () => {
+			await create({ policy: "exclusive" });
+			await runtime.extendLease(web, 1, runtime.guardNowMs() + 1_000);
+			await runtime.start(web, 1, never);
+			await until("its lease to end", () => runtime.get(web)?.phase === "paused", 60_000);
+			expect(await runtime.stop(web, 1, GRACE_MS, never)).toMatchObject({ phase: "stopped" });
+		});
+
 		it("kills what does not heed the stop signal after its grace", async () => {
 			await run({ command: world.commands.stubborn });
 			expect(await runtime.stop(web, 1, 300, never)).toMatchObject({ phase: "stopped", exitCode: 137 });

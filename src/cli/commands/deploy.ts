@@ -40,6 +40,7 @@ export default class Deploy extends NodeCommand {
 		};
 		const result = await this.client(flags).deploy(await specOf(flags.file ?? null, fields, flags));
 		this.answer(result, () => containerTable(result.containers, Date.now()));
+		for (const note of result.notes) this.progress(note);
 		this.judge(result.containers);
 	}
 

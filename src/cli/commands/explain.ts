@@ -1,3 +1,4 @@
+import type { Explanation } from "../../node/api/contract.js";
 import type { Decision } from "../../scheduler/schedule.js";
 import { workloadArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
@@ -12,16 +13,22 @@ export default class Explain extends NodeCommand {
 	async run(): Promise<void> {
 		const { args, flags } = await this.parse(Explain);
 		const explanation = await this.client(flags).explain(args.workload);
-		this.answer(explanation, () =>
-			explanation.containers
-				.map(({ container, owner, decision }) => {
-					const name = decision.rows.find((row) => row.node === owner)?.name ?? owner;
-					const place = name === null ? "is on no node" : `is on ${name}`;
-					return `${oneLine(`${container} ${place}`)}\n${matrix(decision)}${reasons(decision)}`;
-				})
-				.join("\n"),
-		);
+		this.answer(explanation, () => `${containersOf(explanation)}${notesOf(explanation.notes)}`);
 	}
+}
+
+function notesOf(notes: readonly string[]): string {
+	return notes.map((note) => `${oneLine(note)}\n`).join("");
+}
+
+function containersOf(explanation: Explanation): string {
+	return explanation.containers
+		.map(({ container, owner, decision }) => {
+			const name = decision.rows.find((row) => row.node === owner)?.name ?? owner;
+			const place = name === null ? "is on no node" : `is on ${name}`;
+			return `${oneLine(`${container} ${place}`)}\n${matrix(decision)}${reasons(decision)}`;
+		})
+		.join("\n");
 }
 
 /** Factors down, feasible nodes across, best first: `raw → score`. */

@@ -56,6 +56,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["started", timeInWords(detail.startedAtMs)],
 		["finished", timeInWords(state?.finishedAtMs ?? null)],
 		["policy", spec.policy],
+		["lease", spec.policy === "exclusive" ? (detail.lease ?? "not known, its node does not answer") : null],
 		["restart", restartInWords(spec.restart)],
 		["restarts", restartsInWords(detail, Date.now())],
 		["log size", `at most ${bytesInWords(spec.logBytesMax)}`],

@@ -152,6 +152,8 @@ static int take_single_entry(struct sw_launch *launch, const char *key, char *va
 		return set_passing(launch, value);
 	if (strcmp(key, "terminal") == 0)
 		return set_flag(&launch->terminal, value);
+	if (strcmp(key, "guarded") == 0)
+		return set_flag(&launch->guarded, value);
 	if (strcmp(key, "stdin") == 0)
 		return set_flag(&launch->input, value);
 	if (strcmp(key, "log-bytes") == 0)

@@ -73,6 +73,7 @@ struct sw_launch {
 	uint64_t epoch;
 	uint64_t log_bytes; /* of all log files together */
 	bool terminal; /* output and input are a terminal */
+	bool guarded;  /* runs only under a lease (monitor/guard.h) */
 	bool input;    /* standard input is the monitor's; else /dev/null */
 	bool passing; /* for a caller that waits: starts as soon as it is made, and nothing need survive a power cut */
 	bool when_told; /* passing, but it is made ahead of its caller: starts when it is told to */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Rises with every change of this file; binding.ts refuses another one. */
-#define SW_ABI_VERSION 5
+#define SW_ABI_VERSION 6
 
 struct sw_error {
 	int32_t code;     /* errno, positive */
@@ -65,6 +65,9 @@ int32_t sw_device_filter_attach(const char *cgroup_path, struct sw_error *error)
 
 /* 1 sent, 0 no such process. */
 int32_t sw_signal(int32_t pid, int32_t signal, struct sw_error *error);
+
+/* CLOCK_BOOTTIME, which the machine's sleep does not stop. */
+int64_t sw_boot_time_ms(void);
 
 /* From their beginning, at most a page of each, one after the other into `buffer`; ends[i] is where file i ends, UINT32_MAX when it
  * cannot be read. -ENOBUFS when less than a page of the buffer is left. */

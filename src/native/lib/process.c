@@ -1,6 +1,7 @@
-/* Signals through a descriptor: a pid that was given to another process between the two calls cannot be hit. */
+/* The machine's clock; signals through a descriptor: a pid that was given to another process between the two calls cannot be hit. */
 #include <poll.h>
 #include <signal.h>
+#include <time.h>
 
 #include "../common/cleanup.h"
 #include "../common/error.h"
@@ -16,6 +17,13 @@ static int has_ended(int process)
 {
 	struct pollfd polled = { process, POLLIN, 0 };
 	return poll(&polled, 1, 0) > 0;
+}
+
+int64_t sw_boot_time_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int32_t sw_signal(int32_t pid, int32_t signal, struct sw_error *error)

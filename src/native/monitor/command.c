@@ -5,6 +5,8 @@
 #include "../common/number.h"
 
 #define SIGNAL_MAX 64
+/* Since the machine's boot: ten thousand years. */
+#define LEASE_MS_MAX 315360000000000
 
 static struct command with_number(enum command_kind kind, const char *text, uint64_t least, uint64_t most)
 {
@@ -35,12 +37,31 @@ static struct command start_of(const char *text)
 	return command;
 }
 
+/* `<epoch> <until>` */
+static struct command lease_of(const char *text)
+{
+	char number[24];
+	size_t size = strcspn(text, " ");
+	if (size >= sizeof number || text[size] == 0)
+		return (struct command){ .kind = COMMAND_UNKNOWN };
+	memcpy(number, text, size);
+	number[size] = 0;
+	struct command command = with_number(COMMAND_LEASE, number, 1, UINT64_MAX);
+	if (sw_parse_number(text + size + 1, &command.until) < 0 || command.until > LEASE_MS_MAX)
+		command.kind = COMMAND_UNKNOWN;
+	return command;
+}
+
 struct command command_parse(const char *line)
 {
 	if (strncmp(line, "start ", 6) == 0)
 		return start_of(line + 6);
 	if (strncmp(line, "signal ", 7) == 0)
 		return with_number(COMMAND_SIGNAL, line + 7, 1, SIGNAL_MAX);
+	if (strncmp(line, "lease ", 6) == 0)
+		return lease_of(line + 6);
+	if (strcmp(line, "thaw") == 0)
+		return (struct command){ .kind = COMMAND_THAW };
 	if (strcmp(line, "launch") == 0)
 		return (struct command){ .kind = COMMAND_LAUNCH };
 	if (strcmp(line, "drain") == 0)

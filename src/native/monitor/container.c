@@ -164,6 +164,7 @@ int container_launch(struct monitor *monitor, struct sw_error *error)
 	if (strcmp(monitor->launch.cgroup2, monitor->standing_cgroup2) != 0)
 		return sw_refuse(error, EINVAL, "launch", "the container stands ready in another cgroup than it is to run in");
 	monitor->epoch = monitor->launch.epoch;
+	monitor->guard.wanted = monitor->launch.guarded;
 	monitor->oom_kills_before = oom_kills(&monitor->launch);
 	outputs_bound(monitor);
 	if (!monitor->launch.passing)

@@ -1,5 +1,5 @@
 /* The life of a monitor after its container's first process exists: relays output, answers, waits for the end. One
- * poll(2), and no timer but the one of a passing container that has just begun. */
+ * poll(2); timers are the end of a lease and that of a passing container that has just begun. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,10 +21,11 @@
 #include "attach.h"
 #include "command.h"
 #include "complain.h"
+#include "lease.h"
 #include "monitor.h"
 #include "oom.h"
 
-enum { AT_SIGNAL, AT_REPORT, AT_LOGS, AT_INPUT = AT_LOGS + 2, AT_LISTENER, AT_CLIENTS, AT_END = AT_CLIENTS + CONTROL_CLIENTS_MAX };
+enum { AT_GUARD, AT_SIGNAL, AT_REPORT, AT_LOGS, AT_INPUT = AT_LOGS + 2, AT_LISTENER, AT_CLIENTS, AT_END = AT_CLIENTS + CONTROL_CLIENTS_MAX };
 
 void monitor_state(const struct monitor *monitor, char *line, size_t size)
 {
@@ -33,9 +34,10 @@ void monitor_state(const struct monitor *monitor, char *line, size_t size)
 		exit_record_format(&monitor->exit, line + used, size - (size_t)used);
 		return;
 	}
-	const char *name = monitor->phase == PHASE_RUNNING  ? "running" :
-			   monitor->phase == PHASE_STANDING ? "standing" :
-							      "created";
+	const char *name = monitor->phase == PHASE_STANDING ? "standing" :
+			   monitor->phase != PHASE_RUNNING  ? "created" :
+			   monitor->guard.frozen	    ? "frozen" :
+							      "running";
 	snprintf(line, size, "state %s %d", name, (int)monitor->pid);
 }
 
@@ -88,6 +90,7 @@ static void begin_running(struct monitor *monitor)
 {
 	char line[400];
 	monitor->phase = PHASE_RUNNING;
+	guard_note(&monitor->guard, "run");
 	answer_starter(monitor, "ok start%s", "");
 	if (!monitor->launch.passing)
 		return announce(monitor);
@@ -160,6 +163,8 @@ static const char *start_refusal(const struct monitor *monitor, uint64_t epoch, 
 	if (epoch < monitor->epoch)
 		snprintf(text, size, "fenced: epoch %llu is older than %llu", (unsigned long long)epoch,
 			 (unsigned long long)monitor->epoch);
+	else if (!guard_allows(&monitor->guard))
+		snprintf(text, size, "unleased: its lease is over, wanted one");
 	else if (monitor->phase != PHASE_CREATED)
 		snprintf(text, size, "the container is %s, wanted created",
 			 monitor->phase == PHASE_CREATING ? "not ready" : "started");
@@ -269,6 +274,10 @@ static void obey(struct monitor *monitor, int index, const char *line)
 		return start(monitor, index, &command);
 	case COMMAND_SIGNAL:
 		return send_signal(monitor, client, (int)command.number);
+	case COMMAND_LEASE:
+		return lease_take(monitor, client, &command);
+	case COMMAND_THAW:
+		return lease_thaw(monitor, client);
 	case COMMAND_DRAIN:
 		return drain(monitor, client);
 	case COMMAND_PING:
@@ -370,6 +379,7 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 {
 	bool recorded = monitor->launch.bytes && !monitor->launch.passing;
 	int result = 0;
+	guard_note(&monitor->guard, "end");
 	log_finish(&monitor->logs[0]);
 	log_finish(&monitor->logs[1]);
 	monitor->exit.time_ms = sw_now_ms();
@@ -393,6 +403,7 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 
 static void arm(const struct monitor *monitor, struct pollfd *polled)
 {
+	polled[AT_GUARD] = (struct pollfd){ monitor->guard.timer, POLLIN, 0 };
 	polled[AT_SIGNAL] = (struct pollfd){ monitor->signal_fd, POLLIN, 0 };
 	polled[AT_REPORT] = (struct pollfd){ monitor->report_fd, POLLIN, 0 };
 	for (int i = 0; i < 2; i++)
@@ -410,6 +421,8 @@ static void arm(const struct monitor *monitor, struct pollfd *polled)
 
 static void handle(struct monitor *monitor, const struct pollfd *polled)
 {
+	if (polled[AT_GUARD].revents && lease_end(monitor))
+		announce(monitor);
 	if (polled[AT_REPORT].revents)
 		take_reports(monitor);
 	for (int i = 0; i < 2; i++)

@@ -18,7 +18,7 @@
 
 #define CONTROL_FD 3
 
-static struct monitor monitor = { .lock = -1, .input = { .descriptor = -1, .slave = -1 }, .signal_fd = -1, .report_fd = -1, .starter = -1 };
+static struct monitor monitor = { .lock = -1, .input = { .descriptor = -1, .slave = -1 }, .guard = { .timer = -1 }, .signal_fd = -1, .report_fd = -1, .starter = -1 };
 
 /* A listening socket, or one connection that is there already. */
 static int open_control(struct sw_error *error)
@@ -63,6 +63,7 @@ static int read_launch(struct sw_error *error)
 		return 0;
 	int result = sw_launch_read(monitor.lock, &monitor.launch, error);
 	monitor.epoch = monitor.launch.epoch;
+	monitor.guard.wanted = monitor.launch.guarded;
 	return result;
 }
 

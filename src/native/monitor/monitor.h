@@ -10,6 +10,7 @@
 #include "../common/launch.h"
 #include "control.h"
 #include "exit-record.h"
+#include "guard.h"
 #include "input.h"
 #include "log-stream.h"
 
@@ -33,6 +34,7 @@ struct monitor {
 	pid_t pid; /* the container's first process, a child of the monitor */
 	/* Highest epoch seen; `start` with a lower one is refused. */
 	uint64_t epoch;
+	struct guard guard;
 	struct log_stream logs[2]; /* standard output (with a terminal: all output), standard error */
 	struct input input;
 	struct control control;

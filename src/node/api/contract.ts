@@ -122,6 +122,8 @@ export interface JoinLine {
 export interface DeployResult {
 	readonly workload: string;
 	readonly containers: readonly ContainerRow[];
+	/** What keeps it from running, or will: sentences (node/lease/notes.ts). */
+	readonly notes: readonly string[];
 }
 
 /** A line of `swarm ps`: the winning claim joined with what its owner says. */
@@ -156,6 +158,8 @@ export interface ContainerDetail extends ContainerRow {
 	/** From the runtime of the node that holds it; null when that node does not answer. */
 	readonly state: ContainerState | null;
 	readonly stats: ContainerStats | null;
+	/** Of an exclusive one, as its owner's node sees it, in words; null when that node does not answer. */
+	readonly lease: string | null;
 }
 
 export interface Explanation {
@@ -165,6 +169,8 @@ export interface Explanation {
 		readonly owner: NodeId | null;
 		readonly decision: Decision;
 	}[];
+	/** As those of DeployResult, as things are now. */
+	readonly notes: readonly string[];
 }
 
 /** For the owner of a container, from the node that revises the spec. */

@@ -6,6 +6,7 @@ import { normalizedName } from "../../runtime/image/name.js";
 import type { LogOptions, RuntimePool } from "../../runtime/runtime.js";
 import type { EventLog } from "../events.js";
 import { type Capabilities, capabilityRequestOf } from "../guests/capabilities.js";
+import { leaseInWords } from "../lease/notes.js";
 import { placementCheck, refuseUnfitTarget } from "../move-target.js";
 import type { Operations } from "../operations.js";
 import { workloadOf } from "../plan.js";
@@ -289,26 +290,30 @@ async function inspect(match: Match): Promise<ApiAnswer> {
 	return jsonAnswer(detail);
 }
 
-type LiveDetail = Pick<ContainerDetail, "state" | "stats">;
+type LiveDetail = Pick<ContainerDetail, "state" | "stats" | "lease">;
 
 async function liveDetail(match: Match, call: ApiCall): Promise<LiveDetail> {
 	try {
 		const answer = await onOwner({ ...match, call }, runtimeDetail);
-		if (answer.status !== 200) return { state: null, stats: null };
+		if (answer.status !== 200) return { state: null, stats: null, lease: null };
 		const parts: Uint8Array[] = [];
 		if (answer.body instanceof Uint8Array) parts.push(answer.body);
 		else for await (const part of answer.body) parts.push(part);
 		return JSON.parse(Buffer.concat(parts).toString()) as LiveDetail;
 	} catch {
 		// Its node does not answer: what the view knows is still true.
-		return { state: null, stats: null };
+		return { state: null, stats: null, lease: null };
 	}
 }
 
 async function runtimeDetail({ ports }: Match, container: ContainerId): Promise<ApiAnswer> {
 	const state = ports.runtime.get(container);
 	const live = state?.phase === "running" || state?.phase === "paused";
-	return jsonAnswer({ state, stats: live ? await ports.runtime.stats(container) : null } satisfies LiveDetail);
+	const stats = live ? await ports.runtime.stats(container) : null;
+	const standing = ports.leases.standing(container);
+	const nameOf = (node: NodeId) => ports.state.view().nodes.get(node)?.name ?? node;
+	const lease = standing === null ? null : leaseInWords(standing, nameOf);
+	return jsonAnswer({ state, stats, lease } satisfies LiveDetail);
 }
 
 function logs({ ports, call }: Match, container: ContainerId): ApiAnswer {

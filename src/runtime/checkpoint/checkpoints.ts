@@ -88,6 +88,8 @@ class CriuCheckpoints implements Checkpoints {
 	release(id: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState> {
 		return this.#seams.exclusive("release", id, epoch, async (container) => {
 			if (container.state.phase === "running") return container.state;
+			if (container.isGuarded) await container.letRun();
+			// CRIU holds the copy: nothing runs by the thaw alone, and of one that needs a lease the monitor refuses the start.
 			container.perform(container.step("release"));
 			this.#setLink(container, true);
 			try {
@@ -170,7 +172,8 @@ class CriuCheckpoints implements Checkpoints {
 		const { directory } = container;
 		if (existsSync(join(directory.path, "criu", REMAPS))) await dropRemaps(directory.upper);
 		this.#setLink(container, true);
-		container.perform(container.step(event, { move: null }));
+		const effects = container.step(event, { move: null });
+		if (effects.includes("thaw")) await container.letRunOrPause();
 		container.save(true);
 	}
 

@@ -13,7 +13,7 @@ import { runCommand } from "../run.js";
 const route = "POST /v1/workloads";
 
 function placed(...containers: readonly ContainerRow[]) {
-	return fakeDaemon({ [route]: () => ({ workload: "web", containers }) });
+	return fakeDaemon({ [route]: () => ({ workload: "web", containers, notes: [] }) });
 }
 
 function specFile(text: string): string {

@@ -7,7 +7,11 @@ import { runCommand } from "../run.js";
 
 const nodes = [node("n1"), node("n2", { siblings: 1 }), node("n3", { liveness: "down" })];
 const decision = schedule(nodes, request());
-const explanation = { workload: "web", containers: [{ container: "web.0", owner: decision.node, decision }] };
+const explanation = {
+	workload: "web",
+	containers: [{ container: "web.0", owner: decision.node, decision }],
+	notes: [],
+};
 const routes = { "GET /v1/workloads/web/explain": () => explanation };
 
 describe("swarm explain", () => {
@@ -30,10 +34,11 @@ describe("swarm explain", () => {
 			"GET /v1/workloads/web/explain": () => ({
 				workload: "web",
 				containers: [{ container: "web.0", owner: null, decision: none }],
+				notes: ["web has no majority"],
 			}),
 		});
 		const { stdout } = await runCommand(Explain, "explain", ["web", "--state", daemon.stateDirectory]);
-		expect(stdout).toBe("web.0 is on no node\nn3 was refused: it is down.\n");
+		expect(stdout).toBe("web.0 is on no node\nn3 was refused: it is down.\nweb has no majority\n");
 	});
 
 	it("gives the whole matrix as JSON", async () => {

@@ -102,8 +102,10 @@ export function createFaults(world: World): Faults {
 			}
 			case "disk full":
 				world.note(`${node.node} disk is full`);
-				node.machine.disk.setFull(true);
-				return mendLater(200, 20_000, () => node.machine.disk.setFull(false));
+				for (const disk of [node.machine.disk, node.machine.promises]) disk.setFull(true);
+				return mendLater(200, 20_000, () => {
+					for (const disk of [node.machine.disk, node.machine.promises]) disk.setFull(false);
+				});
 			case "slow network":
 				world.note("the network is slow");
 				network.setQuality(BAD_LINKS);

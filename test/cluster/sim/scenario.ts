@@ -3,6 +3,7 @@
 
 import type { Checker } from "./checkers/checker.js";
 import { nothingLost } from "./checkers/nothing-lost.js";
+import { oneExclusiveRunner } from "./checkers/one-exclusive-runner.js";
 import { oneLiveCopy } from "./checkers/one-live-copy.js";
 import { viewsConverge } from "./checkers/views-converge.js";
 import { createFaults, type FaultKind } from "./faults.js";
@@ -50,7 +51,7 @@ const CALM_MS = 75_000;
 export async function runScenario(seed: string, trace: ((line: string) => void) | null): Promise<ScenarioResult> {
 	let user: User | null = null;
 	const userOf = () => user as User;
-	const makers = [oneLiveCopy, nothingLost, viewsConverge].map(
+	const makers = [oneLiveCopy, oneExclusiveRunner, nothingLost, viewsConverge].map(
 		(make) =>
 			(world: World): Checker =>
 				make(world, userOf),

@@ -2,11 +2,11 @@
 // what does not outlive a power cut (memory). Checkers look at it directly, never through a daemon.
 
 import type { ContainerId, NodeId } from "../../../src/model.js";
-import { hasEnded } from "../../../src/runtime/life-cycle.js";
+import { hasEnded, nextStep } from "../../../src/runtime/life-cycle.js";
 import type { ContainerState, CreateRequest } from "../../../src/runtime/runtime.js";
 import type { SimChance } from "./sim-chance.js";
 import { createSimDisk, type SimDisk } from "./sim-disk.js";
-import type { Timeline } from "./timeline.js";
+import { START_MS, type Timeline } from "./timeline.js";
 
 /** A workload counts once in this time while it runs: its memory. */
 export const COUNT_MS = 10;
@@ -23,6 +23,8 @@ export interface SimContainer {
 	life: number;
 	/** How often the workload was started over these files. */
 	starts: number;
+	/** May run until then, by the machine's guard clock; null: it needs no lease. */
+	leasedUntilMs: number | null;
 	/** A copy that was restored or dumped has no processes after a power cut, but its files are there. */
 	hasProcesses: boolean;
 }
@@ -38,6 +40,8 @@ export interface CheckpointImage {
 export interface SimMachine {
 	readonly node: NodeId;
 	readonly disk: SimDisk;
+	/** What it promised as a voter. */
+	readonly promises: SimDisk;
 	readonly containers: Map<ContainerId, SimContainer>;
 	/** Highest epochs of removed containers. */
 	readonly fences: Map<ContainerId, number>;
@@ -46,6 +50,10 @@ export interface SimMachine {
 	/** Entries of the move journal by move; null: forgotten. What was not written durably can be lost. */
 	readonly moves: Map<string, { readonly text: string | null; readonly durableText: string | null }>;
 	isPowered: boolean;
+	/** The guard's clock: goes on while daemons stand still, and at a rate of its own. */
+	guardNowMs(): number;
+	/** Lets it run until then, and freezes it at that time. */
+	extendLease(container: SimContainer, untilMs: number): void;
 	/** Probability that an operation of the runtime fails. */
 	faultRate: number;
 	/** Tells the runtime of the daemon that runs now of a change that nobody asked for. */
@@ -65,16 +73,35 @@ export function createSimMachine(
 	timeline: Timeline,
 	chance: SimChance,
 	nextLife: () => number,
+	guard: SimGuard,
 ): SimMachine {
 	const containers = new Map<ContainerId, SimContainer>();
+	const guardNowMs = () => (timeline.nowMs() - START_MS) * guard.rate;
+
+	const freeze = (container: SimContainer) => {
+		if (mayRun(container, guardNowMs()) || container.runsSinceMs === null) return;
+		halt(container, timeline.nowMs());
+		const step = nextStep(container.state.phase, "lease-ended");
+		if (step === null) return;
+		container.state = { ...container.state, phase: step.phase };
+		machine.announce(container.state);
+	};
 	const machine: SimMachine = {
 		node,
 		disk: createSimDisk(timeline, chance.split("disk")),
+		promises: createSimDisk(timeline, chance.split("promises")),
 		containers,
 		fences: new Map(),
 		files: new Map(),
 		moves: new Map(),
 		isPowered: true,
+		guardNowMs,
+		extendLease(container, untilMs) {
+			if (container.leasedUntilMs === null || untilMs <= container.leasedUntilMs) return;
+			container.leasedUntilMs = untilMs;
+			const inMs = (untilMs - guardNowMs()) / guard.rate + guard.lateMs;
+			timeline.after(inMs, () => machine.isPowered && freeze(container));
+		},
 		faultRate: 0,
 		announce: () => {},
 		nextLife,
@@ -86,6 +113,7 @@ export function createSimMachine(
 		cutPower() {
 			machine.isPowered = false;
 			machine.disk.crashMachine();
+			machine.promises.crashMachine();
 			for (const container of containers.values()) loseProcesses(container);
 			for (const [move, { durableText }] of machine.moves) {
 				if (chance.happens(0.5)) machine.moves.set(move, { text: durableText, durableText });
@@ -104,6 +132,19 @@ export function createSimMachine(
 	return machine;
 }
 
+/** Monitors of one machine. */
+export interface SimGuard {
+	/** 1.01 runs one percent fast. */
+	readonly rate: number;
+	/** How late it freezes; Infinity: never. */
+	readonly lateMs: number;
+}
+
+/** Whether its monitor would let it run. */
+export function mayRun(container: SimContainer, guardNowMs: number): boolean {
+	return container.leasedUntilMs === null || guardNowMs < container.leasedUntilMs;
+}
+
 export function countOf(container: SimContainer, nowMs: number): number {
 	const { counted, runsSinceMs } = container;
 	return runsSinceMs === null ? counted : counted + Math.floor((nowMs - runsSinceMs) / COUNT_MS);
@@ -119,6 +160,7 @@ function loseProcesses(container: SimContainer): void {
 	container.runsSinceMs = null;
 	container.counted = 0;
 	container.hasProcesses = false;
+	if (container.leasedUntilMs !== null) container.leasedUntilMs = 0;
 }
 
 /** What adoption finds after a power cut (runtime/adoption.ts): no monitor and no exit record. */

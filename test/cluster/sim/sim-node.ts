@@ -9,6 +9,9 @@ import { createMigrations } from "../../../src/migration/coordinator.js";
 import type { MachineFacts } from "../../../src/migration/verdict.js";
 import type { HardwareProfile, NodeSample } from "../../../src/model.js";
 import { NodeCore } from "../../../src/node/core.js";
+import { Leases } from "../../../src/node/lease/leases.js";
+import { openPromises } from "../../../src/node/lease/promises.js";
+import { votersOf } from "../../../src/node/lease/voters.js";
 import type { ImagesPort, KeepSuperseded, NodePorts } from "../../../src/node/ports.js";
 import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 import type { PreparedImage } from "../../../src/runtime/runtime.js";
@@ -94,7 +97,18 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 	state.subscribe(watch);
 	const runtime = openSimRuntime(machine, process, timeline, chance.split("runtime"));
 	const images = simImages;
-	const common = { state, mesh, runtime, images, clock, chance: chance.split("node"), logger };
+	const promises = await openPromises(machine.promises.openFor(process));
+	const leases = new Leases({
+		...{ self, mesh, clock, chance: chance.split("leases"), logger, promises },
+		guard: {
+			nowMs: () => runtime.guardNowMs(),
+			extend: (container, epoch, untilMs) => runtime.extendLease(container, epoch, untilMs),
+		},
+		isForgetful: promises.isDamaged,
+		voters: () => votersOf(state.view()),
+	});
+	leases.start();
+	const common = { state, mesh, runtime, images, leases, clock, chance: chance.split("node"), logger };
 	const ports: NodePorts = {
 		...common,
 		name: nameOf(self),

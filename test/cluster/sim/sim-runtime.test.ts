@@ -14,7 +14,7 @@ runtimeContract("the simulated runtime", async (): Promise<ContractWorld> => {
 	const timeline = createTimeline();
 	const chance = createSimChance("contract");
 	let lives = 0;
-	const machine = createSimMachine("N1" as NodeId, timeline, chance, () => ++lives);
+	const machine = createSimMachine("N1" as NodeId, timeline, chance, () => ++lives, { rate: 1, lateMs: 0 });
 	let process = createSimProcess(timeline, { offsetMs: 0, rate: 1 });
 	const open = () => openSimRuntime(machine, process, timeline, chance);
 	let isOpen = true;

@@ -10,7 +10,7 @@ import type { ContainerState, CreateRequest, RestoreRequest, Runtime } from "../
 import { createTurns } from "../../../src/runtime/turns.js";
 import { canUpdateIn } from "../../../src/runtime/update-resources.js";
 import type { SimChance } from "./sim-chance.js";
-import { halt, type SimContainer, type SimMachine } from "./sim-machine.js";
+import { halt, mayRun, type SimContainer, type SimMachine } from "./sim-machine.js";
 import type { SimProcess } from "./sim-process.js";
 import type { Timeline } from "./timeline.js";
 
@@ -102,9 +102,18 @@ export function openSimRuntime(
 		container.hasProcesses = true;
 	};
 
+	/** As the monitor does, whatever the daemon believes. */
+	const refuseUnleased = (action: string, container: SimContainer) => {
+		if (mayRun(container, machine.guardNowMs())) return;
+		const { container: id } = container.state;
+		throw new SwarmError("failed", `Cannot ${action} ${id}: unleased: its lease is over`, { retryable: true });
+	};
+
 	const wake = (container: SimContainer, event: "thaw" | "checkpoint-failed") => {
-		if (container.runsSinceMs === null) run(container);
+		const isFree = mayRun(container, machine.guardNowMs());
+		if (container.runsSinceMs === null && isFree) run(container);
 		step(container, event, { move: null });
+		if (container.runsSinceMs === null) step(container, "lease-ended");
 	};
 
 	const end = (container: SimContainer, exitCode: number) => {
@@ -142,6 +151,7 @@ export function openSimRuntime(
 			state: fresh,
 			...memory,
 			starts: 0,
+			leasedUntilMs: spec.policy === "exclusive" ? 0 : null,
 			runsSinceMs: null,
 			hasProcesses: true,
 		};
@@ -156,6 +166,7 @@ export function openSimRuntime(
 	 */
 	const begin = (container: SimContainer): ContainerState => {
 		const id = container.state.container;
+		refuseUnleased("start", container);
 		step(container, "start");
 		const program = programOf(container);
 		if (!PROGRAMS.includes(program)) {
@@ -225,6 +236,13 @@ export function openSimRuntime(
 				},
 				signal,
 			),
+		guardNowMs: () => machine.guardNowMs(),
+		extendLease: async (id, epoch, untilMs) => {
+			const container = containers.get(id);
+			if (container === undefined || !process.isAlive() || hasEnded(container.state.phase)) return;
+			refuseFenced("extend the lease of", id, epoch, container.state.epoch);
+			machine.extendLease(container, untilMs);
+		},
 		pause: (id, epoch) =>
 			act("pause", id, () => {
 				const container = find("pause", id, epoch);
@@ -236,6 +254,7 @@ export function openSimRuntime(
 		resume: (id, epoch) =>
 			act("resume", id, () => {
 				const container = find("resume", id, epoch);
+				if (container.state.phase === "paused") refuseUnleased("resume", container);
 				step(container, "resume");
 				run(container);
 				step(container, "thawed");
@@ -257,6 +276,7 @@ export function openSimRuntime(
 				if (epoch === container.state.epoch)
 					throw new SwarmError("conflict", `Cannot reset ${id}: wanted a higher epoch`);
 				const anew = { exitCode: null, startedAtMs: null, finishedAtMs: null, error: null, pid: null };
+				if (container.leasedUntilMs !== null) container.leasedUntilMs = 0;
 				container.counted = 0;
 				container.life = machine.nextLife();
 				container.hasProcesses = true;
@@ -322,6 +342,7 @@ export function openSimRuntime(
 					const container = find("release", id, epoch);
 					if (container.state.phase === "running") return container.state;
 					if (!container.hasProcesses) throw new SwarmError("failed", `Cannot release ${id}: its processes are gone`);
+					refuseUnleased("release", container);
 					step(container, "release");
 					run(container);
 					step(container, "running", { pid: 4000 });

@@ -50,13 +50,17 @@ export function createUser(world: World): User {
 		if (isSplit) contested.add(name);
 	};
 
+	/** Half of the names stand for exclusive workloads, so that a name keeps its policy. */
+	const policyOf = (name: string) => (name === "db" || name === "queue" ? "exclusive" : "available");
+
 	const deploy = (daemon: SimDaemon, name: string) => {
 		const now = world.timeline.nowMs();
 		if (now - (deploysAskedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < HEAL_MS_MAX) disputedAtMs.set(name, now);
 		deploysAskedAtMs.set(name, now);
 		const removals = removalsAsked.get(name);
 		const replicas = chance.happens(0.3) ? 2 : 1;
-		const spec = chance.happens(0.3) ? flakySpecOf(name, replicas, chance.pick(RESTARTING)) : specOf(name, replicas);
+		const made = chance.happens(0.3) ? flakySpecOf(name, replicas, chance.pick(RESTARTING)) : specOf(name, replicas);
+		const spec = { ...made, policy: policyOf(name) } as const;
 		answer(`deploy ${name} through ${daemon.state.self}`, daemon.core.operations.deploy(spec, patience), () => {
 			counts.deployed += 1;
 			noteSplit(name);

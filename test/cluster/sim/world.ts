@@ -53,6 +53,8 @@ export interface WorldOptions {
 	readonly trace: ((line: string) => void) | null;
 }
 
+/** A monitor that waits for a CPU. */
+const GUARD_LATE_MS_MAX = 300;
 /** How often checkers look. */
 const LOOK_MS = 20;
 /** A node that is cut off for less than this is not taken for dead (plan.ts, ADOPT_AFTER_MS). */
@@ -68,7 +70,9 @@ export function createWorld(options: WorldOptions): World {
 	let [lastSplitMs, lastPowerCutMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
 	const nodes = Array.from({ length: options.nodeCount }, (_, index): WorldNode => {
 		const node = nodeIdOf(index);
-		const machine = createSimMachine(node, timeline, chance.split(`machine ${node}`), () => ++lives);
+		const own = chance.split(`machine ${node}`);
+		const guard = { rate: own.between(0.99, 1.01), lateMs: own.between(0, GUARD_LATE_MS_MAX) };
+		const machine = createSimMachine(node, timeline, own, () => ++lives, guard);
 		const clock = { clockOffsetMs: 0, clockRate: 1 };
 		return { node, machine, process: null, daemon: null, ...clock, isolatedSinceMs: null };
 	});

@@ -172,6 +172,7 @@ export async function openRealCluster(
 				list: () => [{ name: prepared.name, digest: prepared.digest, sizeBytes: 0 }],
 				ensure: async () => prepared,
 			},
+			leases: { release() {}, reclaim() {}, acquire: async () => {} },
 			journal: createFileJournal(join(own, "move-journal")),
 			files: createMoveFiles(join(own, "moves")),
 			facts: async () => ({

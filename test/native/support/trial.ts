@@ -188,6 +188,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		epoch: 3,
 		passing: false,
 		terminal: false,
+		guarded: false,
 		stdin: false,
 		hostname: "trial-0",
 		logBytesMax: 64 * 1024 * 1024,

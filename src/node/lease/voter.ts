@@ -1,0 +1,81 @@
+// This node as a voter: answers questions for leases by crdt/leases.ts, with its promises on the disk before each answer.
+// Must never: answer yes to what the disk does not hold.
+
+import type { Clock } from "../../clock.js";
+import { type Ballot, emptyBallot, LEASE_FOREIGN_MS, releasedBy, voteOn } from "../../crdt/leases.js";
+import type { ContainerId, NodeId } from "../../model.js";
+import type { LeaseAnswer, LeaseFrame } from "./lease-frames.js";
+import type { Promised, Promises } from "./promises.js";
+
+/** Containers that this node remembers promises of. */
+export const BALLOTS_MAX = 100_000;
+
+export interface VoterOptions {
+	readonly self: NodeId;
+	readonly clock: Clock;
+	readonly promises: Promises;
+	/** The file of promises was not there although this node is not new. */
+	readonly isForgetful: boolean;
+	/** Whether the container may execute here: its lease is not over. */
+	readonly mayRunHere: (container: ContainerId) => boolean;
+}
+
+export interface Voter {
+	/** The answers, once the disk holds what they promise. Rejects when it takes no write: then nothing may be answered. */
+	answer(from: NodeId, asked: Extract<LeaseFrame, { kind: "ask" }>): Promise<readonly LeaseAnswer[]>;
+	release(from: NodeId, said: Extract<LeaseFrame, { kind: "release" }>): void;
+	/** Forgets containers that are removed, once no lease of them can hold. */
+	forget(isRemoved: (container: ContainerId) => boolean): void;
+}
+
+export function createVoter(options: VoterOptions): Voter {
+	const { self, clock, promises } = options;
+	const ballots = new Map<ContainerId, Ballot>();
+	for (const [container, promise] of promises.found) ballots.set(container, { promise, yes: null });
+	const quietUntilMs = clock.monotonicMs() + LEASE_FOREIGN_MS;
+
+	return {
+		async answer(from, { owner: supposed, wishes, session, question }) {
+			const owner = supposed ?? from;
+			const promised: Promised[] = [];
+			const answers = wishes.map(({ container, epoch }): LeaseAnswer => {
+				const ballot = ballots.get(container) ?? emptyBallot;
+				const vote = voteOn(
+					ballot,
+					{ epoch, owner, session, question },
+					{
+						nowMs: clock.monotonicMs(),
+						quietUntilMs,
+						isForgetful: options.isForgetful,
+						holdsItself: owner !== self && options.mayRunHere(container),
+					},
+				);
+				if (!vote.granted) return { container, epoch, granted: false, epochPromised: vote.epoch };
+				const isFull = ballots.size >= BALLOTS_MAX && !ballots.has(container);
+				if (supposed === null && !isFull) {
+					ballots.set(container, vote.ballot);
+					if (vote.isNewPromise) promised.push({ container, epoch, owner });
+				}
+				return { container, epoch, granted: !isFull, epochPromised: ballot.promise?.epoch ?? 0 };
+			});
+			if (promised.length > 0) await promises.keep(promised);
+			return answers;
+		},
+		release(from, { containers, session, question }) {
+			for (const container of containers) {
+				const ballot = ballots.get(container);
+				if (ballot !== undefined) ballots.set(container, releasedBy(ballot, from, { session, question }));
+			}
+		},
+		forget(isRemoved) {
+			const nowMs = clock.monotonicMs();
+			const gone = [...ballots].filter(
+				([container, { yes }]) =>
+					isRemoved(container) && nowMs >= quietUntilMs && (yes === null || nowMs - yes.atMs > LEASE_FOREIGN_MS),
+			);
+			if (gone.length === 0) return;
+			for (const [container] of gone) ballots.delete(container);
+			promises.drop(gone.map(([container]) => container));
+		},
+	};
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { EMPTY_VIEW } from "../../../src/crdt/view.js";
+import type { NodeId, NodeRecord } from "../../../src/model.js";
+import { leaseInWords, leaseNotes } from "../../../src/node/lease/notes.js";
+import { isMajorityAlive, votersOf } from "../../../src/node/lease/voters.js";
+
+const viewOf = (nodes: readonly Partial<NodeRecord>[]) => ({
+	...EMPTY_VIEW,
+	nodes: new Map(nodes.map((node, at) => [`n${at}` as NodeId, { node: `n${at}`, left: false, ...node } as NodeRecord])),
+});
+const web = { name: "web", policy: "exclusive" } as const;
+const everybody = () => true;
+
+describe("what is said of an exclusive workload", () => {
+	it("names the third voter that two nodes lack", () => {
+		expect(leaseNotes(web, viewOf([{}, {}]), everybody)).toMatchObject([expect.stringContaining("--witness")]);
+		expect(leaseNotes(web, viewOf([{}, {}, { role: "witness" }]), everybody)).toEqual([]);
+		expect(leaseNotes(web, viewOf([{}]), everybody)).toEqual([]);
+		expect(leaseNotes({ ...web, policy: "available" }, viewOf([{}, {}]), everybody)).toEqual([]);
+	});
+
+	it("says that there is no majority", () => {
+		const [note] = leaseNotes(web, viewOf([{}, {}, {}]), (node) => node === "n0");
+		expect(note).toContain("1 of 3 voters are alive, 2 are wanted");
+	});
+
+	it("tells of the lease itself", () => {
+		const voters = ["n0", "n1", "n2"] as readonly string[] as readonly NodeId[];
+		const nameOf = (node: NodeId) => node.toUpperCase();
+		expect(leaseInWords({ leftMs: 5_400, saidYes: voters.slice(1), voters, epochRefused: null }, nameOf)).toBe(
+			"held for 5.4 s more, 2 of 3 voters agree (N1, N2)",
+		);
+		expect(leaseInWords({ leftMs: 0, saidYes: [], voters, epochRefused: 7 }, nameOf)).toBe(
+			"not held: 0 of 3 voters agree; others have promised epoch 7",
+		);
+	});
+});
+
+it("members and witnesses vote, readers and those who left do not", () => {
+	const view = viewOf([{}, { left: true }, { role: "reader" }, { role: "witness" }]);
+	expect(votersOf(view)).toEqual(["n0", "n3"]);
+	expect(isMajorityAlive(view, (node) => node === "n0")).toBe(false);
+	expect(isMajorityAlive(view, everybody)).toBe(true);
+});

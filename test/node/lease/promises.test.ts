@@ -1,0 +1,47 @@
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { openDisk } from "../../../src/crdt/disk.js";
+import type { ContainerId, NodeId } from "../../../src/model.js";
+import { openPromises } from "../../../src/node/lease/promises.js";
+
+const [web0, db0] = ["web.0", "db.0"] as unknown as [ContainerId, ContainerId];
+const [a, b] = ["a", "b"] as unknown as [NodeId, NodeId];
+
+async function place(): Promise<string> {
+	return join(await mkdtemp(join(tmpdir(), "swarm-promises-")), "promises");
+}
+
+it("finds the last promise of each container again", async () => {
+	const path = await place();
+	const first = await openPromises(await openDisk(path));
+	expect(first.found.size).toBe(0);
+	await first.keep([{ container: web0, epoch: 1, owner: a }]);
+	await first.keep([
+		{ container: web0, epoch: 2, owner: b },
+		{ container: db0, epoch: 7, owner: a },
+	]);
+	await first.close();
+	const second = await openPromises(await openDisk(path));
+	expect([...second.found]).toEqual([
+		[web0, { epoch: 2, owner: b }],
+		[db0, { epoch: 7, owner: a }],
+	]);
+	expect(second.isDamaged).toBe(false);
+	await second.close();
+});
+
+it("keeps what is before a torn end, and says that there was one", async () => {
+	const path = await place();
+	const first = await openPromises(await openDisk(path));
+	await first.keep([{ container: web0, epoch: 1, owner: a }]);
+	await first.close();
+	await writeFile(path, Buffer.concat([await readFile(path), Buffer.from([0, 0, 0, 9, 1])]));
+	const second = await openPromises(await openDisk(path));
+	expect(second.isDamaged).toBe(true);
+	expect(second.found.get(web0)).toEqual({ epoch: 1, owner: a });
+	await second.keep([{ container: web0, epoch: 5, owner: b }]);
+	await second.close();
+	expect((await openPromises(await openDisk(path))).found.get(web0)).toEqual({ epoch: 5, owner: b });
+});
