@@ -8,6 +8,7 @@ import type { AuditRecord, CapabilityRecord } from "./model-capabilities.js";
 import type { ContainerId, Digest, NodeId } from "./model-ids.js";
 import type { LimitName, OomReport, ResourceRequest } from "./model-resources.js";
 import { type Isolation, type Security, standardSecurity } from "./model-security.js";
+import type { VolumeMount } from "./model-volumes.js";
 
 export type { AdmissionRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
 export * from "./model-capabilities.js";
@@ -22,6 +23,7 @@ export type {
 	ResourceRequest,
 } from "./model-resources.js";
 export * from "./model-security.js";
+export * from "./model-volumes.js";
 
 /** What a user asks for. The system never changes it; a new wish is a higher revision of its record. */
 export interface Spec {
@@ -82,6 +84,8 @@ export interface Spec {
 	 * run. They hold no address, no port and nothing of `resources`.
 	 */
 	readonly pool: number;
+	/** Mounted in the order of their targets' paths, so that one may lie in another; each target once. */
+	readonly volumes: readonly VolumeMount[];
 }
 
 /**
@@ -135,6 +139,7 @@ const laterSpecFields = {
 	policy: "available",
 	terminal: false,
 	stdin: false,
+	volumes: [],
 } satisfies Partial<Spec>;
 
 /** A spec with every field, from one that may have been written before the last ones existed. */
@@ -259,12 +264,22 @@ export interface ImageRecord {
 	readonly sizeBytes: number;
 }
 
+/** A named volume whose data the writer's node holds. */
+export interface VolumeRecord {
+	readonly kind: "volume";
+	readonly name: string;
+	readonly node: NodeId;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly createdAtMs: number;
+}
+
 export type StateRecord =
 	| SpecRecord
 	| ClaimRecord
 	| ContainerRecord
 	| NodeRecord
 	| ImageRecord
+	| VolumeRecord
 	| TokenRecord
 	| AdmissionRecord
 	| RevocationRecord

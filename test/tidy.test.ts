@@ -14,6 +14,7 @@ const modelParts = [
 	"src/model-ids.ts",
 	"src/model-resources.ts",
 	"src/model-security.ts",
+	"src/model-volumes.ts",
 ];
 /** The port to what the cluster knows: a move commits its hand-over through it. */
 const statePort = "src/crdt/state.ts";

@@ -5,7 +5,7 @@ import * as Flags from "@oclif/core/flags";
 import { SwarmError } from "../errors.js";
 
 /** A flag that may be given several times. */
-export function many(summary: string, helpValue: string, char?: "e" | "l" | "p") {
+export function many(summary: string, helpValue: string, char?: "e" | "l" | "p" | "v") {
 	const shared = { summary: `${summary} May be given several times.`, helpValue } as const;
 	const options = { ...shared, multiple: true, multipleNonGreedy: true } as const;
 	return char === undefined ? Flags.string(options) : Flags.string({ ...options, char });

@@ -58,6 +58,12 @@ export const specFlags = {
 		"CONSTRAINT",
 	),
 	publish: many("Port on the node and in the container, such as 8080:80 or 53:53/udp.", "PORT", "p"),
+	volume: many(
+		"What it sees besides its image: VOLUME:/path[:ro] (made on first use, outlives it) or /path/of/the/node:/path[:ro][:shared] (shared: the same files on every node, so that it can move).",
+		"MOUNT",
+		"v",
+	),
+	tmpfs: many("Memory as a directory, such as /run or /run:size=16M (default: 64M).", "PATH"),
 	replicas: Flags.string({ summary: "Containers to run, 1 to 1000 (default: 1).", helpValue: "COUNT" }),
 	network: Flags.string({
 		summary: "bridge: own address and outgoing NAT; none: loopback only (default: bridge).",
@@ -145,6 +151,8 @@ export interface GivenSpecFlags extends GivenResourceFlags, GivenSecurityFlags {
 	readonly label?: readonly string[] | undefined;
 	readonly constraint?: readonly string[] | undefined;
 	readonly publish?: readonly string[] | undefined;
+	readonly volume?: readonly string[] | undefined;
+	readonly tmpfs?: readonly string[] | undefined;
 	readonly replicas?: string | undefined;
 	readonly network?: string | undefined;
 	readonly user?: string | undefined;
@@ -174,6 +182,8 @@ export function fieldsFromFlags(flags: GivenSpecFlags): Readonly<Record<string, 
 		labels: flags.label && pairsOf("--label", flags.label),
 		constraints: flags.constraint,
 		ports: flags.publish,
+		volumes: flags.volume,
+		tmpfs: flags.tmpfs,
 		replicas: numberOrText(flags.replicas),
 		network: flags.network,
 		user: flags.user,

@@ -75,6 +75,14 @@ const security = record({
 	seccomp: seccompShape,
 });
 
+const volumeName = text(63, /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/);
+const mountTarget = text(4096, /^\//);
+const volumeMount = variant({
+	volume: record({ name: volumeName, target: mountTarget, readOnly: flag }),
+	bind: record({ source: text(4096, /^\//), target: mountTarget, readOnly: flag, shared: flag }),
+	tmpfs: record({ target: mountTarget, sizeBytes: integer(1) }),
+});
+
 const spec = record({
 	name: workloadName,
 	image: text(512),
@@ -110,6 +118,7 @@ const spec = record({
 	stopGraceMs: integer(0),
 	pool: integer(0, 64),
 	policy: oneOf("available", "exclusive"),
+	volumes: list(volumeMount, 64),
 	restart: record({ when: oneOf("never", "on-failure", "always"), attemptsMax: nullable(integer(1)) }),
 	isolation: oneOf("minimal", "standard", "strict"),
 	security,
@@ -307,6 +316,7 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		first: integer(0),
 		entries: list(auditEntry, AUDIT_ENTRIES_MAX),
 	}),
+	volume: record({ name: volumeName, node: nodeId, labels, createdAtMs: number(0) }),
 };
 
 /** Of a later version: to be left as it is. */
@@ -370,6 +380,7 @@ function writerOfRecord(decoded: StateRecord): NodeId {
 		case "node":
 		case "image":
 		case "audit":
+		case "volume":
 			return decoded.node;
 	}
 }

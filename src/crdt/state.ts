@@ -17,6 +17,7 @@ import type {
 	SpecRecord,
 	StateRecord,
 	TokenRecord,
+	VolumeRecord,
 } from "../model.js";
 import type { Position } from "./envelope.js";
 
@@ -41,6 +42,7 @@ export interface ClusterView {
 	readonly capabilities: ReadonlyMap<string, CapabilityRecord>;
 	/** By node, then place in its ring. */
 	readonly audits: readonly AuditRecord[];
+	readonly volumes: readonly VolumeRecord[];
 }
 
 export type RecordKey =
@@ -53,7 +55,8 @@ export type RecordKey =
 	| `admission/${string}`
 	| `revocation/${string}`
 	| `capability/${string}`
-	| `audit/${string}`;
+	| `audit/${string}`
+	| `volume/${string}`;
 
 /** A document held up to here. */
 export interface HeldPosition extends Position {
@@ -112,5 +115,7 @@ export function keyOf(record: StateRecord): RecordKey {
 			return `capability/${record.id}`;
 		case "audit":
 			return `audit/${record.slot}`;
+		case "volume":
+			return `volume/${record.name}`;
 	}
 }

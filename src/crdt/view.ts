@@ -2,7 +2,7 @@
 // document twice changes nothing. Must never: read a clock, or ask who is alive.
 //
 // Wishes and claims are taken from every document, also from the forks that a writer left behind when it lost the end
-// of its journal. Facts (node, container, image) are what the latest generation of their writer says.
+// of its journal. Facts (node, container, image, volume) are what the latest generation of their writer says.
 
 import type {
 	AdmissionRecord,
@@ -10,12 +10,14 @@ import type {
 	ClaimRecord,
 	ContainerId,
 	ContainerRecord,
+	ImageRecord,
 	NodeId,
 	NodeRecord,
 	RevocationRecord,
 	SpecRecord,
 	StateRecord,
 	TokenRecord,
+	VolumeRecord,
 } from "../model.js";
 import { betterAdmission, betterCapability, betterRevocation, betterToken, isForgotten } from "./admissions.js";
 import { compareText } from "./canonical.js";
@@ -41,9 +43,10 @@ export const EMPTY_VIEW: ClusterView = {
 	revocations: new Map(),
 	capabilities: new Map(),
 	audits: [],
+	volumes: [],
 };
 
-/** All maps are in rising order of their keys; images by name, then node. */
+/** All maps are in rising order of their keys; images and volumes by name, then node. */
 export function viewOf(documents: readonly DocumentRecords[]): ClusterView {
 	const keys = new Set<RecordKey>();
 	for (const document of documents) for (const key of document.records.keys()) keys.add(key);
@@ -70,6 +73,7 @@ export function nextView(
 	const revocations = new Map<string, RevocationRecord | null>();
 	const capabilities = new Map<string, CapabilityRecord | null>();
 	const slots = new Set<RecordKey>();
+	const volumes = new Set<string>();
 	for (const key of changed) {
 		const name = key.slice(key.indexOf("/") + 1);
 		if (key.startsWith("spec/")) specs.set(name, bestUnder("spec", key, documents, betterSpec));
@@ -84,6 +88,7 @@ export function nextView(
 		else if (key.startsWith("capability/"))
 			capabilities.set(name, bestUnder("capability", key, documents, betterCapability));
 		else if (key.startsWith("audit/")) slots.add(key);
+		else if (key.startsWith("volume/")) volumes.add(name);
 	}
 	const revoked = withChanges(previous.revocations, revocations);
 	return {
@@ -91,12 +96,13 @@ export function nextView(
 		specs: withChanges(previous.specs, specs),
 		claims: withChanges(previous.claims, claims),
 		containers: withChanges(previous.containers, containers),
-		images: images.size > 0 ? imagesWith(previous, latest, images) : previous.images,
 		tokens: withChanges(previous.tokens, tokens),
 		admissions: withChanges(previous.admissions, admissions),
 		revocations: revoked,
 		capabilities: withChanges(previous.capabilities, capabilities),
 		audits: slots.size > 0 ? auditsWith(previous, latest, slots) : previous.audits,
+		images: images.size > 0 ? heldWith("image", previous.images, latest, images) : previous.images,
+		volumes: volumes.size > 0 ? heldWith("volume", previous.volumes, latest, volumes) : previous.volumes,
 	};
 }
 
@@ -149,15 +155,21 @@ function nodesOf(
 	);
 }
 
-function imagesWith(previous: ClusterView, latest: readonly DocumentRecords[], names: ReadonlySet<string>) {
-	const images = previous.images.filter((image) => !names.has(image.name));
+/** What nodes hold, with the records of these names as they are now. */
+function heldWith<Held extends ImageRecord | VolumeRecord>(
+	kind: Held["kind"],
+	previous: readonly Held[],
+	latest: readonly DocumentRecords[],
+	names: ReadonlySet<string>,
+): readonly Held[] {
+	const held = previous.filter(({ name }) => !names.has(name));
 	for (const { records } of latest) {
 		for (const name of names) {
-			const record = records.get(`image/${name}`);
-			if (record?.kind === "image") images.push(record);
+			const record = records.get(`${kind}/${name}`);
+			if (record?.kind === kind) held.push(record as Held);
 		}
 	}
-	return images.sort((a, b) => compareText(a.name, b.name) || compareText(a.node, b.node));
+	return held.sort((a, b) => compareText(a.name, b.name) || compareText(a.node, b.node));
 }
 
 function auditsWith(previous: ClusterView, latest: readonly DocumentRecords[], slots: ReadonlySet<RecordKey>) {

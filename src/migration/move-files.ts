@@ -3,10 +3,11 @@
 // extended attributes, hard links, owners, holes). Every file carries its length and CRC-32; the stream itself is authenticated.
 // Must never write outside the move's own directory or fill the disk to its end.
 
-import { lstat, mkdir, readdir, rm, statfs } from "node:fs/promises";
+import { mkdir, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { SwarmError } from "../errors.js";
+import { bytesUnder } from "../runtime/bytes-under.js";
 import type { MoveChannel } from "./channel.js";
 import { receiveFile, sendFile } from "./flat-files.js";
 import { startPacking, startUnpacking, type TarProcess } from "./tar-process.js";
@@ -205,25 +206,6 @@ class FileUnpacker implements Unpacker {
 				"Cannot receive the move: the disk is full but for its reserve, wanted more free space",
 			);
 	}
-}
-
-/** Enough for the verdict: more files than that take seconds to look at. */
-const FILES_MEASURED_MAX = 50_000;
-
-async function bytesUnder(directory: string): Promise<number> {
-	let bytes = 0;
-	let looked = 0;
-	const waiting = [directory];
-	for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-		const entries = await readdir(next, { withFileTypes: true }).catch(() => []);
-		for (const entry of entries) {
-			if (++looked > FILES_MEASURED_MAX) return bytes;
-			const path = join(next, entry.name);
-			if (entry.isDirectory()) waiting.push(path);
-			else bytes += (await lstat(path).catch(() => null))?.size ?? 0;
-		}
-	}
-	return bytes;
 }
 
 async function freeBytesOf(path: string): Promise<number> {

@@ -40,6 +40,8 @@ export interface LaunchConfig {
 	/** Shown read-only at the same path: a directory or file is bound, a symbolic link made again, an absent one left out. */
 	readonly hostPaths: readonly string[];
 	readonly binds: readonly LaunchBind[];
+	/** Of the spec, in the order of mounting. */
+	readonly volumes: readonly LaunchVolume[];
 	/** Written into the upper layer each time the container is built, mode 0644: /etc/hosts, /etc/hostname, /etc/resolv.conf. */
 	readonly files: readonly LaunchFile[];
 	/** Directory of the container in the v2 tree; it exists. */
@@ -90,6 +92,13 @@ export interface LaunchBind {
 	readonly readOnly: boolean;
 }
 
+/** Shown at `target`, which is found inside the container's root and made when absent. */
+export type LaunchVolume =
+	/** `directory` is the volume's own, which holds `data` once it was used. */
+	| { readonly kind: "volume"; readonly directory: string; readonly target: string; readonly readOnly: boolean }
+	| { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readOnly: boolean }
+	| { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes: number };
+
 export interface LaunchFile {
 	readonly path: string;
 	readonly content: string;
@@ -137,6 +146,7 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		...config.lowerDirectories.map((path): Entry => ["lower", path]),
 		...config.hostPaths.map((path): Entry => ["host", path]),
 		...config.binds.map((bind): Entry => ["bind", `${bind.readOnly ? "ro" : "rw"}\n${bind.source}\n${bind.target}`]),
+		...config.volumes.map(volumeEntry),
 		...config.files.map((file): Entry => ["file", `${file.path}\n${file.content}`]),
 		...config.rlimits.map((limit): Entry => ["rlimit", rlimitText(limit)]),
 		...securityEntries(config.security),
@@ -160,6 +170,14 @@ function securityEntries(security: LaunchSecurity): readonly Entry[] {
 		...(security.firstId === null ? [] : [["userns", String(security.firstId)] as const]),
 		...(oomScoreAdj === null ? [] : [["oom-score-adj", String(oomScoreAdj)] as const]),
 	];
+}
+
+function volumeEntry(volume: LaunchVolume): Entry {
+	if (volume.kind === "tmpfs") return ["tmpfs", `${volume.sizeBytes}\n${volume.target}`];
+	const access = volume.readOnly ? "ro" : "rw";
+	return volume.kind === "volume"
+		? ["volume", `${access}\n${volume.directory}\n${volume.target}`]
+		: ["host-path", `${access}\n${volume.source}\n${volume.target}`];
 }
 
 function deviceEntries(devices: LaunchSecurity["devices"]): readonly Entry[] {
@@ -206,12 +224,18 @@ function pathsOf(config: LaunchConfig): readonly string[] {
 		...config.lowerDirectories,
 		...config.hostPaths,
 		...config.binds.flatMap((bind) => [bind.source, bind.target]),
+		...config.volumes.flatMap((volume) => [volume.target, ...sourceOf(volume)]),
 		...config.files.map((file) => file.path),
 		...(config.security.seccompProgram === null ? [] : [config.security.seccompProgram]),
 		...(config.security.devices === "all" ? [] : config.security.devices.map(({ path }) => path)),
 		...config.security.maskedPaths,
 		...config.security.readOnlyPaths,
 	];
+}
+
+function sourceOf(volume: LaunchVolume): readonly string[] {
+	if (volume.kind === "tmpfs") return [];
+	return [volume.kind === "volume" ? volume.directory : volume.source];
 }
 
 function withoutNul(key: string, value: string): string {

@@ -3,13 +3,15 @@
 
 import type { ClusterView } from "../crdt/state.js";
 import type { ImageRecord, Liveness, NodeId, NodeRecord } from "../model.js";
-import { EventLog, eventsBetween, quotaEvent, type Seen } from "./events.js";
+import type { Seen } from "./event-draft.js";
+import { EventLog, eventsBetween, quotaEvent } from "./events.js";
 import { createOperations, type Operations } from "./operations.js";
 import { type Paced, paced } from "./paced.js";
 import { decide, snapshotsOf } from "./placement.js";
 import { BOOT_SETTLE_MS } from "./plan.js";
 import type { NodePorts } from "./ports.js";
 import { Reconciler } from "./reconcile.js";
+import { type VolumeChanges, volumeChanges } from "./volume-records.js";
 import { keepWarm } from "./warm-keeper.js";
 
 /** After the first peer of this boot connected, so that the first exchange of documents is over. */
@@ -42,13 +44,19 @@ export class NodeCore {
 	/** Publishes this node and begins to act on the view. */
 	async start(): Promise<void> {
 		const { state, membership, migrations, runtime } = this.#ports;
-		await state.commit([this.#record(false), ...this.#imageRecords()], this.#staleImages());
+		const volumes = this.#volumeChanges();
+		const records = [this.#record(false), ...this.#imageRecords(), ...volumes.records];
+		await state.commit(records, [...this.#staleImages(), ...volumes.stale]);
 		this.#settleLater();
 		this.#undo.push(
 			state.subscribe(() => this.#onView()),
 			membership.subscribe(() => this.#noting.ask()),
 			() => this.#noting.stop(),
 			runtime.onQuotaChange((change) => this.events.add(quotaEvent(change, state.self, this.#ports.clock.nowMs()))),
+			runtime.volumes.subscribe(() => {
+				const changes = this.#volumeChanges();
+				state.put(changes.records, changes.stale);
+			}),
 			keepWarm(this.#ports),
 		);
 		this.#onView();
@@ -126,6 +134,11 @@ export class NodeCore {
 		return this.#ports.images
 			.list()
 			.map((image) => ({ kind: "image", node: this.#ports.state.self, ...image }) satisfies ImageRecord);
+	}
+
+	#volumeChanges(): VolumeChanges {
+		const { state, runtime } = this.#ports;
+		return volumeChanges(state.view(), state.self, runtime.volumes.list());
 	}
 
 	#staleImages(): readonly `image/${string}`[] {

@@ -3,22 +3,17 @@
 
 import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
-import type { ContainerId, ContainerRecord, ImageRecord, Liveness, NodeId, OomReport, SwarmEvent } from "../model.js";
+import type { ContainerId, ContainerRecord, ImageRecord, NodeId, OomReport, SwarmEvent } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { QuotaChange } from "../runtime/runtime.js";
 import { bytesInWords } from "../scheduler/words.js";
+import type { Draft, Seen } from "./event-draft.js";
 import { workloadOf } from "./plan.js";
 import { type Restart, restartAfter } from "./restart.js";
+import { volumeEvents } from "./volume-events.js";
 
 export const EVENTS_KEPT_MAX = 4_096;
 const FOLLOWER_QUEUE_MAX = 1_024;
-
-export interface Seen {
-	readonly view: ClusterView;
-	readonly liveness: ReadonlyMap<NodeId, Liveness>;
-}
-
-type Draft = Omit<SwarmEvent, "timeMs">;
 
 export function eventsBetween(before: Seen, after: Seen): readonly Draft[] {
 	return [
@@ -29,6 +24,7 @@ export function eventsBetween(before: Seen, after: Seen): readonly Draft[] {
 		...oomEvents(before.view, after.view),
 		...healthEvents(before.view, after.view),
 		...imageEvents(before.view, after.view),
+		...volumeEvents(before, after),
 	];
 }
 

@@ -33,7 +33,9 @@ export function refuseUnfitTarget(facts: PlacementFacts, wish: MoveWish): void {
 
 function refusalsOf(facts: PlacementFacts, { container, spec, from, to }: MoveWish) {
 	if (from === to) return [];
-	return decide(facts, spec, container, []).rows.find((row) => row.node === to)?.refusals ?? [];
+	const refusals = decide(facts, spec, container, []).rows.find((row) => row.node === to)?.refusals ?? [];
+	// Its volumes move with it, or the verdict says why not.
+	return refusals.filter(({ filter }) => filter !== "volumes");
 }
 
 function nameOf(facts: PlacementFacts, node: NodeId): string {

@@ -6,6 +6,7 @@ import { schedule } from "../scheduler/decide.js";
 import type { Decision, NodeSnapshot } from "../scheduler/schedule.js";
 import type { MembershipPort } from "./ports.js";
 import { restartAfter } from "./restart.js";
+import { volumePlacesOf } from "./volume-places.js";
 
 export interface PlacementFacts {
 	readonly view: ClusterView;
@@ -29,6 +30,7 @@ export function snapshotsOf(
 	wanted: { readonly spec: Spec; readonly container: ContainerId } | null,
 ): readonly NodeSnapshot[] {
 	const promised = promisedOf(facts, wanted?.container ?? null);
+	const places = wanted === null ? [] : volumePlacesOf(facts.view, wanted.spec, makersOf(facts, promised));
 	const image = wanted?.spec.image ?? null;
 	const sizeBytes = image === null ? null : imageBytes(facts.view, image);
 	return [...facts.view.nodes.values()]
@@ -54,11 +56,28 @@ export function snapshotsOf(
 					present: facts.view.images.some((held) => held.node === record.node && held.name === image),
 					missingBytes: sizeBytes,
 				},
+				volumes: places.map(({ name, nodes }) => ({
+					name,
+					here: nodes.includes(record.node),
+					elsewhere: nodes
+						.filter((node) => node !== record.node && (wanted?.spec.policy !== "available" || isAlive(facts, node)))
+						.map((node) => facts.view.nodes.get(node)?.name ?? node),
+				})),
 			};
 		});
 }
 
+/** A node that is down makes nothing. */
+function makersOf(facts: PlacementFacts, promised: readonly Promised[]): readonly Promised[] {
+	return promised.filter(({ owner }) => isAlive(facts, owner));
+}
+
+function isAlive({ membership }: PlacementFacts, node: NodeId): boolean {
+	return membership.liveness(node) === "alive";
+}
+
 interface Promised {
+	readonly container: ContainerId;
 	readonly owner: NodeId;
 	readonly spec: Spec;
 }
@@ -76,7 +95,7 @@ function promisedOf(facts: PlacementFacts, without: ContainerId | null): readonl
 				(record.phase === "stopped" || record.phase === "failed") &&
 				restartAfter(record, spec.spec.restart, claim) === null,
 		);
-		if (!ended) promised.push({ owner: claim.owner, spec: spec.spec });
+		if (!ended) promised.push({ container: claim.container, owner: claim.owner, spec: spec.spec });
 	}
 	return [...promised, ...facts.pending.filter((pending) => pending.container !== without)];
 }

@@ -21,6 +21,7 @@ import {
 import type { ContainerState } from "../runtime/runtime.js";
 import { canUpdateIn } from "../runtime/update-resources.js";
 import { isDue, type Restart, restartAfter } from "./restart.js";
+import { volumesAwaited } from "./volume-places.js";
 
 /** A node must have been down this long before its containers are placed again: longer than a daemon's restart. */
 export const ADOPT_AFTER_MS = 6_000;
@@ -267,6 +268,7 @@ function adoptEffect(facts: PlanFacts, spec: SpecRecord, claim: ClaimRecord): Ef
 	if (hasEndedByItself(facts, spec, claim)) return null;
 	if (facts.downForMs(claim.owner) < ADOPT_AFTER_MS) return null;
 	if (spec.spec.policy === "exclusive" && !facts.leases.isMajorityAlive) return null;
+	if (volumesAwaited(facts.view, spec.spec, claim.owner).length > 0) return null;
 	const sourceKeepsIt =
 		claim.reason === "handover" && facts.liveness(claim.writer) === "alive" && !handoverArrived(facts, claim);
 	if (sourceKeepsIt || responsibleNode(facts, claim.container) !== facts.self) return null;

@@ -29,13 +29,15 @@ import { hostnameOf, hostsFile, launchConfigOf, resolvConfOf } from "./launch-co
 import type { Leftovers } from "./leftovers.js";
 import { hasEnded } from "./life-cycle.js";
 import type { ContainerNetwork } from "./network/network.js";
-import type { RestoreRequest } from "./runtime.js";
+import type { ContainerState, RestoreRequest } from "./runtime.js";
 import type { SeccompPrograms } from "./seccomp/programs.js";
 import { findDevices } from "./security/devices.js";
 import type { IdRanges } from "./security/id-ranges.js";
 import { hasUserNamespace, hasUsualDevices } from "./security/launch-security.js";
 import type { Spares } from "./spares.js";
 import type { Trash } from "./trash.js";
+import { checkBinds } from "./volumes/binds.js";
+import type { VolumeStore } from "./volumes/volume-store.js";
 
 export interface AssemblyParts {
 	readonly native: Native;
@@ -47,10 +49,14 @@ export interface AssemblyParts {
 	readonly spares: Spares;
 	readonly seccomp: SeccompPrograms;
 	readonly ids: IdRanges;
+	readonly volumes: VolumeStore;
+	readonly stateDirectory: string;
 }
 
 /** Monitor and init have this long to build the container: mounts on a loaded machine, not the workload. */
-export const BUILD_MS_MAX = 60_000;
+const BUILD_MS_MAX = 60_000;
+/** The monitor answers when the workload was executed: a binary from a slow disk. */
+export const START_MS_MAX = 60_000;
 /** From the end of the container's processes to the end of its monitor: draining the pipes, one fsync. */
 const MONITOR_MS_MAX = 15_000;
 
@@ -67,9 +73,10 @@ export function moveFilesIn(
 		renameSync(join(request.logDirectory, name), join(directory.log, name));
 }
 
-/** Cgroups with limits, network, launch file; then only processes are missing. */
+/** Cgroups with limits, network, launch file; then only processes are missing. Volumes are the caller's (VolumeStore.using). */
 export async function makeSurroundings(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
 	const { spec } = container.request;
+	checkBinds(container.id, spec, parts.stateDirectory);
 	const cgroup = parts.cgroups.create(container.id, spec.resources);
 	// Another filter than the usual one is the monitor's to attach.
 	if (hasUsualDevices(spec)) parts.native.deviceFilterAttach(cgroup.unified);
@@ -91,7 +98,7 @@ async function attachNetwork(container: Container, { network }: AssemblyParts, p
 	network.shape(container.id, spec.resources);
 }
 
-function writeLaunch(container: Container, { network, seccomp, ids }: AssemblyParts): void {
+function writeLaunch(container: Container, { network, seccomp, ids, volumes }: AssemblyParts): void {
 	const config = launchConfigOf(container.request, container.state.epoch, {
 		directory: container.directory,
 		cgroup: container.cgroup,
@@ -101,6 +108,7 @@ function writeLaunch(container: Container, { network, seccomp, ids }: AssemblyPa
 		firstId: hasUserNamespace(container.request.spec) ? ids.take(container.id) : null,
 		devices: findDevices(container.id, container.request.spec.security.devices),
 		programOf: (profile) => seccomp.pathOf(profile),
+		volumeDirectory: (name) => volumes.directoryOf(name),
 	});
 	writeFileSync(container.directory.launch, encodeLaunch(config), { mode: 0o600 });
 }
@@ -140,8 +148,35 @@ async function launchStanding(container: Container): Promise<boolean> {
 	return true;
 }
 
+/** All of a container but its first instruction. Its record is the last before there are processes: an earlier crash leaves a directory without one. */
+export async function build(
+	container: Container,
+	parts: AssemblyParts,
+	{ durable, signal }: { readonly durable: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+	await parts.volumes.using(container.request.spec, async () => {
+		await makeSurroundings(container, parts, signal);
+		container.save(durable);
+		await startMonitor(container, parts, signal);
+	});
+}
+
+/** Builds and starts a container that nobody starts by a call of its own. Resolves when it runs, or has run. */
+export async function beginPassing(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
+	await parts.volumes.using(container.request.spec, async () => {
+		const { isMade } = container;
+		if (isMade) await fitMade(container, parts, signal);
+		else await makeSurroundings(container, parts, signal);
+		container.step("start");
+		if (isMade) await container.tellToStart(container.request.epoch);
+		else await startPassing(container, parts);
+		const begun = ({ phase }: ContainerState) => phase === "running" || hasEnded(phase);
+		await container.until("run", begun, BUILD_MS_MAX + START_MS_MAX, signal);
+	});
+}
+
 /** Starts the monitor of a passing container, which begins to build and then to run it. Its end is told by its monitor alone. */
-export async function startPassing(container: Container, { native, paths }: AssemblyParts): Promise<void> {
+async function startPassing(container: Container, { native, paths }: AssemblyParts): Promise<void> {
 	if (await launchStanding(container)) return;
 	const { path, stderr } = container.directory;
 	container.followMonitor(native.spawnConnected([paths.monitor, "run", path], stderr).connection);

@@ -1,7 +1,7 @@
 // The calls of the runtime port that are about the files of a container: out of it, into it, and what it wrote as a layer.
 
 import { SwarmError } from "../errors.js";
-import { type AssemblyParts, makeSurroundings, moveFilesIn, startMonitor } from "./assembly.js";
+import { type AssemblyParts, build, moveFilesIn } from "./assembly.js";
 import type { Container } from "./container.js";
 import { readFilesOf, writeFilesTo } from "./files.js";
 import { packWrittenLayer } from "./image/written-layer.js";
@@ -17,9 +17,7 @@ export function createContainerFiles(roster: Roster, parts: AssemblyParts, copyP
 		createFrom(request, files, signal) {
 			const make = async (container: Container) => {
 				moveFilesIn(container.directory, files);
-				await makeSurroundings(container, parts, signal);
-				container.save(true);
-				await startMonitor(container, parts, signal);
+				await build(container, parts, { durable: true, signal });
 			};
 			return roster.makeNew("create", request, make, false);
 		},

@@ -1,8 +1,8 @@
 // From a request to what monitor and init are told. Pure.
 
 import { SwarmError } from "../errors.js";
-import type { ContainerId, SeccompProfile, Spec } from "../model.js";
-import type { LaunchConfig, LaunchDevice, LaunchFile } from "../native/launch.js";
+import type { ContainerId, SeccompProfile, Spec, VolumeMount } from "../model.js";
+import type { LaunchConfig, LaunchDevice, LaunchFile, LaunchVolume } from "../native/launch.js";
 import type { ContainerCgroup } from "./cgroup/cgroups.js";
 import type { ContainerDirectory } from "./container-directory.js";
 import type { CreateRequest } from "./runtime.js";
@@ -21,6 +21,8 @@ export interface LaunchPlace {
 	readonly programOf: (profile: SeccompProfile) => string;
 	/** That the spec names, as they are on this node. */
 	readonly devices: readonly LaunchDevice[];
+	/** Directory of a named volume. */
+	readonly volumeDirectory: (name: string) => string;
 	/** Of its range of user and group ids; null: it has no user namespace. */
 	readonly firstId: number | null;
 }
@@ -54,6 +56,7 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		lowerDirectories: image.lowerDirectories.length > 0 ? image.lowerDirectories : [place.directory.lower],
 		hostPaths: image.hostPaths,
 		binds: hostFilesAt === null ? [] : [{ source: "/", target: hostFilesAt, readOnly: false }],
+		volumes: spec.volumes.map((mount) => launchVolumeOf(mount, place)),
 		files: filesOf(hostname, request.address, place.resolvConf),
 		cgroup2: place.cgroup.unified,
 		cgroup1: place.cgroup.legacy,
@@ -62,6 +65,18 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		rlimits: spec.security.rlimits,
 		security: launchSecurityOf(spec, place),
 	};
+}
+
+function launchVolumeOf(mount: VolumeMount, { volumeDirectory }: LaunchPlace): LaunchVolume {
+	const { kind, target } = mount;
+	switch (kind) {
+		case "volume":
+			return { kind, directory: volumeDirectory(mount.name), target, readOnly: mount.readOnly };
+		case "bind":
+			return { kind, source: mount.source, target, readOnly: mount.readOnly };
+		case "tmpfs":
+			return { kind, target, sizeBytes: mount.sizeBytes };
+	}
 }
 
 function argumentsOf({ container, spec, image }: CreateRequest): readonly string[] {

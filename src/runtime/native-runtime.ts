@@ -11,12 +11,12 @@ import type { NativePaths } from "../native/paths.js";
 import { findContainers } from "./adoption.js";
 import {
 	type AssemblyParts,
-	BUILD_MS_MAX,
+	beginPassing,
+	build,
 	fitMade,
 	makeSurroundings,
 	moveFilesIn,
-	startMonitor,
-	startPassing,
+	START_MS_MAX,
 	stripProcesses,
 } from "./assembly.js";
 import { attachTo } from "./attach.js";
@@ -60,10 +60,12 @@ import { StatsReader } from "./stats/stats-reader.js";
 import { terminate } from "./terminate.js";
 import { openTrash } from "./trash.js";
 import { updateResources } from "./update-resources.js";
+import { openVolumeStore } from "./volumes/volume-store.js";
+import type { Volumes } from "./volumes/volumes.js";
 import { openWarm, WARM_MAX_DEFAULT, type WarmContainers } from "./warm.js";
 
 export interface RuntimeOptions {
-	/** Holds `containers/`, `spares/`, `removed/`, `seccomp/` and `fences`; on a file system that overlayfs takes as upper layer. */
+	/** Holds `containers/`, `spares/`, `removed/`, `seccomp/`, `volumes/` and `fences`; on a file system that overlayfs takes as upper layer. */
 	readonly stateDirectory: string;
 	/** Short name of the daemon, `[a-z0-9]{1,16}`: cgroups, namespaces and links of several on one machine differ by it. */
 	readonly scope: string;
@@ -83,8 +85,6 @@ export interface RuntimeOptions {
 
 /** The kernel ends killed processes at once, unless one sleeps uninterruptibly. */
 const KILL_MS_MAX = 30_000;
-/** The monitor answers when the workload was executed: a binary from a slow disk. */
-const START_MS_MAX = 60_000;
 
 /** Finds and adopts what is there. The caller makes sure that no other daemon uses the directory or the scope. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
@@ -105,6 +105,7 @@ class NativeRuntime implements Runtime {
 	readonly #readers = new Map<ContainerId, AbortController>();
 	readonly #warm: WarmContainers;
 	readonly pool: RuntimePool;
+	readonly volumes: Volumes;
 	readonly createFrom: ContainerFiles["createFrom"];
 	readonly readFiles: ContainerFiles["readFiles"];
 	readonly writeFiles: ContainerFiles["writeFiles"];
@@ -131,7 +132,10 @@ class NativeRuntime implements Runtime {
 		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock, logger });
 		const ids = openIdRanges(join(runDirectory, "ids"), scope);
 		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
-		this.#parts = { native, paths, cgroups, network, trash, leftovers, spares, seccomp, ids };
+		const containers = () => this.#roster.all().map(({ request }) => request);
+		const volumes = openVolumeStore({ directory: join(stateDirectory, "volumes"), containers, remove, clock, logger });
+		this.#parts = { native, paths, cgroups, network, trash, leftovers, spares, seccomp, ids, volumes, stateDirectory };
+		this.volumes = volumes;
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		this.#quotas = new QuotaLoop({ native, cgroups, clock, logger, containers: () => this.list() });
 		this.#statsParts = { reader: new StatsReader(native), cgroups, network, clock, quotas: this.#quotas };
@@ -206,12 +210,9 @@ class NativeRuntime implements Runtime {
 
 	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
 		return this.#roster.makeNew("create", request, async (container) => {
-			const { isMade } = container;
-			if (isMade) await fitMade(container, this.#parts, signal);
-			else await makeSurroundings(container, this.#parts, signal);
-			// Last before there are processes: an earlier crash leaves a directory without a record.
+			if (!container.isMade) return build(container, this.#parts, { durable: false, signal });
+			await fitMade(container, this.#parts, signal);
 			container.save(false);
-			if (!isMade) await startMonitor(container, this.#parts, signal);
 		});
 	}
 
@@ -237,14 +238,7 @@ class NativeRuntime implements Runtime {
 	run(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
 		const either = AbortSignal.any([signal, this.#closing.signal]);
 		return this.#roster.passing("run", request, async (container) => {
-			const { isMade } = container;
-			if (isMade) await fitMade(container, this.#parts, either);
-			else await makeSurroundings(container, this.#parts, either);
-			container.step("start");
-			if (isMade) await container.tellToStart(request.epoch);
-			else await startPassing(container, this.#parts);
-			const begun = ({ phase }: ContainerState) => phase === "running" || hasEnded(phase);
-			await container.until("run", begun, BUILD_MS_MAX + START_MS_MAX, either);
+			await beginPassing(container, this.#parts, either);
 			const state = await container.until("run", ended, null, either);
 			if (state.phase === "failed") throw startFailure(state, null);
 			return state;
@@ -317,9 +311,7 @@ class NativeRuntime implements Runtime {
 			await stripProcesses(container, this.#parts);
 			container.step("reset", { ...freshLife, epoch, revision });
 			try {
-				await makeSurroundings(container, this.#parts, signal);
-				container.save(true);
-				await startMonitor(container, this.#parts, signal);
+				await build(container, this.#parts, { durable: true, signal });
 			} catch (thrown) {
 				const error = asSwarmError(thrown, `reset ${id}`);
 				container.recordLoss(error.message);
@@ -403,6 +395,7 @@ class NativeRuntime implements Runtime {
 		await this.#warm.close();
 		await this.#parts.spares.close();
 		await this.#parts.leftovers.emptied();
+		await this.#parts.volumes.emptied();
 		this.#parts.cgroups.close();
 	}
 

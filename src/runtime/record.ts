@@ -1,10 +1,10 @@
 // record.json: what the daemon must know of a container after a restart. Decoding checks version and shape, because the file
 // may be torn by a power cut; a record that does not verify is reported, never guessed at.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import { SwarmError } from "../errors.js";
 import { type ContainerId, type OomReport, type Phase, wholeSpec } from "../model.js";
+import { replaceFile } from "./replace-file.js";
 import type { CreateRequest } from "./runtime.js";
 
 export interface ContainerFile {
@@ -29,18 +29,9 @@ export interface ContainerFile {
 	readonly cgroupName?: string | null;
 }
 
-/** Replaces the file in one step: a killed daemon leaves the old or the new. `durable` also survives a power cut. */
+/** Replaces the file in one step. `durable` also survives a power cut. */
 export function writeRecord(path: string, record: ContainerFile, durable: boolean): void {
-	const temporary = `${path}.new`;
-	const descriptor = openSync(temporary, "w", 0o600);
-	try {
-		writeSync(descriptor, JSON.stringify(record));
-		if (durable) fsyncSync(descriptor);
-	} finally {
-		closeSync(descriptor);
-	}
-	renameSync(temporary, path);
-	if (durable) syncDirectory(dirname(path));
+	replaceFile(path, JSON.stringify(record), durable);
 }
 
 /** null when there is none; `corrupt` when it does not verify. */
@@ -75,13 +66,4 @@ export function readBootId(): string {
 
 function corrupt(container: ContainerId, why: string, cause?: unknown): SwarmError {
 	return new SwarmError("corrupt", `Cannot read the record of ${container}: ${why}`, { details: { container }, cause });
-}
-
-function syncDirectory(path: string): void {
-	const descriptor = openSync(path, "r");
-	try {
-		fsyncSync(descriptor);
-	} finally {
-		closeSync(descriptor);
-	}
 }

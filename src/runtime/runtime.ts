@@ -21,6 +21,7 @@ import type {
 	Spec,
 } from "../model.js";
 import type { QuotaChange } from "./quota/controller.js";
+import type { Volumes } from "./volumes/volumes.js";
 
 export type { QuotaChange } from "./quota/controller.js";
 
@@ -221,6 +222,8 @@ export interface Runtime {
 	list(): readonly ContainerState[];
 	/** Called after every change of any container's state, in order. Returns the unsubscribe function. */
 	subscribe(listener: (state: ContainerState) => void): () => void;
+	/** Named volumes of this machine. */
+	readonly volumes: Volumes;
 	/** What this machine can limit; a request for another limit fails with `unsupported`. */
 	readonly limits: readonly LimitName[];
 	/** What is made ahead; null where nothing is. */

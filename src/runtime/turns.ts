@@ -1,37 +1,37 @@
-// One call at a time for each container, in the order of asking; different containers side by side.
+// One call at a time for each container (or other thing with a name), in the order of asking; different ones side by side.
 
 import { SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
 
-/** Calls that wait for one container. */
+/** Calls that wait for one of them. */
 export const TURNS_WAITING_MAX = 64;
 
-export interface Turns {
-	/** Runs `work` when everything asked before for that container has settled. `refused` when too many wait. */
-	take<T>(container: ContainerId, work: () => Promise<T>): Promise<T>;
+export interface Turns<Name extends string = ContainerId> {
+	/** Runs `work` when everything asked before for that name has settled. `refused` when too many wait. */
+	take<T>(name: Name, work: () => Promise<T>): Promise<T>;
 	/** Resolves when nothing runs or waits. */
 	idle(): Promise<void>;
 }
 
-export function createTurns(): Turns {
-	const queues = new Map<ContainerId, { last: Promise<unknown>; length: number }>();
+export function createTurns<Name extends string = ContainerId>(): Turns<Name> {
+	const queues = new Map<Name, { last: Promise<unknown>; length: number }>();
 	return {
-		take(container, work) {
-			const queue = queues.get(container) ?? { last: Promise.resolve(), length: 0 };
+		take(name, work) {
+			const queue = queues.get(name) ?? { last: Promise.resolve(), length: 0 };
 			if (queue.length >= TURNS_WAITING_MAX)
 				return Promise.reject(
-					new SwarmError("refused", `Cannot queue a call for ${container}: ${queue.length} wait already`, {
+					new SwarmError("refused", `Cannot queue a call for ${name}: ${queue.length} wait already`, {
 						retryable: true,
 					}),
 				);
-			queues.set(container, queue);
+			queues.set(name, queue);
 			queue.length += 1;
 			const turn = queue.last.then(work);
 			queue.last = turn
 				.catch(() => {})
 				.then(() => {
 					queue.length -= 1;
-					if (queue.length === 0) queues.delete(container);
+					if (queue.length === 0) queues.delete(name);
 				});
 			return turn;
 		},

@@ -5,7 +5,7 @@
 import { basename, dirname } from "node:path";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
-import { type ContainerId, containerIdOf, type Spec } from "../model.js";
+import { type ContainerId, containerIdOf, type Spec, volumeNamesOf } from "../model.js";
 import { type AssemblyParts, endMade, makeSurroundings, startMonitor } from "./assembly.js";
 import { Container, type ContainerSurroundings } from "./container.js";
 import { containerDirectoryOf } from "./container-directory.js";
@@ -125,8 +125,8 @@ export function openWarm({ parts, around, clock, logger, max }: WarmOptions): Wa
 			}
 		for (const [key, wish] of wishes) {
 			const shelf = shelves.get(key) ?? { wish, ready: [], count: 0, made: 0, madeMs: 0 };
-			// Those with the node's own network or devices of their own are made when they are wanted.
-			shelf.count = canStand(wish.spec) ? Math.min(wish.count, left) : 0;
+			// Those with the node's own network, devices of their own or named volumes are made when they are wanted.
+			shelf.count = canStand(wish.spec) && volumeNamesOf(wish.spec).length === 0 ? Math.min(wish.count, left) : 0;
 			left -= shelf.count;
 			shelves.set(key, shelf);
 			void endAll(shelf.ready.splice(shelf.count));

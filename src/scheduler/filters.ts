@@ -68,6 +68,12 @@ const filters: Readonly<Record<string, Filter>> = {
 		node.image.present || node.image.missingBytes !== null
 			? null
 			: `it lacks the image ${request.spec.image} and no node that is alive has it`,
+	volumes: (node) => {
+		const missing = node.volumes.filter(({ here, elsewhere }) => !here && elsewhere.length > 0);
+		return missing.length === 0
+			? null
+			: missing.map(({ name, elsewhere }) => `the volume ${name} is on ${elsewhere.join(", ")}`).join("; ");
+	},
 };
 
 export function refusalsOf(node: NodeSnapshot, request: ScheduleRequest): readonly Refusal[] {

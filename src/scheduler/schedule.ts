@@ -32,6 +32,8 @@ export interface NodeSnapshot {
 	readonly portsTaken: readonly string[];
 	/** Whether the image is there; `missingBytes` is what would have to be fetched, null when nobody has it. */
 	readonly image: { readonly present: boolean; readonly missingBytes: number | null };
+	/** Named volumes of the workload. `elsewhere`: names of the other nodes that hold it and that it has to go to. */
+	readonly volumes: readonly { readonly name: string; readonly here: boolean; readonly elsewhere: readonly string[] }[];
 }
 
 export interface ScheduleRequest {

@@ -35,8 +35,12 @@ const scores: Readonly<Record<string, { readonly weight: number; readonly score:
 	image: { weight: 2, score: (node) => image(node.image) },
 };
 
+/** Only of a workload that has some. */
+const volumeScore = { volumes: { weight: 3, score: (node: NodeSnapshot) => volumes(node.volumes) } };
+
 export function factorsOf(node: NodeSnapshot, request: ScheduleRequest): readonly Factor[] {
-	return Object.entries(scores).map(([name, { weight, score }]) => {
+	const all = node.volumes.length === 0 ? scores : { ...scores, ...volumeScore };
+	return Object.entries(all).map(([name, { weight, score }]) => {
 		const reading = score(node, request);
 		return { name, raw: reading.raw, score: Math.min(1, Math.max(0, reading.score)), weight };
 	});
@@ -119,4 +123,10 @@ function image(state: NodeSnapshot["image"]): Reading {
 	if (state.present) return { raw: "present", score: 1 };
 	const bytes = state.missingBytes ?? Number.POSITIVE_INFINITY;
 	return { raw: `${bytesInWords(bytes)} to fetch`, score: IMAGE_BYTES_HALF / (IMAGE_BYTES_HALF + bytes) };
+}
+
+function volumes(places: NodeSnapshot["volumes"]): Reading {
+	const held = places.filter(({ here }) => here).length;
+	const raw = places.map(({ name, here }) => `${name} ${here ? "is here" : "is made here"}`).join(", ");
+	return { raw, score: held / places.length };
 }

@@ -87,7 +87,7 @@ describe("the verdict of a move", () => {
 				phase: "stopped",
 				owner: n2,
 				criuVersion: null,
-				ties: tiesOf({ isolation: "minimal", security, terminal: false, stdin: false }),
+				ties: tiesOf({ isolation: "minimal", security, terminal: false, stdin: false, volumes: [] }),
 			},
 		);
 		expect(checks.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual([
@@ -105,7 +105,7 @@ describe("the verdict of a move", () => {
 	});
 
 	it("says why a container with a terminal or an open input stays", () => {
-		const spec = { isolation: "standard", security: standardSecurity } as const;
+		const spec = { isolation: "standard", security: standardSecurity, volumes: [] } as const;
 		expect(tiesOf({ ...spec, terminal: true, stdin: true })).toEqual([
 			"has a terminal, whose other end is with its monitor on this node",
 		]);

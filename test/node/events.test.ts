@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ContainerId, Digest, Liveness, NodeId, SwarmEvent } from "../../src/model.js";
-import { EVENTS_KEPT_MAX, EventLog, eventsBetween, quotaEvent, type Seen } from "../../src/node/events.js";
+import type { Seen } from "../../src/node/event-draft.js";
+import { EVENTS_KEPT_MAX, EventLog, eventsBetween, quotaEvent } from "../../src/node/events.js";
 import {
 	claimRecord,
 	containerRecord,
@@ -118,6 +119,29 @@ describe("what happened between two views", () => {
 		]);
 		expect(eventsBetween(having, without)).toMatchObject([{ kind: "image.removed", subject: "web:2" }]);
 		expect(eventsBetween(having, having)).toEqual([]);
+	});
+
+	it("is a volume that came to a node, and a workload that waits for the node that holds its data", () => {
+		const volume = { kind: "volume", name: "data", node: nodeA, labels: {}, createdAtMs: 1 } as const;
+		const mount = { kind: "volume", name: "data", target: "/data", readOnly: false } as const;
+		const record = specRecord("web");
+		const of = (policy: "exclusive" | "available") => {
+			const spec = { ...record.spec, volumes: [mount], policy };
+			return {
+				specs: [{ ...record, spec }],
+				claims: [claimRecord("web.0" as ContainerId, nodeA, 1)],
+				volumes: [volume],
+			};
+		};
+		const told = eventsBetween(seen({ ...of("exclusive"), volumes: [] }), seen(of("exclusive")));
+		expect(told).toMatchObject([{ kind: "volume.added", message: "the volume data is now on node-a" }]);
+		const down = (policy: "exclusive" | "available") => {
+			const after = { ...seen(of(policy)), liveness: new Map([[nodeA, "down" as const]]) };
+			return eventsBetween(seen(of(policy)), after).filter(({ kind }) => kind === "container.waiting");
+		};
+		expect(down("exclusive")).toMatchObject([{ subject: "web.0", details: { volumes: ["data"] } }]);
+		expect(down("exclusive")[0]?.message).toContain("waits for node-a, which alone holds data");
+		expect(down("available")).toEqual([]);
 	});
 
 	it("is a change of a CPU quota with before, after and for whom", () => {

@@ -8,6 +8,7 @@ import {
 	type NodeId,
 	type NodeRecord,
 	type SpecRecord,
+	type VolumeRecord,
 	wholeSpec,
 } from "../../src/model.js";
 import { ADOPT_AFTER_MS, type PlanFacts, plan, responsibleNode, SETTLE_MS } from "../../src/node/plan.js";
@@ -117,6 +118,7 @@ interface Scene {
 	readonly records?: readonly ContainerRecord[];
 	readonly states?: readonly ContainerState[];
 	readonly down?: readonly NodeId[];
+	readonly volumes?: readonly VolumeRecord[];
 	readonly change?: Partial<PlanFacts>;
 }
 
@@ -128,6 +130,7 @@ function facts(scene: Scene): PlanFacts {
 		claims: new Map((scene.claims ?? []).map((record) => [record.container, record])),
 		containers: new Map(scene.records === undefined ? [] : [[web0, scene.records]]),
 		images: [],
+		volumes: scene.volumes ?? [],
 		tokens: new Map(),
 		admissions: new Map(),
 		revocations: new Map(),
@@ -261,6 +264,20 @@ describe("the owner", () => {
 	it("starts nothing before it heard its peers after a boot", () => {
 		expect(kinds({ claims: [claim(a, 1)], change: { settled: false } })).toEqual([]);
 	});
+	it("is not replaced by a node without its data, unless it is to be available or its node has left", () => {
+		const mount = { kind: "volume", name: "data", target: "/data", readOnly: false } as const;
+		const record: VolumeRecord = { kind: "volume", name: "data", node: a, labels: {}, createdAtMs: 1 };
+		const of = (policy: "exclusive" | "available", volumes: readonly VolumeRecord[] = [record]) => {
+			const specs = [specRecord({ spec: { ...spec, volumes: [mount], policy } })];
+			const scene = { specs, volumes, claims: [claim(a, 1)], down: [a] };
+			return [b, c].filter((self) => kinds({ ...scene, self }).includes("place"));
+		};
+		expect(of("exclusive")).toEqual([]);
+		expect(of("available")).toHaveLength(1);
+		expect(of("exclusive", [])).toHaveLength(1);
+		expect(of("exclusive", [record, { ...record, node: b }])).toHaveLength(1);
+	});
+
 	it("lets an adopting claim settle before the start", () => {
 		const adopted = claim(a, 2, { reason: "adopted", time: { ms: 100_000 - SETTLE_MS + 1, logical: 0 } });
 		expect(kinds({ claims: [adopted] })).toEqual([]);

@@ -15,6 +15,7 @@ const place = {
 	passing: false,
 	devices: [],
 	firstId: null,
+	volumeDirectory: (name: string) => `/state/volumes/${name}`,
 	programOf: () => "/state/seccomp/profile.bpf",
 };
 

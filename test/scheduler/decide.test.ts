@@ -96,6 +96,19 @@ describe("schedule, filters", () => {
 		expect(decision.rows[0]?.refusals).toMatchObject([{ filter: "excluded" }]);
 	});
 
+	it("goes where its volumes are, and says where that is", () => {
+		const volumes = (here: boolean) => [{ name: "data", here, elsewhere: here ? [] : ["n2"] }];
+		const nodes = [node("n1", { volumes: volumes(false) }), node("n2", { volumes: volumes(true) })];
+		const decision = schedule(nodes, request({ volumes: ["data:/data"] }));
+		expect(decision.node).toBe("id-n2");
+		expect(decision.rows[0]?.factors.at(-1)).toMatchObject({ name: "volumes", raw: "data is here", score: 1 });
+		expect(decision.rows[1]?.reason).toBe("n1 was refused: the volume data is on n2.");
+		const fresh = [{ name: "data", here: false, elsewhere: [] }];
+		expect(schedule([node("n1", { volumes: fresh })], request()).rows[0]?.factors.at(-1)?.raw).toBe(
+			"data is made here",
+		);
+	});
+
 	it("names every filter that refuses, not only the first", () => {
 		const decision = schedule([node("n1", { liveness: "down", portsTaken: ["tcp/80"] })], request({ ports: ["80"] }));
 		expect(decision.rows[0]?.refusals.map((refusal) => refusal.filter)).toEqual(["liveness", "ports"]);

@@ -47,6 +47,7 @@ export function node(name: string, change: Partial<NodeSnapshot> = {}): NodeSnap
 		siblings: 0,
 		portsTaken: [],
 		image: { present: true, missingBytes: 0 },
+		volumes: [],
 		...change,
 	};
 }

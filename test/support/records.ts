@@ -11,6 +11,7 @@ import {
 	type NodeRecord,
 	type Spec,
 	type SpecRecord,
+	type VolumeRecord,
 	wholeSpec,
 } from "../../src/model.js";
 
@@ -130,6 +131,7 @@ export interface ViewParts {
 	readonly claims?: readonly ClaimRecord[];
 	readonly containers?: readonly ContainerRecord[];
 	readonly images?: readonly ImageRecord[];
+	readonly volumes?: readonly VolumeRecord[];
 }
 
 export function viewOfParts(parts: ViewParts): ClusterView {
@@ -142,6 +144,7 @@ export function viewOfParts(parts: ViewParts): ClusterView {
 		claims: new Map((parts.claims ?? []).map((claim) => [claim.container, claim])),
 		containers,
 		images: parts.images ?? [],
+		volumes: parts.volumes ?? [],
 		tokens: new Map(),
 		admissions: new Map(),
 		revocations: new Map(),

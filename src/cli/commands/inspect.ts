@@ -2,6 +2,7 @@ import type { ContainerHealth, Security } from "../../model.js";
 import type { ContainerDetail } from "../../node/api/contract.js";
 import { healthCheckInWords } from "../../node/spec/health-field.js";
 import { restartInWords } from "../../node/spec/restart-field.js";
+import { volumeInWords } from "../../node/spec/volumes.js";
 import { containerArgument } from "../arguments.js";
 import { NodeCommand } from "../base-command.js";
 import { phaseInWords, restartsInWords } from "../container-table.js";
@@ -51,6 +52,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["security", securityInWords(spec.security)],
 		["address", detail.address],
 		["ports", detail.ports.join(" ") || null],
+		["volumes", spec.volumes.map(volumeInWords).join(" ") || null],
 		["pid", state?.pid === null || state === null ? null : String(state.pid)],
 		["created", timeInWords(state?.createdAtMs ?? null)],
 		["started", timeInWords(detail.startedAtMs)],

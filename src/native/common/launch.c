@@ -183,6 +183,8 @@ static int take_entry(struct sw_launch *launch, char *entry, struct sw_error *er
 	if (result == -ENOENT)
 		result = take_single_entry(launch, entry, value);
 	if (result == -ENOENT)
+		result = sw_launch_take_volume(launch, entry, value);
+	if (result == -ENOENT)
 		result = sw_launch_take_security(&launch->security, entry, value);
 	switch (result) {
 	case 0:
@@ -264,6 +266,7 @@ void sw_launch_free(struct sw_launch *launch)
 	free(launch->host.items);
 	free(launch->cgroup1.items);
 	free(launch->binds);
+	free(launch->volumes);
 	free(launch->files);
 	free(launch->rlimits);
 	free(launch->security.masked.items);

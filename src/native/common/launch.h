@@ -11,6 +11,7 @@
 #define SW_LAUNCH_BYTES_MAX (1024 * 1024)
 #define SW_LAUNCH_ENTRIES_MAX 8192
 #define SW_LAUNCH_DEVICES_MAX 64
+#define SW_LAUNCH_VOLUMES_MAX 64
 
 /* Room for a block of output in each of a stream's files. */
 #define SW_LOG_BYTES_MIN (1024 * 1024)
@@ -25,6 +26,15 @@ struct sw_strings {
 struct sw_bind {
 	bool read_only;
 	const char *source, *target;
+};
+
+/* What a spec's volumes are here (launch-volumes.c). */
+struct sw_volume {
+	enum sw_volume_kind { SW_VOLUME_NAMED, SW_VOLUME_HOST_PATH, SW_VOLUME_TMPFS } kind;
+	bool read_only;
+	const char *source; /* of a named one its directory, which holds `data` once it was used; NULL: a tmpfs */
+	const char *target;
+	uint64_t bytes; /* of a tmpfs */
 };
 
 struct sw_file {
@@ -82,6 +92,8 @@ struct sw_launch {
 	struct sw_strings args, env, lower, host, cgroup1;
 	struct sw_bind *binds;
 	size_t bind_count;
+	struct sw_volume *volumes; /* in the order of mounting */
+	size_t volume_count;
 	struct sw_file *files;
 	size_t file_count;
 	struct sw_rlimit *rlimits;
@@ -98,6 +110,8 @@ void sw_launch_free(struct sw_launch *launch);
  * -ENOMEM, -EEXIST when the value is there already. */
 int sw_launch_grow(void *array, size_t count, size_t size);
 int sw_launch_add(struct sw_strings *list, const char *value);
+/* An entry of the volumes, or -ENOENT for another key. */
+int sw_launch_take_volume(struct sw_launch *launch, const char *key, char *value);
 /* One entry of the security part, or -ENOENT for another key. */
 int sw_launch_take_security(struct sw_security *security, const char *key, char *value);
 

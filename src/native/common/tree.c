@@ -35,9 +35,23 @@ int sw_tree_clone_at(int source, uint64_t set, struct sw_error *error)
 	return clone_tree(source, "", false, &attributes, error);
 }
 
+int sw_tree_clone_below(int source, uint64_t set, struct sw_error *error)
+{
+	struct sw_mount_attr attributes = { .attr_set = set };
+	return clone_tree(source, "", true, &attributes, error);
+}
+
 int sw_tree_attach(int tree, const char *target, struct sw_error *error)
 {
 	if (syscall(SW_NR_MOVE_MOUNT, tree, "", AT_FDCWD, target, SW_MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return sw_fail(error, errno, "attach mount", target);
+	return 0;
+}
+
+int sw_tree_attach_at(int tree, int directory, const char *target, struct sw_error *error)
+{
+	unsigned flags = SW_MOVE_MOUNT_F_EMPTY_PATH | SW_MOVE_MOUNT_T_EMPTY_PATH;
+	if (syscall(SW_NR_MOVE_MOUNT, tree, "", directory, "", flags) < 0)
+		return sw_fail(error, errno, "mount at", target);
 	return 0;
 }

@@ -17,4 +17,10 @@ int sw_tree_clone_at(int source, uint64_t set, struct sw_error *error);
 /* Mounts the tree at `target`. */
 int sw_tree_attach(int tree, const char *target, struct sw_error *error);
 
+/* The same with the mounts below it. */
+int sw_tree_clone_below(int source, uint64_t set, struct sw_error *error);
+
+/* Mounts the tree at what an open descriptor stands for; `target` is for the message. */
+int sw_tree_attach_at(int tree, int directory, const char *target, struct sw_error *error);
+
 #endif

@@ -15,6 +15,7 @@
 #include "hidden-paths.h"
 #include "kernel-mounts.h"
 #include "root-files.h"
+#include "volumes.h"
 
 /* Something of the host that will be shown at `target`: a mount tree, or a symbolic link with `link` as its text. */
 struct shown {
@@ -150,6 +151,7 @@ int root_build(const struct sw_launch *launch, const char *directory, const stru
 {
 	struct device_trees devices;
 	struct shown_list list;
+	struct volume_trees volumes;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return sw_fail(error, errno, "make mounts private", NULL);
 	int result = root_files_write(launch, directory, error);
@@ -158,6 +160,8 @@ int root_build(const struct sw_launch *launch, const char *directory, const stru
 	if (result == 0)
 		result = take_all(launch, userns, &list, error);
 	if (result == 0)
+		result = volumes_take(launch, userns, &volumes, error);
+	if (result == 0)
 		result = sw_userns_assume(userns, error);
 	if (result == 0)
 		result = sw_overlay_mount(launch, directory, userns, error);
@@ -165,6 +169,8 @@ int root_build(const struct sw_launch *launch, const char *directory, const stru
 		result = pivot(directory, error);
 	if (result == 0)
 		result = show_all(&list, error);
+	if (result == 0)
+		result = volumes_show(launch, &volumes, error);
 	if (result == 0)
 		result = kernel_mounts_make(&devices, &launch->security, userns, error);
 	if (result == 0 && launch->security.read_only_root)

@@ -12,6 +12,7 @@
 
 #include "../common/cleanup.h"
 #include "../common/file.h"
+#include "../common/in-root.h"
 #include "../common/signals.h"
 #include "../common/syscalls.h"
 #include "../init/workload.h"
@@ -19,7 +20,6 @@
 #include "console.h"
 #include "devices.h"
 #include "hooks.h"
-#include "in-root.h"
 #include "mounts.h"
 #include "outcome.h"
 #include "process.h"

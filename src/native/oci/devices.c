@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../common/cleanup.h"
-#include "in-root.h"
+#include "../common/in-root.h"
 #include "mounts.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))

@@ -9,10 +9,10 @@
 #include <sys/sysmacros.h>
 
 #include "../common/cleanup.h"
+#include "../common/copy-up.h"
+#include "../common/in-root.h"
 #include "../common/syscalls.h"
 #include "../common/tree.h"
-#include "copy-up.h"
-#include "in-root.h"
 
 #define SW_MOVE_MOUNT_T_EMPTY_PATH 0x40u
 #define STRICT (SW_ATTR_NOSUID | SW_ATTR_NODEV | SW_ATTR_NOEXEC | SW_ATTR_RDONLY)

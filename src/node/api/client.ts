@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import { SwarmError } from "../../errors.js";
 import type { LogLine, MoveProgress, MoveResult, Spec, SwarmEvent, Verdict } from "../../model.js";
 import type { ExecRequest, LogOptions, PoolState } from "../../runtime/runtime.js";
+import type { VolumeWish } from "../spec/volume-wish.js";
 import { callsTransport } from "./calls/transport.js";
 import type {
 	AuditRow,
@@ -24,6 +25,8 @@ import type {
 	RunResult,
 	StatsAnswer,
 	TokenRequest,
+	VolumeDetail,
+	VolumeRow,
 } from "./contract.js";
 import { httpTransport, SOCKET_NAME } from "./http-transport.js";
 import { type Call, type ExecStreams, inputOf, type Transport } from "./transport.js";
@@ -91,6 +94,11 @@ export interface Client {
 		signal: AbortSignal,
 	): Promise<ImageRow>;
 	removeImage(name: string): Promise<void>;
+	volumes(): Promise<readonly VolumeRow[]>;
+	/** `node`: by name; null: the node that is asked for a new one, else the only one that holds it. */
+	volume(name: string, node: string | null): Promise<VolumeDetail>;
+	createVolume(wish: VolumeWish, node: string | null): Promise<VolumeRow>;
+	removeVolume(name: string, node: string | null): Promise<void>;
 	events(options: { follow: boolean; tail: number | null }, signal: AbortSignal): AsyncIterable<SwarmEvent>;
 	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
 	/** `filled`: waits until it is full, and what was removed before is deleted. */
@@ -115,6 +123,7 @@ export function clientOver(transport: Transport): Client {
 		resultOf<Progress, Result>(transport, call, onProgress);
 	const ref = (name: string) => `/v1/containers/${encodeURIComponent(name)}`;
 	const workload = (name: string) => `/v1/workloads/${encodeURIComponent(name)}`;
+	const volume = (name: string) => `/v1/volumes/${encodeURIComponent(name)}`;
 	return {
 		ping: (signal) => json({ method: "GET", path: "/v1/ping", signal }),
 		nodes: () => json({ method: "GET", path: "/v1/nodes" }),
@@ -200,6 +209,10 @@ export function clientOver(transport: Transport): Client {
 				(line) => onProgress(line.message),
 			),
 		removeImage: (name) => json({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}` }),
+		volumes: () => json({ method: "GET", path: "/v1/volumes" }),
+		volume: (name, node) => json({ method: "GET", path: volume(name), query: { node } }),
+		createVolume: (body, node) => json({ method: "POST", path: "/v1/volumes", query: { node }, body }),
+		removeVolume: (name, node) => json({ method: "DELETE", path: volume(name), query: { node } }),
 		events: (options, signal) =>
 			lines<SwarmEvent>({
 				method: "GET",

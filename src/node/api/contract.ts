@@ -31,6 +31,10 @@
 // POST   /v1/images            {path,name} → lines of {message}, then ImageRow
 // GET    /v1/images/:name/archive          → a tar archive: an OCI image layout
 // DELETE /v1/images/:name                  → {}
+// GET    /v1/volumes                       → VolumeRow[]
+// POST   /v1/volumes?node=     {name,labels} → VolumeRow
+// GET    /v1/volumes/:name?node=           → VolumeDetail   from the node that holds it
+// DELETE /v1/volumes/:name?node=           → {}
 // GET    /v1/events?follow=&tail=          → lines of SwarmEvent
 // GET    /v1/watch                         → lines of WatchLine: the live view; the first line has everything
 // GET    /v1/watch/documents               → chains of signed envelopes of all documents as they come (crdt/sync-codec.ts)
@@ -244,6 +248,25 @@ export interface AuditRow extends AuditEntry {
 	readonly node: string;
 	/** Counts up for each node: a gap is what its log has forgotten. */
 	readonly number: number;
+}
+
+/** One for each node that holds a volume of the name. */
+export interface VolumeRow {
+	readonly name: string;
+	/** Name of the node that holds it. */
+	readonly node: string;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly createdAtMs: number;
+	/** Workloads that use a volume of the name. */
+	readonly workloads: readonly string[];
+}
+
+export interface VolumeDetail extends VolumeRow {
+	/** On that node, whatever their phase. */
+	readonly containers: readonly ContainerId[];
+	readonly sizeBytes: number;
+	/** On that node. */
+	readonly path: string;
 }
 
 export interface RunRequest {

@@ -44,6 +44,7 @@ import { withNodeNames } from "./node-names.js";
 import { changeHere, updateWorkload } from "./resources.js";
 import { runRequestOf } from "./run-request.js";
 import { stats } from "./stats.js";
+import { createVolume, listVolumes, removeVolume, showVolume } from "./volumes.js";
 import { watchDocuments, watchRows } from "./watch.js";
 
 /** What only the daemon can do; the rest is in Operations. */
@@ -160,6 +161,10 @@ const routes: readonly Route[] = [
 		await daemon.removeImage(name);
 		return jsonAnswer({});
 	}),
+	route("GET", "/v1/volumes", listVolumes),
+	route("POST", "/v1/volumes", createVolume),
+	route("GET", "/v1/volumes/:", showVolume),
+	route("DELETE", "/v1/volumes/:", removeVolume),
 	route("GET", "/v1/events", ({ events, call }) => linesAnswer(eventsFor(events, call))),
 	route("GET", "/v1/watch", (match) => linesAnswer(watchRows(match))),
 	route("GET", "/v1/watch/documents", watchDocuments),

@@ -29,3 +29,7 @@ export const RESTART_ATTEMPTS_MAX = 1_000_000;
 export const DEVICES_MAX = 32;
 export const SYSCTLS_MAX = 64;
 export const SYSCTL_VALUE_CHARACTERS_MAX = 256;
+export const VOLUMES_MAX = 32;
+export const TMPFS_BYTES_DEFAULT = 64 * 1024 ** 2;
+/** One page. */
+export const TMPFS_BYTES_MIN = 4096;

@@ -53,11 +53,11 @@ export function fieldOf(path: FieldPath): string {
 }
 
 /** One `usage` error for all of them, a single line; `details.problems` has them one by one. */
-export function problemsError(problems: readonly Problem[]): SwarmError {
+export function problemsError(problems: readonly Problem[], what = "spec"): SwarmError {
 	const sentences = problems.slice(0, PROBLEMS_PRINTED_MAX).map(sentenceOf);
 	const more = problems.length - sentences.length;
 	if (more > 0) sentences.push(`and ${more} more`);
-	return new SwarmError("usage", `Cannot accept the spec: ${sentences.join("; ")}`, {
+	return new SwarmError("usage", `Cannot accept the ${what}: ${sentences.join("; ")}`, {
 		details: {
 			problems: problems.map(({ path, given, wanted, line }) => ({ field: fieldOf(path), given, wanted, line })),
 		},

@@ -2,6 +2,7 @@
 // the caller knows the field and says what is wanted. Must never guess.
 
 import type { Constraint, HugepageLimit, IoLimit, PublishedPort } from "../../model.js";
+import { LABEL_VALUE_CHARACTERS_MAX, LABELS_MAX } from "./limits.js";
 
 const KIB = 1024;
 const sizeUnits: Readonly<Record<string, number>> = {
@@ -23,6 +24,13 @@ const durationUnits: Readonly<Record<string, number>> = {
 /** What LABEL_PATTERN allows, in words. */
 export const LABEL_WANTED = "1 to 63 characters of letters, digits, '.', '_', '/' and '-', starting with a letter";
 export const LABEL_PATTERN = /^[A-Za-z][A-Za-z0-9._/-]{0,62}$/;
+/** For readers of labels. */
+export const labelRule = {
+	key: LABEL_PATTERN,
+	keyWanted: LABEL_WANTED,
+	most: LABELS_MAX,
+	valueMax: LABEL_VALUE_CHARACTERS_MAX,
+};
 
 /** Bytes of `1048576`, `512K`, `256M`, `1.5G` (powers of 1024, as docker and systemd count; `Mi`, `MiB`, `MB` are the same). */
 export function parseSize(text: string): number | null {

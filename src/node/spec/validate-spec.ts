@@ -10,8 +10,6 @@ import {
 	COMMAND_ARGUMENTS_MAX,
 	CONSTRAINTS_MAX,
 	ENV_ENTRIES_MAX,
-	LABEL_VALUE_CHARACTERS_MAX,
-	LABELS_MAX,
 	LOG_BYTES_DEFAULT,
 	LOG_BYTES_MAX,
 	POOL_MAX,
@@ -25,7 +23,7 @@ import { type FieldPath, type Problem, problemsError, type Report, reportInto } 
 import {
 	isPort,
 	LABEL_PATTERN,
-	LABEL_WANTED,
+	labelRule,
 	parseConstraint,
 	parseDuration,
 	parsePort,
@@ -35,6 +33,7 @@ import { type Fields, fieldsOf, listOf, optionalText, textField, textsOf, wholeN
 import { resourcesOf } from "./resources.js";
 import { restartOf } from "./restart-field.js";
 import { securityOf } from "./security.js";
+import { volumesOf } from "./volumes.js";
 
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const IMAGE_PATTERN = /^[a-z0-9][a-z0-9._/:-]{0,254}$/;
@@ -66,6 +65,8 @@ const specFields = [
 	"health",
 	"logSize",
 	"logBytesMax",
+	"volumes",
+	"tmpfs",
 ];
 
 /** The spec, or a `usage` error that names every wrong field in one line. */
@@ -83,6 +84,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 	if (fields === null) return { spec: null, problems };
 	const isolation = isolationOf(fields.isolation, report);
 	const network = networkOf(fields.network, isolation, report);
+	const volumes = volumesOf(fields, report);
 	const spec: Spec = {
 		name: textField(fields, "name", NAME_PATTERN, nameWanted, report) ?? "",
 		image:
@@ -106,7 +108,8 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 		logBytesMax: logBytesOf(fields, report),
 		health: healthOf(fields.health, network, report),
 		pool: wholeNumber(fields.pool ?? 0, ["pool"], 0, POOL_MAX, report) ?? 0,
-		policy: policyOf(fields.policy, report),
+		policy: policyOf(fields.policy, volumes, report),
+		volumes,
 	};
 	const { egressBytesPerSecond, ingressBytesPerSecond } = spec.resources;
 	if (spec.network !== "bridge" && (egressBytesPerSecond ?? ingressBytesPerSecond ?? null) !== null)
@@ -139,8 +142,9 @@ function flagOf(fields: Fields, name: "terminal" | "stdin", report: Report): boo
 	return false;
 }
 
-function policyOf(given: unknown, report: Report): Spec["policy"] {
-	if (given === undefined || given === null) return "available";
+function policyOf(given: unknown, volumes: Spec["volumes"], report: Report): Spec["policy"] {
+	if (given === undefined || given === null)
+		return volumes.some(({ kind }) => kind === "volume") ? "exclusive" : "available";
 	if (given === "available" || given === "exclusive") return given;
 	report.value(["policy"], given, "available or exclusive");
 	return "available";
@@ -150,12 +154,6 @@ function policyOf(given: unknown, report: Report): Spec["policy"] {
 const HOST_IMAGE = "host";
 const nameWanted = "1 to 63 characters of a-z, 0-9 and '-', starting and ending with a letter or digit";
 const envWanted = "a variable name of letters, digits and '_'";
-const labelRule = {
-	key: LABEL_PATTERN,
-	keyWanted: LABEL_WANTED,
-	most: LABELS_MAX,
-	valueMax: LABEL_VALUE_CHARACTERS_MAX,
-};
 
 function commandOf(given: unknown, report: Report): readonly string[] | null {
 	if (given === undefined || given === null) return null;

@@ -15,6 +15,7 @@ import { guardSpace } from "../../runtime/image/space.js";
 import { hasEnded } from "../../runtime/life-cycle.js";
 import type { ContainerState } from "../../runtime/runtime.js";
 import { packTar } from "../../runtime/tar-archive.js";
+import { outsideFilesOf } from "../../runtime/volumes/binds.js";
 import type { ExportedMemory, StateDescription } from "./description.js";
 import { keepFile } from "./keep-file.js";
 
@@ -38,6 +39,12 @@ export async function exportState(
 	if (held === null) throw new SwarmError("not-found", `Cannot export ${container}: it is not on this node`);
 	if (held.phase !== "running" && !hasEnded(held.phase))
 		throw new SwarmError("conflict", `Cannot export ${container}: it is ${held.phase}, wanted running or stopped`);
+	const outside = outsideFilesOf(held.spec.volumes);
+	if (outside.length > 0)
+		throw new SwarmError(
+			"refused",
+			`Cannot export ${container}: it has ${outside.join(", ")}, and an export holds no volumes; copy out what you need with \`swarm cp\``,
+		);
 	const id = Buffer.from(chance.bytes(ID_BYTES)).toString("hex");
 	const scratch = await files.make(id);
 	try {

@@ -25,6 +25,7 @@ import { ARCHIVE_BYTES_MAX } from "../../runtime/image/limits.js";
 import { guardSpace } from "../../runtime/image/space.js";
 import type { ContainerState, CreateRequest } from "../../runtime/runtime.js";
 import { unpackTar } from "../../runtime/tar-archive.js";
+import { outsideFilesOf } from "../../runtime/volumes/binds.js";
 import { decide, freeAddress } from "../placement.js";
 import type { MembershipPort } from "../ports.js";
 import { DESCRIPTION_BYTES_MAX, decodeDescription, type StateDescription } from "./description.js";
@@ -113,6 +114,8 @@ async function takeIn(
 	const { migration, membership } = parts;
 	const { state, runtime, images } = migration;
 	const spec: Spec = { ...description.spec, replicas: 1 };
+	if (outsideFilesOf(spec.volumes).length > 0)
+		throw new SwarmError("refused", `Cannot import ${spec.name}: it has volumes, which an export does not hold`);
 	const container = containerIdOf(spec.name, 0);
 	const view = state.view();
 	const known = view.specs.get(spec.name);

@@ -4,6 +4,7 @@
 import type { ContainerId, NodeId } from "../../../src/model.js";
 import { hasEnded, nextStep } from "../../../src/runtime/life-cycle.js";
 import type { ContainerState, CreateRequest } from "../../../src/runtime/runtime.js";
+import type { VolumeState } from "../../../src/runtime/volumes/volumes.js";
 import type { SimChance } from "./sim-chance.js";
 import { createSimDisk, type SimDisk } from "./sim-disk.js";
 import { START_MS, type Timeline } from "./timeline.js";
@@ -43,6 +44,8 @@ export interface SimMachine {
 	/** What it promised as a voter. */
 	readonly promises: SimDisk;
 	readonly containers: Map<ContainerId, SimContainer>;
+	/** Named volumes; they survive everything. */
+	readonly volumes: Map<string, VolumeState>;
 	/** Highest epochs of removed containers. */
 	readonly fences: Map<ContainerId, number>;
 	/** Checkpoint images by directory; null for one without. */
@@ -91,6 +94,7 @@ export function createSimMachine(
 		disk: createSimDisk(timeline, chance.split("disk")),
 		promises: createSimDisk(timeline, chance.split("promises")),
 		containers,
+		volumes: new Map(),
 		fences: new Map(),
 		files: new Map(),
 		moves: new Map(),

@@ -3,7 +3,7 @@
 
 import { Readable, Writable } from "node:stream";
 import { SwarmError } from "../../../src/errors.js";
-import type { ContainerId } from "../../../src/model.js";
+import { type ContainerId, volumeNamesOf } from "../../../src/model.js";
 import { refuseFenced } from "../../../src/runtime/fences.js";
 import { hasEnded, type LifeEvent, stepOf } from "../../../src/runtime/life-cycle.js";
 import type { ContainerState, CreateRequest, RestoreRequest, Runtime } from "../../../src/runtime/runtime.js";
@@ -12,6 +12,7 @@ import { canUpdateIn } from "../../../src/runtime/update-resources.js";
 import type { SimChance } from "./sim-chance.js";
 import { halt, mayRun, type SimContainer, type SimMachine } from "./sim-machine.js";
 import type { SimProcess } from "./sim-process.js";
+import { openSimVolumes } from "./sim-volumes.js";
 import type { Timeline } from "./timeline.js";
 
 /** About what the real ones take (milliseconds, least and most). */
@@ -51,6 +52,7 @@ export function openSimRuntime(
 	const { containers, fences } = machine;
 	const turns = createTurns();
 	const listeners = new Set<(state: ContainerState) => void>();
+	const volumes = openSimVolumes(machine, () => process.clock.nowMs());
 
 	const spend = (action: Action, part: number) =>
 		new Promise<void>((resolve) => {
@@ -156,6 +158,7 @@ export function openSimRuntime(
 			hasProcesses: true,
 		};
 		containers.set(id, container);
+		for (const name of volumeNamesOf(spec)) if (volumes.get(name) === null) volumes.create(name, {});
 		machine.announce(fresh);
 		return container;
 	};
@@ -309,6 +312,7 @@ export function openSimRuntime(
 		},
 		limits: ["cpu", "memory", "pids"],
 		pool: null,
+		volumes,
 		checkpoints: {
 			// As the real one: the phase says so from the start, the freeze comes later, and giving up wakes it again.
 			dump: (id, epoch, directory, move, signal) =>

@@ -28,7 +28,7 @@ static void takes_everything(void)
 	CHECK(DECODE(NEEDED "arg=-c\0arg=\0env=A=1=2\0env=B=\0lower=/m\0host=/usr\0cgroup1=/x\0cgroup1=/y\0netns=/n\0"
 			    "bind=ro\n/a b\n/c\0bind=rw\n/d\n/e\0file=/etc/hosts\n1 a\n2 b\n\0rlimit=nofile 10 unlimited\0"
 			    "userns=1879048192\0device=c 10 229 rw /dev/fuse\0device=b 8 0 rwm /dev/disk/sda\0mask=/proc/kcore\0read-only=/proc/sys\0read-only=/x\0sysctl=net/a/b\n1 2\0oom-score-adj=-1000\0"
-			    "read-only-root=yes\0",
+			    "read-only-root=yes\0volume=ro\n/v/a b\n/data\0tmpfs=4096\n/run\0host-path=rw\n/d\n/e\0",
 		     &launch) == 0);
 	CHECK(launch.epoch == 3 && strcmp(launch.container, "web.0") == 0 && strcmp(launch.netns, "/n") == 0);
 	CHECK(launch.args.count == 3 && strcmp(launch.args.items[1], "-c") == 0 && launch.args.items[2][0] == 0 &&
@@ -56,6 +56,11 @@ static void takes_everything(void)
 	CHECK(security->sysctl_count == 1 && strcmp(security->sysctls[0].name, "net/a/b") == 0 &&
 	      strcmp(security->sysctls[0].value, "1 2") == 0);
 	CHECK(security->has_oom_score_adj && security->oom_score_adj == -1000);
+	const struct sw_volume *volumes = launch.volumes;
+	CHECK(launch.volume_count == 3 && volumes[0].kind == SW_VOLUME_NAMED && volumes[0].read_only &&
+	      strcmp(volumes[0].source, "/v/a b") == 0 && strcmp(volumes[0].target, "/data") == 0);
+	CHECK(volumes[1].kind == SW_VOLUME_TMPFS && volumes[1].bytes == 4096 && strcmp(volumes[1].target, "/run") == 0);
+	CHECK(volumes[2].kind == SW_VOLUME_HOST_PATH && !volumes[2].read_only && strcmp(volumes[2].target, "/e") == 0);
 	sw_launch_free(&launch);
 }
 
@@ -80,6 +85,9 @@ static void refuses_what_is_wrong(void)
 	CHECK(REFUSED(NEEDED "lower=relative\0"));
 	CHECK(REFUSED(NEEDED "bind=ro\n/a\0"));
 	CHECK(REFUSED(NEEDED "bind=xx\n/a\n/b\0"));
+	CHECK(REFUSED(NEEDED "volume=ro\n/a\0") && REFUSED(NEEDED "volume=xx\n/a\n/b\0") && REFUSED(NEEDED "volume=rw\na\n/b\0"));
+	CHECK(REFUSED(NEEDED "host-path=rw\n/a\nb\0") && REFUSED(NEEDED "host-path=/a\0"));
+	CHECK(REFUSED(NEEDED "tmpfs=4096\0") && REFUSED(NEEDED "tmpfs=0\n/a\0") && REFUSED(NEEDED "tmpfs=-1\n/a\0"));
 	CHECK(REFUSED(NEEDED "file=/no-content\0"));
 	CHECK(REFUSED(NEEDED "rlimit=nofile 5 4\0"));
 	CHECK(REFUSED(NEEDED "rlimit=nothing 1 1\0"));

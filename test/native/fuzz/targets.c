@@ -171,7 +171,7 @@ static void take_tar_entry(const uint8_t *bytes, size_t size)
 
 #define WORDS(name, ...) static const char *const name##_words[] = { __VA_ARGS__, NULL }
 WORDS(launch, "version=1", "container=", "epoch=", "hostname=", "log-bytes=1048576", "workdir=/", "user=", "cgroup2=/", "cgroup1=/", "lower=/", "arg=",
-      "env=A=", "host=/", "netns=/", "bind=ro\n/a\n/b", "file=/a\n", "rlimit=nofile 1 2", "passing=yes", "passing=when-told",
+      "env=A=", "host=/", "netns=/", "bind=ro\n/a\n/b", "volume=rw\n/a\n/b", "host-path=ro\n/a\n/b", "tmpfs=4096\n/a", "file=/a\n", "rlimit=nofile 1 2", "passing=yes", "passing=when-told",
       "capabilities=f 7 3 1 1", "seccomp=/p", "device=c 1 3 rw /dev/null", "mask=/", "read-only=/", "sysctl=net/a\n1",
       "oom-score-adj=-1000", "unlimited", "9007199254740991");
 WORDS(control, "start ", "signal ", "drain\n", "ping\n", "launch\n", "1", " web.0\n", "9007199254740991\n", "\n");

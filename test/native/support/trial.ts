@@ -199,6 +199,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		lowerDirectories: [root],
 		hostPaths: [],
 		binds: [],
+		volumes: [],
 		files: [],
 		cgroup2: cgroups[0] ?? "",
 		cgroup1: cgroups.slice(1),

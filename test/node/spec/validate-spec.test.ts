@@ -40,6 +40,7 @@ describe("validateSpec", () => {
 			health: null,
 			pool: 0,
 			policy: "available",
+			volumes: [],
 		} satisfies Spec);
 	});
 

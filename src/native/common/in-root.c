@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../common/cleanup.h"
-#include "../common/syscalls.h"
+#include "cleanup.h"
+#include "syscalls.h"
 
 #define SW_RESOLVE_IN_ROOT 0x10u
 /* The kernel gives EAGAIN when something is renamed meanwhile. */

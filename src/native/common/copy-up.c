@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../common/cleanup.h"
+#include "cleanup.h"
 
 #define DEPTH_MAX 64
 #define DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -113,8 +113,8 @@ int copy_up(int source, int target, struct sw_error *error)
 {
 	struct stat status;
 	int result = copy_directory(source, target, 0);
-	/* The tmpfs itself is what the directory was. */
+	/* The new one itself is what the directory was. */
 	if (result == 0 && (fstat(source, &status) < 0 || fchownat(target, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0))
 		result = -errno;
-	return result < 0 ? sw_fail(error, -result, "copy what the image has (tmpcopyup)", NULL) : 0;
+	return result < 0 ? sw_fail(error, -result, "copy what the image has", NULL) : 0;
 }

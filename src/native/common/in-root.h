@@ -1,11 +1,11 @@
 /* Names of a container, resolved inside its root whatever links it holds (openat2(2) with RESOLVE_IN_ROOT): no configured path
  * and no link of an image reaches the host. Results are O_PATH descriptors, so that what was looked at is what is used. */
-#ifndef SW_OCI_IN_ROOT_H
-#define SW_OCI_IN_ROOT_H
+#ifndef SW_IN_ROOT_H
+#define SW_IN_ROOT_H
 
 #include <stdbool.h>
 
-#include "../common/error.h"
+#include "error.h"
 
 /* -errno without a message when it is not there. */
 int in_root_find(int root, const char *path);
