@@ -117,7 +117,7 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 
 	const openNew = (writer: NodeId, links: readonly Link[]): Acceptance => {
 		if (!byWriter.has(writer) && byWriter.size >= WRITERS_MAX) {
-			throw new SwarmError("too-large", `Cannot take a document of ${writer}: ${WRITERS_MAX} writers are known`);
+			throw new SwarmError("refused", `Cannot take a document of ${writer}: ${WRITERS_MAX} writers are known`);
 		}
 		const [opening, ...rest] = links;
 		if (opening?.envelope.kind !== "snapshot") throw new SwarmError("corrupt", "Cannot open a document: no snapshot");
@@ -195,7 +195,7 @@ function extendBy(document: HeldDocument, { envelope, bytes }: Link): ReadonlySe
 		throw new SwarmError("corrupt", "Cannot extend a document: a snapshot opens a new one");
 	if (Buffer.compare(envelope.previous, document.hash) !== 0) {
 		const at = `${document.generation}/${envelope.sequence}`;
-		throw new SwarmError("corrupt", `Cannot extend the document of ${document.writer}: ${at} follows other updates`);
+		throw new SwarmError("conflict", `Cannot extend the document of ${document.writer}: ${at} follows other updates`);
 	}
 	return extendDocument(document, envelope, bytes, (chain) => chain.map((link) => decodeEnvelope(link).payload));
 }

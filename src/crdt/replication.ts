@@ -49,6 +49,7 @@ export function startReplication(options: ReplicationOptions): Replication {
 	let cancelPeriod = () => {};
 
 	const complain = (peer: NodeId, thrown: unknown) => {
+		mesh.complain(peer, asSwarmError(thrown, "sync"));
 		const now = clock.monotonicMs();
 		if (now - (complainedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < COMPLAINT_PERIOD_MS) return;
 		complainedAt.set(peer, now);
@@ -74,7 +75,9 @@ export function startReplication(options: ReplicationOptions): Replication {
 	const sync = async (peer: NodeId) => {
 		if (ending.signal.aborted || outgoing.has(peer)) return;
 		const run = runExchange(() => mesh.open(peer, SYNC_PROTOCOL, ending.signal)).catch((thrown) => {
-			options.logger.debug("a sync did not finish", { peer, error: asSwarmError(thrown, "sync").message });
+			const error = asSwarmError(thrown, "sync");
+			options.logger.debug("a sync did not finish", { peer, error: error.message });
+			mesh.complain(peer, error);
 		});
 		outgoing.set(peer, run);
 		await run;

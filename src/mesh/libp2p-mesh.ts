@@ -12,6 +12,7 @@ import type { NodeId } from "../model.js";
 import { announcedMultiaddrs, dialMultiaddr, isMultiaddr, LISTEN_DEFAULT, listenMultiaddr } from "./address.js";
 import { AUTH_PROTOCOL } from "./admission.js";
 import { type AwakeTime, notYetAwake, tick } from "./awake-clock.js";
+import { type Breaches, createBreaches } from "./breaches.js";
 import { type Certificate, checkSubject } from "./cluster-authority.js";
 import { Doorkeeper, type Link } from "./doorkeeper.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
@@ -25,6 +26,8 @@ import {
 	errorsIn,
 	type Libp2p,
 	peerOf,
+	refuseStreams,
+	STREAM_LIMITS,
 	type Stream,
 	startLibp2pNode,
 } from "./libp2p-node.js";
@@ -35,8 +38,6 @@ import { PeerChannel } from "./peer-channel.js";
 import { Redialer } from "./redial.js";
 import { TokenBook } from "./token-book.js";
 
-/** Streams of one protocol on one connection, each way (libp2p's defaults are 32 and 64). */
-const STREAMS_PER_PROTOCOL_MAX = 128;
 const FRAME_STREAMS_MAX = 4;
 const TICK_MS = 1_000;
 const FLUSH_MS_MAX = 500;
@@ -105,6 +106,7 @@ export class Libp2pMesh implements Mesh {
 	readonly #parts: Parts;
 	readonly #doorkeeper: Doorkeeper;
 	readonly #redialer: Redialer;
+	readonly #breaches: Breaches;
 	readonly #channels = new Map<NodeId, PeerChannel>();
 	readonly #frameListeners = new Map<FramePlane, Set<(from: NodeId, frame: Uint8Array) => void>>();
 	readonly #peerListeners = new Set<(event: PeerEvent) => void>();
@@ -119,6 +121,7 @@ export class Libp2pMesh implements Mesh {
 		this.#parts = parts;
 		this.self = self;
 		this.guests = new Guests({ clock, logger });
+		this.#breaches = createBreaches(clock);
 		this.#doorkeeper = new Doorkeeper({
 			guests: this.guests,
 			clock,
@@ -252,9 +255,8 @@ export class Libp2pMesh implements Mesh {
 	}
 
 	handle(protocol: string, handler: StreamHandler): void {
-		const limits = { maxInboundStreams: STREAMS_PER_PROTOCOL_MAX, maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX };
 		const answer = (stream: Stream, connection: Connection) => void this.#answer(protocol, handler, stream, connection);
-		this.#parts.libp2p.handle(protocol, answer, limits).catch((thrown) => {
+		this.#parts.libp2p.handle(protocol, answer, STREAM_LIMITS).catch((thrown) => {
 			if (!this.#stopped) this.#parts.logger.error("a protocol is not answered", { protocol, reason: String(thrown) });
 		});
 	}
@@ -265,7 +267,7 @@ export class Libp2pMesh implements Mesh {
 		for (let attempt = 1; ; attempt++) {
 			const { connection } = await this.#linkTo(to, protocol, signal);
 			try {
-				const limits = { signal, maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX };
+				const limits = { ...STREAM_LIMITS, signal };
 				return meshStreamOf(await connection.newStream(protocol, limits), to);
 			} catch (thrown) {
 				signal.throwIfAborted();
@@ -278,6 +280,10 @@ export class Libp2pMesh implements Mesh {
 				if (!closes) throw unreachable(to, protocol, errorsIn(thrown).join("; "), thrown);
 			}
 		}
+	}
+
+	complain(peer: NodeId, error: SwarmError): void {
+		if (this.#breaches.count(peer, error)) this.#channels.get(peer)?.cut(error);
 	}
 
 	keepConnected(members: readonly Member[]): void {
@@ -416,11 +422,13 @@ export class Libp2pMesh implements Mesh {
 	async #answer(protocol: string, handler: StreamHandler, stream: Stream, connection: Connection): Promise<void> {
 		try {
 			const link = await this.#doorkeeper.linkFor(connection, protocol);
+			refuseStreams(connection, protocol);
 			await handler(meshStreamOf(stream, link.peer));
 		} catch (thrown) {
 			const error = asSwarmError(thrown, `answer ${protocol}`);
 			this.#parts.logger.debug("a stream was aborted", { protocol, peer: peerOf(connection), reason: error.message });
 			stream.abort(error);
+			this.complain(peerOf(connection), error);
 		}
 	}
 

@@ -17,6 +17,13 @@ import { libp2pKeyOf } from "./identity.js";
 import { STREAM_READ_BUFFER_BYTES, STREAM_WINDOW_BYTES } from "./libp2p-stream.js";
 
 export const CONNECTIONS_MAX = 512;
+/** Streams of one protocol on one connection, each way (libp2p's defaults are 32 and 64). */
+export const STREAMS_PER_PROTOCOL_MAX = 128;
+/** One more than may come: it is what costs the peer its connection. */
+export const STREAM_LIMITS = {
+	maxInboundStreams: STREAMS_PER_PROTOCOL_MAX + 1,
+	maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX,
+};
 /** Streams of one peer on one connection, all protocols together. */
 const STREAMS_PER_CONNECTION_MAX = 512;
 /** The default of 5 a second and address refuses 11 of 16 nodes that start on one address. */
@@ -110,6 +117,18 @@ export async function startLibp2pNode(libp2p: Libp2p, listen: string): Promise<v
 		}
 		throw new SwarmError("failed", `Cannot listen on ${listen}: ${text}`, { cause });
 	}
+}
+
+/** Cuts the connection, and throws, when its peer has more than STREAMS_PER_PROTOCOL_MAX streams of the protocol open here. */
+export function refuseStreams(connection: Connection, protocol: string): void {
+	const open = connection.streams.filter((one) => one.protocol === protocol && one.direction === "inbound");
+	if (open.length <= STREAMS_PER_PROTOCOL_MAX) return;
+	const error = new SwarmError(
+		"too-large",
+		`Cannot answer ${protocol}: over ${STREAMS_PER_PROTOCOL_MAX} streams are open`,
+	);
+	connection.abort(error);
+	throw error;
 }
 
 export function peerOf(connection: Connection): NodeId {

@@ -147,8 +147,9 @@ export class Membership {
 		try {
 			beat = decodeHeartbeat(frame);
 		} catch (thrown) {
-			const { message } = asSwarmError(thrown, "read a heartbeat");
-			this.#options.logger.warn("ignored a heartbeat", { peer: from, reason: message });
+			const error = asSwarmError(thrown, "read a heartbeat");
+			this.#options.logger.warn("ignored a heartbeat", { peer: from, reason: error.message });
+			this.#options.mesh.complain(from, error);
 			return;
 		}
 		const arrivedAtMs = this.#options.clock.monotonicMs();

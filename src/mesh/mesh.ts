@@ -7,6 +7,7 @@
 // with `end` or an error; their bytes are encrypted and authenticated.
 // Not guaranteed: that a peer in `peers()` still answers.
 
+import type { SwarmError } from "../errors.js";
 import type { NodeId } from "../model.js";
 
 /** Not 7946, which Docker's swarm mode, Consul and Serf take. */
@@ -48,10 +49,12 @@ export interface Mesh {
 	send(to: NodeId, plane: FramePlane, frame: Uint8Array): void;
 	onFrame(plane: FramePlane, listener: (from: NodeId, frame: Uint8Array) => void): () => void;
 	onPeer(listener: (event: PeerEvent) => void): () => void;
-	/** Answers streams of `protocol` (`/swarm/<name>/<major>`); a handler that throws aborts its stream. */
+	/** Answers streams of `protocol` (`/swarm/<name>/<major>`); a handler that throws aborts its stream, `corrupt` and `too-large` count as complaints. */
 	handle(protocol: string, handler: StreamHandler): void;
 	/** Code `unreachable` when there is no connection and none can be made. */
 	open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream>;
+	/** What the peer sent could not be taken (`corrupt` or `too-large`): with too many of these it loses its connection (breaches.ts). */
+	complain(peer: NodeId, error: SwarmError): void;
 	/** Members to keep connected; called again whenever the set changes. Redials with back-off and jitter. */
 	keepConnected(members: readonly { readonly node: NodeId; readonly addresses: readonly string[] }[]): void;
 	stop(): Promise<void>;

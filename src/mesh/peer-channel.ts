@@ -90,6 +90,11 @@ export class PeerChannel {
 		return this.#outbox.flushed(signal);
 	}
 
+	/** Ends all links: the peer broke a limit. */
+	cut(error: SwarmError): void {
+		for (const { link } of this.#links) this.#cut(link, error);
+	}
+
 	/** Reads a frame stream of the peer to its end; an error of the peer's making cuts the link. */
 	async receive(stream: MeshStream, link: Link): Promise<void> {
 		const older = this.#incoming;

@@ -126,6 +126,7 @@ const unused: Omit<Mesh, "self" | "broadcast" | "send" | "onFrame"> = {
 	onPeer: (_: (event: PeerEvent) => void) => () => {},
 	handle: () => {},
 	open: () => Promise.reject(new Error("not used here")),
+	complain: () => {},
 	keepConnected: () => {},
 	stop: () => Promise.resolve(),
 };

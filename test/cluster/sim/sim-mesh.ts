@@ -1,7 +1,9 @@
 // The mesh port over simulated links: frames arrive in order after a delay, at most once, or are lost; streams are ordered and
 // break with their connection. Links can be cut in one or both directions. Must never: deliver to or from a killed daemon.
 
+import { systemClock } from "../../../src/clock.js";
 import { SwarmError } from "../../../src/errors.js";
+import { createBreaches } from "../../../src/mesh/breaches.js";
 import type { FramePlane, Mesh, MeshStream, PeerEvent, StreamHandler } from "../../../src/mesh/mesh.js";
 import { FRAME_BYTES_MAX } from "../../../src/mesh/mesh.js";
 import type { NodeId } from "../../../src/model.js";
@@ -196,6 +198,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 			for (const other of endpoints.keys()) dial(node, other);
 		};
 		redial();
+		const breaches = createBreaches({ ...systemClock, nowMs: timeline.nowMs, monotonicMs: timeline.nowMs });
 		const checkFrame = (frame: Uint8Array) => {
 			if (frame.length > FRAME_BYTES_MAX)
 				throw new SwarmError("too-large", `Cannot send ${frame.length} bytes: at most ${FRAME_BYTES_MAX} are allowed`);
@@ -230,6 +233,9 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 				process.isAlive()
 					? process.answer(untilAborted(async () => openStream(self, to, protocol), signal))
 					: new Promise(() => {}),
+			complain(peer, error) {
+				if (breaches.count(peer, error)) disconnect(node, peer);
+			},
 			keepConnected(members) {
 				self.wanted = new Set(members.map((member) => member.node).filter((member) => member !== node));
 				redial();
