@@ -1,11 +1,13 @@
-// Four groups of tests: `unit` (pure and in-process, in parallel), `sim` (seeded cluster simulation; SWARM_SEEDS sets how many
+// Five groups of tests: `unit` (pure and in-process, in parallel), `sim` (seeded cluster simulation; SWARM_SEEDS sets how many
 // seeds), `kernel` (real namespaces, cgroups, CRIU on this machine) and `cluster` (several nodes on it, each in its own
-// network namespace). The last two need root and run one file at a time; they do not disturb each other.
+// network namespace), and `long`, which only scripts/cluster-tests.mjs runs. The last three need root and run one file at a
+// time; they do not disturb each other.
 
 import { defineConfig } from "vitest/config";
 
 const cluster = ["test/cluster/*.kernel.test.ts", "test/node/lab*.kernel.test.ts"];
 const kernel = ["test/**/*.kernel.test.ts"];
+const long = ["test/cluster/long/*.kernel.test.ts"];
 const sim = ["test/cluster/sim/**/*.test.ts"];
 /** Vitest's own number leaves one core idle. */
 const allCores = { maxWorkers: "100%" } as const;
@@ -30,8 +32,9 @@ export default defineConfig({
 				},
 			},
 			{ test: { name: "sim", include: sim, exclude: kernel, testTimeout: 300_000, ...allCores } },
-			{ test: { name: "kernel", include: kernel, exclude: cluster, ...oneByOne } },
+			{ test: { name: "kernel", include: kernel, exclude: [...cluster, ...long], ...oneByOne } },
 			{ test: { name: "cluster", include: cluster, ...oneByOne } },
+			{ test: { name: "long", include: long, ...oneByOne } },
 		],
 	},
 });

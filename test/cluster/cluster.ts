@@ -165,8 +165,8 @@ export class Cluster {
 		}
 	}
 
-	async partition(from: readonly string[], to: readonly string[]): Promise<void> {
-		await labPartition({ lab: this.name, from, to, oneWay: false });
+	async partition(from: readonly string[], to: readonly string[], { oneWay } = { oneWay: false }): Promise<void> {
+		await labPartition({ lab: this.name, from, to, oneWay });
 	}
 
 	async heal(): Promise<void> {

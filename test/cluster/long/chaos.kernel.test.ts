@@ -1,0 +1,155 @@
+// Five nodes on which one thing after the other goes wrong, for minutes: links cut both ways and one way, packets lost, daemons
+// stopped and killed, whole nodes without power, and moves in between. What the monitors wrote down shows never two runners of an
+// exclusive container, and when all is well again everything runs. `npm run test:chaos -- --minutes 20 --seed 1`.
+
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { namespacePath } from "../../../src/node/lab/plan.js";
+import { until } from "../../support/until.js";
+import { Cluster, type ClusterNode, missingForMoves } from "../cluster.js";
+import { createSimChance } from "../sim/sim-chance.js";
+import { isProcessOf, processTable } from "../traces.js";
+import { overlapIn, recordGuards } from "./guard-spans.js";
+
+const minutes = Number(process.env.SWARM_MINUTES ?? "3");
+const seed = process.env.SWARM_SEED ?? "1";
+const MINUTE_MS = 60_000;
+const LOOK_MS = 50;
+const exclusive = ["ex-a", "ex-b", "ex-c"];
+const available = ["av-a", "av-b"];
+/** Longer than a lease and the patience with a node that is down. */
+const WELL_MS_MAX = 3 * MINUTE_MS;
+
+describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "what is here"})`, () => {
+	const chance = createSimChance(`chaos ${seed}`);
+	let cluster: Cluster;
+	/** Undoes a fault that lasts. */
+	const undo = new Map<string, () => Promise<unknown>>();
+	const told = new Map<string, number>();
+
+	beforeAll(async () => {
+		cluster = await Cluster.up("ct-chaos", 5);
+	}, 3 * MINUTE_MS);
+
+	afterAll(async () => {
+		for (const repair of undo.values()) await repair().catch(() => {});
+		await cluster?.down();
+	}, 2 * MINUTE_MS);
+
+	const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+	const inside = (node: ClusterNode, ...command: readonly string[]) =>
+		execFileSync("nsenter", [`--net=${namespacePath(node.namespace)}`, "--", ...command], { stdio: "pipe" });
+
+	async function cut(): Promise<void> {
+		const [one, ...others] = [...cluster.nodes].sort(() => chance.fraction() - 0.5).map(({ name }) => name);
+		const alone = [one ?? "", ...(chance.happens(0.4) ? others.splice(0, 1) : [])];
+		await cluster.partition(alone, others, { oneWay: chance.happens(0.3) });
+		undo.set("cut", () => cluster.heal());
+	}
+
+	/** A share of what arrives is thrown away. */
+	async function lose(node: ClusterNode): Promise<void> {
+		const rule = `table inet chaos { chain input { type filter hook input priority 0; numgen random mod 100 < ${10 + chance.below(30)} drop; }; }`;
+		inside(node, "nft", rule.replace("table", "add table").split("{")[0]?.trim() ?? "");
+		inside(node, "nft", rule);
+		undo.set(`loss on ${node.name}`, async () => inside(node, "nft", "delete", "table", "inet", "chaos"));
+	}
+
+	async function hang(node: ClusterNode): Promise<void> {
+		const pid = await cluster.daemonPid(node.name);
+		if (pid === null) return;
+		process.kill(pid, "SIGSTOP");
+		undo.set(`hang of ${node.name}`, async () => process.kill(pid, "SIGCONT"));
+	}
+
+	async function kill(node: ClusterNode): Promise<void> {
+		await cluster.killDaemon(node.name);
+		undo.set(`end of ${node.name}`, () => cluster.startDaemon(node.name));
+	}
+
+	async function cutPower(node: ClusterNode, killed: (name: string) => void): Promise<void> {
+		const ours = processTable().filter((each) => isProcessOf(each, node));
+		// The daemon first: it would write down the ends of the others.
+		const pid = await cluster.daemonPid(node.name);
+		for (const each of [...(pid === null ? [] : [pid]), ...ours.map((one) => one.pid)]) {
+			try {
+				process.kill(each, "SIGKILL");
+			} catch {
+				// Ended with its monitor.
+			}
+		}
+		killed(node.name);
+		await cluster.killDaemon(node.name);
+		undo.set(`end of ${node.name}`, () => cluster.startDaemon(node.name));
+	}
+
+	async function move(): Promise<void> {
+		const name = chance.pick([...exclusive, ...available]);
+		const [by, to] = [chance.pick(cluster.nodes).name, chance.pick(cluster.nodes).name];
+		await cluster.swarm(by, "migrate", name, "--to", to);
+	}
+
+	it(`of ${minutes} min, seed ${seed}`, { timeout: (minutes + 10) * MINUTE_MS }, async () => {
+		for (const name of [...exclusive, ...available]) {
+			const policy = exclusive.includes(name) ? "exclusive" : "available";
+			const rest = ["--memory", "32M", "--restart", "always", "--", "sh", "-c", "while :; do sleep 0.1; done"];
+			await cluster.deploy("n1", name, "--policy", policy, ...rest);
+		}
+		const records = recordGuards(cluster.nodes);
+		const looking = setInterval(records.look, LOOK_MS);
+		const endMs = performance.now() + minutes * MINUTE_MS;
+		try {
+			while (performance.now() < endMs) {
+				const repairable = [...undo];
+				const [what, repair] = repairable.length > 2 || chance.happens(0.5) ? (repairable[0] ?? []) : [];
+				if (what !== undefined && repair !== undefined) {
+					undo.delete(what);
+					await repair();
+				} else await goWrong(records.killed);
+				await pause(chance.between(500, 8_000));
+				expectOneRunner(records);
+			}
+			for (const repair of undo.values()) await repair();
+			undo.clear();
+			await expectAllWell();
+			records.look();
+			expectOneRunner(records);
+		} finally {
+			clearInterval(looking);
+		}
+		const spans = exclusive.map((name) => records.spansOf(`${name}.0`).length);
+		console.log(`  ${[...told].map(([kind, count]) => `${count} × ${kind}`).join(", ")}`);
+		console.log(`  runs of exclusive containers by their monitors' records: ${spans.join(", ")}; two at once: 0`);
+	});
+
+	async function goWrong(killed: (name: string) => void): Promise<void> {
+		const node = chance.pick(cluster.nodes);
+		const isWell = ![...undo.keys()].some((what) => what.endsWith(` ${node.name}`));
+		const kind = isWell ? chance.pick(["cut", "loss", "hang", "kill", "power cut", "move"] as const) : "move";
+		told.set(kind, (told.get(kind) ?? 0) + 1);
+		if (kind === "cut") await cut();
+		else if (kind === "loss") await lose(node);
+		else if (kind === "hang") await hang(node);
+		else if (kind === "kill") await kill(node);
+		else if (kind === "power cut") await cutPower(node, killed);
+		else await move();
+	}
+
+	function expectOneRunner(records: ReturnType<typeof recordGuards>): void {
+		for (const name of exclusive) expect(overlapIn(records.spansOf(`${name}.0`))).toBeNull();
+	}
+
+	async function expectAllWell(): Promise<void> {
+		await cluster.untilAlive();
+		for (const name of [...exclusive, ...available])
+			await until(
+				`${name} to run, for every node on the same one`,
+				async () => {
+					const rows = await Promise.all(cluster.nodes.map((by) => cluster.row(by.name, `${name}.0`)));
+					const places = new Set(rows.map((row) => (row?.phase === "running" ? row.node : null)));
+					return places.size === 1 && !places.has(null);
+				},
+				WELL_MS_MAX,
+			);
+	}
+});
