@@ -38,6 +38,9 @@ export const daemonFlags = {
 		multiple: true,
 		multipleNonGreedy: true,
 	}),
+	witness: Flags.boolean({
+		summary: "Vote and run nothing (default: as at the last start). A node that holds containers cannot become one.",
+	}),
 	foreground: Flags.boolean({
 		summary: "Stay attached: the daemon's log goes to standard error, Ctrl-C ends it.",
 		default: false,
@@ -49,6 +52,7 @@ export interface GivenDaemonFlags {
 	readonly name?: string | undefined;
 	readonly listen?: string | undefined;
 	readonly label?: readonly string[] | undefined;
+	readonly witness?: boolean | undefined;
 	readonly foreground: boolean;
 }
 
@@ -76,6 +80,7 @@ function configFrom(flags: GivenDaemonFlags, stateDirectory: string, joining: Da
 		join: joining,
 		...(flags.name === undefined ? {} : { name: flags.name }),
 		...(flags.listen === undefined ? {} : listenFrom(flags.listen)),
+		...(flags.witness === undefined ? {} : { witness: flags.witness }),
 		...(flags.label === undefined ? {} : { labels: pairsOf("--label", flags.label) }),
 	};
 }
@@ -143,6 +148,7 @@ export function startInWords(report: StartReport): string {
 		["state", ping.stateDirectory],
 		["pid", String(ping.pid)],
 	]);
+	if (line === null) return `${lines}\nJoin another machine with the line of \`swarm token create\`\n`;
 	return `${lines}\nJoin another machine with\n  ${oneLine(line.command)}\n`;
 }
 

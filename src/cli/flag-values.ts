@@ -3,6 +3,7 @@
 
 import * as Flags from "@oclif/core/flags";
 import { SwarmError } from "../errors.js";
+import { parseDuration } from "../node/spec/quantities.js";
 
 /** A flag that may be given several times. */
 export function many(summary: string, helpValue: string, char?: "e" | "l" | "p" | "v") {
@@ -34,4 +35,11 @@ export function pairsOf(flag: string, texts: readonly string[]): Readonly<Record
 			return [text.slice(0, at), text.slice(at + 1)];
 		}),
 	);
+}
+
+/** Milliseconds, more than 0. Code `usage`; `action` opens the message. */
+export function durationOf(action: string, flag: string, text: string): number {
+	const ms = parseDuration(text);
+	if (ms !== null && ms > 0) return ms;
+	throw new SwarmError("usage", `Cannot ${action}: ${flag} is "${text}", wanted a time such as 10m or 1h`);
 }

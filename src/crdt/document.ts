@@ -6,7 +6,7 @@
 
 import * as Y from "yjs";
 import { SwarmError } from "../errors.js";
-import type { NodeId, StateRecord } from "../model.js";
+import type { NodeId, NodeRole, StateRecord } from "../model.js";
 import { hashOf, type Position, type SnapshotEnvelope, type UpdateEnvelope } from "./envelope.js";
 import { decodeRecord, isOfUnknownKind } from "./record-codec.js";
 import { isUnderstood, readSchema, SCHEMA, type Schema } from "./schema.js";
@@ -26,6 +26,8 @@ export interface HeldDocument extends Position {
 	readonly certificate: Uint8Array;
 	/** Of one that this node does not understand no record is read; it is kept and passed on. */
 	readonly schema: Schema;
+	/** Of the writer, by that certificate: a reader may say who it is and nothing else. */
+	readonly role: NodeRole;
 	sequence: number;
 	/** Hash of the last envelope. */
 	hash: Uint8Array;
@@ -43,7 +45,7 @@ export interface HeldDocument extends Position {
 }
 
 /** A document from its first envelope. Errors: `corrupt` when Yjs refuses the payload. */
-export function openDocument(envelope: SnapshotEnvelope, bytes: Uint8Array): HeldDocument {
+export function openDocument(envelope: SnapshotEnvelope, bytes: Uint8Array, role: NodeRole): HeldDocument {
 	const yjs = yjsFrom([envelope.payload]);
 	const document: HeldDocument = {
 		writer: envelope.writer,
@@ -53,6 +55,7 @@ export function openDocument(envelope: SnapshotEnvelope, bytes: Uint8Array): Hel
 		history: envelope.history,
 		certificate: envelope.certificate.slice(),
 		schema: readSchema(yjs.getMap(ABOUT).get("schema")),
+		role,
 		chain: [bytes.slice()],
 		chainBytes: bytes.length,
 		records: new Map(),
@@ -178,13 +181,29 @@ function readRecords(document: HeldDocument, keys: Iterable<string>): ReadonlySe
 		if (!map.has(key) || !isUnderstood(document.schema)) continue;
 		try {
 			const given = map.get(key);
-			if (isOfUnknownKind(given)) document.unknown.set(key, given);
-			else document.records.set(key as RecordKey, decodeRecord(key, given, document.writer));
+			if (isOfUnknownKind(given)) {
+				document.unknown.set(key, given);
+				continue;
+			}
+			const record = decodeRecord(key, given, document.writer);
+			refuseBeyondRole(document, record);
+			document.records.set(key as RecordKey, record);
 		} catch (thrown) {
 			document.refused.set(key, thrown instanceof Error ? thrown.message : String(thrown));
 		}
 	}
 	return changed;
+}
+
+/** Throws `refused` for what a node of that role has no right to say. */
+function refuseBeyondRole({ writer, role }: HeldDocument, record: StateRecord): void {
+	if (record.kind !== "node") {
+		if (role !== "reader") return;
+		throw new SwarmError("refused", `Cannot take a ${record.kind} record of ${writer}: it is a reader`);
+	}
+	const said = record.role ?? "member";
+	if (said === role) return;
+	throw new SwarmError("refused", `Cannot take the node record of ${writer}: it says ${said}, its certificate ${role}`);
 }
 
 function refusal(cause: unknown): SwarmError {

@@ -5,7 +5,7 @@
 
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Verifier } from "../mesh/identity.js";
-import type { NodeId } from "../model.js";
+import type { NodeId, NodeRole } from "../model.js";
 import { compareText } from "./canonical.js";
 import { extendDocument, type HeldDocument, openDocument } from "./document.js";
 import { decodeEnvelope, type Envelope, HISTORY_MAX, hashOf, isSigned, type Position } from "./envelope.js";
@@ -51,8 +51,8 @@ export interface DocumentSet {
 
 export interface DocumentSetOptions {
 	readonly verify: Verifier;
-	/** Whether the certificate makes the writer a member of this cluster. */
-	readonly admit: (writer: NodeId, certificate: Uint8Array) => boolean;
+	/** What the certificate makes of the writer; null: it is of no node of this cluster. */
+	readonly admit: (writer: NodeId, certificate: Uint8Array) => NodeRole | null;
 }
 
 interface Link {
@@ -121,7 +121,9 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		}
 		const [opening, ...rest] = links;
 		if (opening?.envelope.kind !== "snapshot") throw new SwarmError("corrupt", "Cannot open a document: no snapshot");
-		const document = openDocument(opening.envelope, opening.bytes);
+		// What this node's own disk holds was admitted once.
+		const role = options.admit(writer, opening.envelope.certificate) ?? "member";
+		const document = openDocument(opening.envelope, opening.bytes, role);
 		for (const link of rest) extendBy(document, link);
 		const changed = install(document);
 		return { kind: "accepted", writer, changed, stored: links.map(({ bytes }) => bytes) };
@@ -148,7 +150,7 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 			if (!isSigned(envelope, bytes, options.verify)) {
 				throw new SwarmError("corrupt", `Cannot take an envelope of ${envelope.writer}: it did not sign it`);
 			}
-			if (envelope.kind === "snapshot" && !options.admit(envelope.writer, envelope.certificate)) {
+			if (envelope.kind === "snapshot" && options.admit(envelope.writer, envelope.certificate) === null) {
 				throw new SwarmError(
 					"refused",
 					`Cannot take a document of ${envelope.writer}: it is no member of this cluster`,

@@ -3,7 +3,7 @@
 
 import type { Chance } from "../clock.js";
 import type { Signer } from "../mesh/identity.js";
-import type { NodeId, StateRecord } from "../model.js";
+import type { NodeId, NodeRole, StateRecord } from "../model.js";
 import { betterClaim } from "./claims.js";
 import { becomeWriter, composeSnapshot, composeUpdate, type HeldDocument, openDocument } from "./document.js";
 import { decodeEnvelope, encodeEnvelope, FIRST_HASH, HISTORY_MAX, type Position } from "./envelope.js";
@@ -21,6 +21,7 @@ export interface Opening {
 	readonly self: NodeId;
 	readonly sign: Signer;
 	readonly certificate: Uint8Array;
+	readonly role: NodeRole;
 	readonly chance: Chance;
 	readonly nowMs: number;
 }
@@ -55,7 +56,7 @@ export function openGeneration(opening: Opening, earlier: readonly HeldDocument[
 	);
 	const envelope = decodeEnvelope(bytes);
 	if (envelope.kind !== "snapshot") throw new Error("an opening is a snapshot");
-	const document = openDocument(envelope, bytes);
+	const document = openDocument(envelope, bytes, opening.role);
 	becomeWriter(document, clientId);
 	return { document, bytes };
 }

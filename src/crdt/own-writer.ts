@@ -6,7 +6,7 @@ import type { Chance, Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Signer } from "../mesh/identity.js";
-import type { NodeId, StateRecord } from "../model.js";
+import type { NodeId, NodeRole, StateRecord } from "../model.js";
 import { adoptOwnUpdate, type HeldDocument } from "./document.js";
 import { contains, type DocumentSet } from "./documents.js";
 import { HISTORY_MAX } from "./envelope.js";
@@ -28,6 +28,8 @@ export interface OwnWriterOptions {
 	readonly self: NodeId;
 	readonly sign: Signer;
 	readonly certificate: () => Uint8Array;
+	/** What the certificate makes of this node. */
+	readonly admit: (writer: NodeId, certificate: Uint8Array) => NodeRole | null;
 	readonly documents: DocumentSet;
 	readonly journal: Journal;
 	readonly clock: Clock;
@@ -169,7 +171,9 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 	const open = async (changes: ReadonlyMap<RecordKey, StateRecord | null>) => {
 		if (halted !== null) throw halted;
 		reopenWanted = false;
-		const opening = { self, sign: options.sign, certificate: options.certificate(), chance: options.chance };
+		const certificate = options.certificate();
+		const role = options.admit(self, certificate) ?? "member";
+		const opening = { self, sign: options.sign, certificate, role, chance: options.chance };
 		const { document, bytes } = openGeneration({ ...opening, nowMs: clock.nowMs() }, documents.of(self), changes);
 		const kept = () => [...documents.all().filter((one) => !isReplaced(one, document)), document];
 		try {

@@ -6,7 +6,7 @@ import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Signer, Verifier } from "../mesh/identity.js";
 import type { Mesh } from "../mesh/mesh.js";
-import type { NodeId, SwarmEvent } from "../model.js";
+import type { NodeId, NodeRole, SwarmEvent } from "../model.js";
 import { createAcknowledgements } from "./acknowledgements.js";
 import type { Disk } from "./disk.js";
 import type { HeldDocument } from "./document.js";
@@ -34,8 +34,8 @@ export interface StateOptions {
 	readonly verifier: Verifier;
 	/** This node's certificate, carried by its document so that others can relay it; asked for at each generation. */
 	readonly certificate: () => Uint8Array;
-	/** Whether a document's writer is a member of this cluster. Expiry must not count: nodes that are down stay known. */
-	readonly admit: (writer: NodeId, certificate: Uint8Array) => boolean;
+	/** What a certificate makes of a document's writer; null: nothing in this cluster. Expiry must not count: nodes that are down stay known. */
+	readonly admit: (writer: NodeId, certificate: Uint8Array) => NodeRole | null;
 	readonly mesh: Mesh;
 	readonly clock: Clock;
 	readonly chance: Chance;

@@ -8,7 +8,7 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { SwarmError } from "../errors.js";
 import { type Grant, type NodeId, type Verb, verbs } from "../model.js";
-import { CERTIFICATE_BYTES_MAX, type ClusterId } from "./cluster-authority.js";
+import { CERTIFICATE_BYTES_MAX } from "./cluster-authority.js";
 import {
 	type Identity,
 	identityOfKey,
@@ -18,6 +18,7 @@ import {
 	signerOf,
 	verifierOf,
 } from "./identity.js";
+import type { ClusterId } from "./trust.js";
 import { bytesOf, decodeWire, encodeWire, integerOf, listOf, textOf, type WireValue } from "./wire.js";
 
 /** Blocks of one chain: how often it can be handed on. */

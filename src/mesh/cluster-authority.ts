@@ -1,29 +1,25 @@
-// Who belongs to the cluster: one Ed25519 key signs a certificate for every member, and its fingerprint is the
-// cluster's id. The key is made on the first node and handed to each member at admission, over the encrypted channel,
-// so that any member can admit others and every node renews its own certificate. The price: whoever takes over a member
-// can admit; a member cannot be shut out without a new cluster.
+// Who belongs to the cluster: an Ed25519 key signs a certificate for every node. It is made on the first node and handed to
+// each member and witness at admission, over the encrypted channel, so that any of them can admit others and renews its own
+// certificate; readers ask for theirs. The price: whoever takes over a member can admit, until the key is rotated (trust.ts).
 // Must never: sign for a name that does not match the rules, accept a certificate before its signature is verified.
 
 import type { KeyObject } from "node:crypto";
-import { createHash, createPrivateKey, generateKeyPairSync, sign, verify } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { SwarmError } from "../errors.js";
-import type { NodeId } from "../model.js";
+import type { NodeId, NodeRole } from "../model.js";
 import { isNodeId, publicKeyOfRaw, rawPublicKeyOfKey, SIGNATURE_BYTES } from "./identity.js";
-import { bytesOf, decodeWire, encodeWire, integerOf, listOf, textOf } from "./wire.js";
+import { acceptedUntilMs, type ClusterId, type Fingerprint, fingerprintOf, linkOf, type Trust } from "./trust.js";
+import { bytesOf, decodeWire, encodeWire, integerOf, listOf, textOf, type WireValue } from "./wire.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 export const CERTIFICATE_MS_LIFE = 30 * DAY_MS;
 /** How far ahead of ours the clock of the node that signed may be. */
 export const CLOCK_SKEW_MS_MAX = 5 * 60 * 1000;
-export const FINGERPRINT_BYTES = 32;
 export const CERTIFICATE_BYTES_MAX = 2048;
-const CERTIFICATE_VERSION = 1;
-const ROLES_MAX = 16;
+const CERTIFICATE_VERSION = 2;
 const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const TIME_MS_MAX = 8.64e15;
-
-/** SHA-256 of the authority's public key, base64url without padding: 43 characters. */
-export type ClusterId = string;
+const roles: readonly string[] = ["member", "witness", "reader"] satisfies readonly NodeRole[];
 
 export interface Authority {
 	readonly clusterId: ClusterId;
@@ -32,30 +28,34 @@ export interface Authority {
 	readonly publicKey: Uint8Array;
 }
 
-export interface Certificate {
+/** Whom a certificate is for. */
+export interface Subject {
 	readonly node: NodeId;
 	/** 1 to 63 characters `[a-z0-9-]`, starting and ending with a letter or digit. */
 	readonly name: string;
-	/** What the node may be asked to do, for example `worker` or `witness`. */
-	readonly roles: readonly string[];
+	readonly role: NodeRole;
+	/** When it was admitted; renewals keep it, so that a revocation reaches them. */
+	readonly admittedAtMs: number;
+}
+
+export interface Certificate extends Subject {
 	readonly issuedAtMs: number;
 	readonly expiresAtMs: number;
 	readonly clusterId: ClusterId;
+	/** Of the authority that signed it. */
+	readonly signer: Fingerprint;
 	/** The signed form, as it travels and is kept. */
 	readonly bytes: Uint8Array;
 }
 
-export function createAuthority(): Authority {
-	return authorityOf(generateKeyPairSync("ed25519").privateKey);
+/** For a new cluster, or as the next authority of one. */
+export function createAuthority(clusterId: ClusterId | null = null): Authority {
+	return authorityOf(generateKeyPairSync("ed25519").privateKey, clusterId);
 }
 
-export function authorityOf(privateKey: KeyObject): Authority {
+function authorityOf(privateKey: KeyObject, clusterId: ClusterId | null): Authority {
 	const publicKey = rawPublicKeyOfKey(privateKey);
-	return { clusterId: clusterIdOf(publicKey), privateKey, publicKey };
-}
-
-export function clusterIdOf(authorityPublicKey: Uint8Array): ClusterId {
-	return createHash("sha256").update(authorityPublicKey).digest("base64url");
+	return { clusterId: clusterId ?? fingerprintOf(publicKey), privateKey, publicKey };
 }
 
 /** PKCS#8, for handing over and keeping. */
@@ -64,66 +64,78 @@ export function exportAuthority(authority: Authority): Uint8Array {
 }
 
 /** Code `corrupt` when the bytes are no Ed25519 key. */
-export function importAuthority(pkcs8: Uint8Array): Authority {
+export function importAuthority(pkcs8: Uint8Array, clusterId: ClusterId | null): Authority {
 	try {
 		const key = createPrivateKey({ key: Buffer.from(pkcs8), format: "der", type: "pkcs8" });
 		if (key.asymmetricKeyType !== "ed25519") throw new Error(`its type is ${key.asymmetricKeyType}`);
-		return authorityOf(key);
+		return authorityOf(key, clusterId);
 	} catch (cause) {
 		throw new SwarmError("corrupt", "Cannot read the cluster key: it is not an Ed25519 key", { cause });
 	}
 }
 
-/** Code `usage` when the name or a role breaks the rules. */
-export function checkSubject(name: string, roles: readonly string[]): void {
+/** Code `usage` when the name breaks the rules. */
+export function checkName(name: string): void {
+	if (NAME_PATTERN.test(name)) return;
 	const wanted = "1 to 63 characters a-z, 0-9 and -, not at the ends";
-	if (!NAME_PATTERN.test(name)) throw new SwarmError("usage", `Cannot use the node name "${name}": wanted ${wanted}`);
-	const bad = roles.find((role) => !NAME_PATTERN.test(role));
-	if (bad !== undefined) throw new SwarmError("usage", `Cannot use the role "${bad}": wanted ${wanted}`);
-	if (roles.length > ROLES_MAX) throw new SwarmError("usage", `Cannot use ${roles.length} roles: at most ${ROLES_MAX}`);
+	throw new SwarmError("usage", `Cannot use the node name "${name.slice(0, 80)}": wanted ${wanted}`);
 }
 
-export function issueCertificate(
-	authority: Authority,
-	subject: { readonly node: NodeId; readonly name: string; readonly roles: readonly string[] },
-	nowMs: number,
-): Certificate {
-	checkSubject(subject.name, subject.roles);
+export function issueCertificate(authority: Authority, subject: Subject, nowMs: number): Certificate {
+	const { node, name, role } = subject;
+	checkName(name);
 	const [issuedAtMs, expiresAtMs] = [Math.floor(nowMs), Math.floor(nowMs) + CERTIFICATE_MS_LIFE];
-	const fields = [CERTIFICATE_VERSION, authority.clusterId, subject.node, subject.name, subject.roles];
-	const body = encodeWire([...fields, issuedAtMs, expiresAtMs]);
+	const [admittedAtMs, signer] = [Math.floor(subject.admittedAtMs), fingerprintOf(authority.publicKey)];
+	const fields = [CERTIFICATE_VERSION, authority.clusterId, node, name, role, issuedAtMs, expiresAtMs, admittedAtMs];
+	const body = encodeWire([...fields, signer]);
 	const bytes = encodeWire([body, Uint8Array.from(sign(null, body, authority.privateKey))]);
-	return { ...subject, issuedAtMs, expiresAtMs, clusterId: authority.clusterId, bytes };
+	const { clusterId } = authority;
+	return { node, name, role, admittedAtMs, issuedAtMs, expiresAtMs, clusterId, signer, bytes };
 }
 
 /**
- * The certificate that `node` showed, verified for this cluster and moment. Errors: `refused` with the reason (another
- * cluster's, another node's, expired, not valid yet, signature), `corrupt` or `too-large` when it cannot be read.
+ * The certificate that `node` showed, verified for this cluster and moment; with `nowMs` null it only has to have been good once.
+ * Errors: `refused` with the reason (another cluster's, another node's, expired, not valid yet, signature, an authority that was
+ * rotated out), `corrupt` or `too-large` when it cannot be read.
  */
 export function verifyCertificate(
 	bytes: Uint8Array,
-	expected: { readonly authorityPublicKey: Uint8Array; readonly node: NodeId; readonly nowMs: number },
+	expected: { readonly trust: Trust; readonly node: NodeId; readonly nowMs: number | null },
 ): Certificate {
 	const { certificate, body, signature } = readCertificate(bytes);
+	const { trust, node, nowMs } = expected;
 	const refused = (why: string) =>
-		new SwarmError("refused", `Cannot accept the certificate of ${expected.node}: ${why}`, {
-			details: { node: expected.node, clusterId: certificate.clusterId },
+		new SwarmError("refused", `Cannot accept the certificate of ${node}: ${why}`, {
+			details: { node, clusterId: certificate.clusterId, foreign: certificate.clusterId !== trust.clusterId },
 		});
-	const clusterId = clusterIdOf(expected.authorityPublicKey);
-	if (certificate.clusterId !== clusterId) {
-		throw refused(`it is for another cluster (${certificate.clusterId}), wanted ${clusterId}`);
+	if (certificate.clusterId !== trust.clusterId) {
+		throw refused(`it is for another cluster (${certificate.clusterId}), wanted ${trust.clusterId}`);
 	}
-	if (!verify(null, body, publicKeyOfRaw(expected.authorityPublicKey), signature)) {
+	const link = linkOf(trust, certificate.signer);
+	if (link === null) throw refused("its authority is not known here");
+	if (!verify(null, body, publicKeyOfRaw(link.publicKey), signature)) {
 		throw refused("its signature is not the cluster's");
 	}
-	if (certificate.node !== expected.node) throw refused(`it was issued to ${certificate.node}`);
-	if (certificate.expiresAtMs <= expected.nowMs) {
-		throw refused(`it expired at ${new Date(certificate.expiresAtMs).toISOString()}`);
-	}
-	if (certificate.issuedAtMs > expected.nowMs + CLOCK_SKEW_MS_MAX) {
-		throw refused(`it is valid from ${new Date(certificate.issuedAtMs).toISOString()}, set the clocks`);
-	}
+	if (certificate.node !== node) throw refused(`it was issued to ${certificate.node}`);
+	const why = nowMs === null ? null : outOfTime(certificate, trust, nowMs);
+	if (why !== null) throw refused(why);
 	return certificate;
+}
+
+/** Why a certificate with a good signature is not good at this moment; null when it is. */
+export function outOfTime(certificate: Certificate, trust: Trust, nowMs: number): string | null {
+	const link = linkOf(trust, certificate.signer);
+	const untilMs = link === null ? 0 : acceptedUntilMs(trust, link);
+	if (untilMs <= nowMs) return `the authority that signed it was rotated out at ${moment(untilMs)}, join again`;
+	if (certificate.expiresAtMs <= nowMs) return `it expired at ${moment(certificate.expiresAtMs)}`;
+	if (certificate.issuedAtMs > nowMs + CLOCK_SKEW_MS_MAX) {
+		return `it is valid from ${moment(certificate.issuedAtMs)}, set the clocks`;
+	}
+	return null;
+}
+
+function moment(timeMs: number): string {
+	return new Date(timeMs).toISOString();
 }
 
 /** Its fields without any check of the signature: only for a certificate from our own disk. */
@@ -142,19 +154,42 @@ function readCertificate(bytes: Uint8Array) {
 	const outer = listOf(decodeWire(bytes, what, limits), what, 2, 2);
 	const body = bytesOf(outer[0], "certificate.body", 1, CERTIFICATE_BYTES_MAX);
 	const signature = bytesOf(outer[1], "certificate.signature", SIGNATURE_BYTES, SIGNATURE_BYTES);
-	const fields = listOf(decodeWire(body, what, limits), what, 7, 7);
-	integerOf(fields[0], "certificate.version", CERTIFICATE_VERSION, CERTIFICATE_VERSION);
+	const fields = listOf(decodeWire(body, what, limits), what, 7, 9);
+	const version = integerOf(fields[0], "certificate.version", 1, CERTIFICATE_VERSION);
+	listOf(fields, what, version === 1 ? 7 : 9, version === 1 ? 7 : 9);
 	const node = textOf(fields[2], "certificate.node", 64);
 	const name = textOf(fields[3], "certificate.name", 63);
 	if (!isNodeId(node) || !NAME_PATTERN.test(name)) throw new SwarmError("corrupt", `Cannot read ${what}: bad subject`);
+	const clusterId = textOf(fields[1], "certificate.clusterId", 64);
+	const issuedAtMs = integerOf(fields[5], "certificate.issuedAt", 0, TIME_MS_MAX);
 	const certificate: Certificate = {
 		node,
 		name,
-		roles: listOf(fields[4], "certificate.roles", 0, ROLES_MAX).map((role) => textOf(role, "certificate.role", 63)),
-		issuedAtMs: integerOf(fields[5], "certificate.issuedAt", 0, TIME_MS_MAX),
+		...later(version, fields, { clusterId, issuedAtMs }),
+		issuedAtMs,
 		expiresAtMs: integerOf(fields[6], "certificate.expiresAt", 0, TIME_MS_MAX),
-		clusterId: textOf(fields[1], "certificate.clusterId", 64),
+		clusterId,
 		bytes: Uint8Array.from(bytes),
 	};
 	return { certificate, body, signature };
+}
+
+/** Version 1 was signed by the cluster's first authority, for members. */
+function later(
+	version: number,
+	fields: readonly WireValue[],
+	first: { readonly clusterId: ClusterId; readonly issuedAtMs: number },
+): Pick<Certificate, "role" | "admittedAtMs" | "signer"> {
+	if (version === 1) return { role: "member", admittedAtMs: first.issuedAtMs, signer: first.clusterId };
+	const role = textOf(fields[4], "certificate.role", 16);
+	if (!isRole(role)) throw new SwarmError("corrupt", `Cannot read a certificate: role "${role}" is not known here`);
+	return {
+		role,
+		admittedAtMs: integerOf(fields[7], "certificate.admittedAt", 0, TIME_MS_MAX),
+		signer: textOf(fields[8], "certificate.signer", 64),
+	};
+}
+
+export function isRole(text: unknown): text is NodeRole {
+	return typeof text === "string" && roles.includes(text);
 }

@@ -6,13 +6,14 @@ import { type Clock, systemClock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { NodeId } from "../model.js";
-import { AUTH_MS_MAX, AUTH_PROTOCOL, type Proof, proveInbound, proveOutbound } from "./admission.js";
-import type { Certificate } from "./cluster-authority.js";
+import { AUTH_MS_MAX, AUTH_PROTOCOL, type Proof, proveInbound, proveOutbound, refuseRevoked } from "./admission.js";
+import { type Certificate, outOfTime } from "./cluster-authority.js";
 import type { Guests } from "./guests.js";
 import { type Admitter, answerJoin, JOIN_MS_MAX } from "./join.js";
 import { type Connection, hostOf, peerOf, type Stream } from "./libp2p-node.js";
 import { meshStreamOf } from "./libp2p-stream.js";
 import { type Rate, type RateUse, takeFrom, unused } from "./pace.js";
+import { type PacedWarn, pacedWarn } from "./paced-log.js";
 
 /** Connections that have not proved anything yet. */
 export const PENDING_MAX = 64;
@@ -30,7 +31,8 @@ export interface Link {
 	readonly peer: NodeId;
 	/** True when this node opened it. */
 	readonly dialled: boolean;
-	readonly certificate: Certificate;
+	/** The last one that the peer showed. */
+	certificate: Certificate;
 }
 
 export interface DoorkeeperOptions {
@@ -41,6 +43,8 @@ export interface DoorkeeperOptions {
 	admitter(): Admitter | null;
 	onAdmitted(link: Link): void;
 	readonly guests: Guests;
+	/** A peer refused this node and gave the cluster's word that it was forgotten; not verified yet. */
+	onForgotten(statement: Uint8Array): void;
 }
 
 interface Pending {
@@ -58,11 +62,13 @@ export class Doorkeeper {
 	readonly #options: DoorkeeperOptions;
 	readonly #pending = new Map<string, Pending>();
 	readonly #links = new Map<string, Link>();
+	readonly #warn: PacedWarn;
 	#joins: RateUse = unused;
 	#cancelCheck: (() => void) | null = null;
 
 	constructor(options: DoorkeeperOptions) {
 		this.#options = options;
+		this.#warn = pacedWarn(options.logger, options.clock);
 	}
 
 	/** For libp2p's `connection:open`. */
@@ -104,6 +110,7 @@ export class Doorkeeper {
 			return this.#admit(connection, certificate);
 		} catch (thrown) {
 			const error = asSwarmError(thrown, `connect to ${peerOf(connection)}`);
+			this.#noteRefusal(error);
 			this.#cut(connection, error);
 			throw error;
 		}
@@ -148,8 +155,9 @@ export class Doorkeeper {
 		try {
 			if (waitMs > 0) await clock.sleep(waitMs, signal);
 			const mesh = meshStreamOf(stream, peerOf(connection));
-			const candidate = await answerJoin(mesh, this.#options.admitter(), { nowMs: clock.nowMs(), signal });
-			logger.info("admitted a node", { peer: candidate.node, name: candidate.name, address: hostOf(connection) });
+			const admitted = await answerJoin(mesh, this.#options.admitter(), { nowMs: clock.nowMs(), signal });
+			const { node, name, role } = admitted;
+			logger.info("admitted a node", { peer: node, name, role, address: hostOf(connection) });
 			await mesh.end();
 			this.#cutLater(connection);
 		} catch (thrown) {
@@ -167,6 +175,29 @@ export class Doorkeeper {
 		await this.#options.guests
 			.welcome(stream, connection, onAccepted)
 			.catch((thrown) => this.#refuse(connection, thrown));
+	}
+
+	/** For a certificate that a connected peer has shown since. */
+	renewed(certificate: Certificate): void {
+		for (const link of this.#links.values()) if (link.peer === certificate.node) link.certificate = certificate;
+	}
+
+	/** Cuts the links whose certificate is not good any more: expired, revoked, of an authority that was rotated out. */
+	recheck(): void {
+		const own = this.#options.proof();
+		if (own === null) return;
+		for (const link of [...this.#links.values()]) {
+			try {
+				refuseRevoked(link.certificate, own.revocationOf(link.peer));
+				const why = outOfTime(link.certificate, own.trust, this.#options.clock.nowMs());
+				if (why !== null)
+					throw new SwarmError("refused", `Cannot keep the link: the certificate of ${link.peer}: ${why}`);
+			} catch (thrown) {
+				const error = asSwarmError(thrown, "keep the link");
+				this.#options.logger.warn("cut a link", { peer: link.peer, reason: error.message });
+				link.connection.abort(error);
+			}
+		}
 	}
 
 	stop(): void {
@@ -203,9 +234,10 @@ export class Doorkeeper {
 
 	/** The peer was told why by the conversation itself. */
 	#refuse(connection: Connection, thrown: unknown): void {
-		const { code, message } = asSwarmError(thrown, "admit");
-		const fields = { peer: peerOf(connection), address: hostOf(connection), code, reason: message };
-		this.#options.logger.warn("refused a connection", fields);
+		const error = asSwarmError(thrown, "admit");
+		const { code, message } = error;
+		this.#noteRefusal(error);
+		this.#warn(hostOf(connection), "refused a connection", { peer: peerOf(connection), code, reason: message });
 		this.#cutLater(connection);
 	}
 
@@ -216,10 +248,16 @@ export class Doorkeeper {
 		});
 	}
 
+	/** What this node dialled itself is told of by who asked for it. */
 	#cut(connection: Connection, error: SwarmError): void {
-		const fields = { peer: peerOf(connection), address: hostOf(connection), reason: error.message };
-		this.#options.logger.debug("cut a connection", fields);
+		if (connection.direction === "inbound") {
+			this.#warn(hostOf(connection), "cut a connection", { peer: peerOf(connection), reason: error.message });
+		}
 		connection.abort(error);
+	}
+
+	#noteRefusal({ details: { refusedWith } }: SwarmError): void {
+		if (refusedWith instanceof Uint8Array) this.#options.onForgotten(refusedWith);
 	}
 
 	#isCrowded(connection: Connection): boolean {

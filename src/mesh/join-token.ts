@@ -1,15 +1,15 @@
 // The join token: one string that a stranger needs to become a member. It carries the cluster's fingerprint (so the
 // stranger knows whom to trust), a secret that is good for a limited number of uses and time, and where to go.
-// A token is good at the node that issued it and nowhere else; any other member says so and names that node.
+// Any member takes it; uses are counted by the node that issued it while that one can be asked (node/admission/).
 // Must never: be logged.
 
 import { createHash } from "node:crypto";
 import { SwarmError } from "../errors.js";
 import type { NodeId } from "../model.js";
-import { FINGERPRINT_BYTES } from "./cluster-authority.js";
 import { isNodeId } from "./identity.js";
 import { bytesOf, decodeWire, encodeWire, integerOf, listOf, textOf } from "./wire.js";
 
+const FINGERPRINT_BYTES = 32;
 export const TOKEN_ID_BYTES = 8;
 export const TOKEN_SECRET_BYTES = 16;
 const PREFIX = "swarm1.";
@@ -21,14 +21,14 @@ const CHECKSUM_BYTES = 4;
 const SECONDS_MAX = 8.64e12;
 
 export interface JoinToken {
-	/** SHA-256 of the cluster's public key. */
+	/** SHA-256 of the public key of the authority at the time. */
 	readonly fingerprint: Uint8Array;
 	readonly id: Uint8Array;
 	readonly secret: Uint8Array;
 	readonly expiresAtMs: number;
-	/** The only node that takes it. */
+	/** Who counts its uses. */
 	readonly issuer: NodeId;
-	/** Multiaddrs of the issuer; may be empty. */
+	/** Multiaddrs of members, the issuer's first; may be empty. */
 	readonly addresses: readonly string[];
 }
 

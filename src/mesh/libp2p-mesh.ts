@@ -2,24 +2,26 @@
 // doorkeeper (who may speak), peer-channel (frames), redial (who should be connected), join and admission (the talks).
 // Must never: hand a frame or stream of an unproved peer to a listener or handler.
 
-import { once } from "node:events";
 import { networkInterfaces } from "node:os";
-import { multiaddr } from "@multiformats/multiaddr";
 import { type Chance, type Clock, systemChance, systemClock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
-import type { NodeId } from "../model.js";
+import type { NodeId, NodeRole } from "../model.js";
 import { announcedMultiaddrs, dialMultiaddr, isMultiaddr, LISTEN_DEFAULT, listenMultiaddr } from "./address.js";
 import { AUTH_PROTOCOL } from "./admission.js";
 import { type AwakeTime, notYetAwake, tick } from "./awake-clock.js";
 import { type Breaches, createBreaches } from "./breaches.js";
-import { type Certificate, checkSubject } from "./cluster-authority.js";
+import { type Authority, type Certificate, checkName } from "./cluster-authority.js";
+import { answerCredentials, CREDENTIALS_MS_MAX, CREDENTIALS_PROTOCOL } from "./credentials-exchange.js";
+import { CredentialsKeeper } from "./credentials-keeper.js";
+import { closedWithin, dial, orAborted, unreachable } from "./dialling.js";
 import { Doorkeeper, type Link } from "./doorkeeper.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
 import { Guests } from "./guests.js";
 import { loadIdentity } from "./identity.js";
-import { askToJoin, type Candidate, JOIN_MS_MAX, JOIN_PROTOCOL, type Member, type Welcome } from "./join.js";
+import { askToJoin, JOIN_MS_MAX, JOIN_PROTOCOL, type Member, type Welcome } from "./join.js";
 import { type JoinToken, parseToken } from "./join-token.js";
+import { joinAtAny } from "./joining.js";
 import {
 	type Connection,
 	createLibp2pNode,
@@ -33,10 +35,11 @@ import {
 } from "./libp2p-node.js";
 import { meshStreamOf } from "./libp2p-stream.js";
 import type { FramePlane, Mesh, MeshStream, PeerEvent, StreamHandler } from "./mesh.js";
-import { type ClusterMembership, OwnMembership } from "./own-membership.js";
+import type { MeshOptions } from "./mesh-options.js";
+import { type ClusterMembership, emptyLedger, OwnMembership } from "./own-membership.js";
 import { PeerChannel } from "./peer-channel.js";
 import { Redialer } from "./redial.js";
-import { TokenBook } from "./token-book.js";
+import { isRevoked, verifyRevocation } from "./revocation.js";
 
 const FRAME_STREAMS_MAX = 4;
 const TICK_MS = 1_000;
@@ -47,40 +50,21 @@ const OPEN_ATTEMPTS_MAX = 3;
 /** How long a link that refused a stream may take to turn out as closing. */
 const CLOSING_MS_MAX = 1_000;
 
-export interface MeshOptions {
-	/** Holds `node.key`, `cluster.json` and `tokens.json`, mode 0600 each. */
-	readonly stateDirectory: string;
-	/** Of this node, written into its certificate: 1 to 63 characters `[a-z0-9-]`. */
-	readonly name: string;
-	readonly roles?: readonly string[];
-	/** `ip:port`; default 0.0.0.0:7749. Port 0 takes any free one. */
-	readonly listen?: string;
-	/** Multiaddrs or host:port to announce instead of the machine's own addresses. */
-	readonly announce?: readonly string[];
-	readonly logger?: Logger;
-	readonly clock?: Clock;
-	readonly chance?: Chance;
-	/** Asked before a stranger with a good token is admitted: why not, or null. Example: the name is taken. */
-	readonly objection?: (candidate: Candidate) => string | null;
-}
-
 /** Listens from now on; a member connects once `keepConnected` names others. Errors: `usage`, `conflict` (port taken). */
 export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
 	const listen = options.listen ?? LISTEN_DEFAULT;
 	const listenAddress = listenMultiaddr(listen);
-	checkSubject(options.name, options.roles ?? []);
+	checkName(options.name);
 	const identity = await loadIdentity(options.stateDirectory);
 	const clock = options.clock ?? systemClock;
 	const chance = options.chance ?? systemChance;
-	const tokens = await TokenBook.open(options.stateDirectory, { clock, chance });
 	const membership = await OwnMembership.load({
 		self: identity.node,
 		stateDirectory: options.stateDirectory,
 		name: options.name,
-		roles: options.roles ?? [],
+		role: options.role ?? "member",
 		clock,
-		tokens,
-		objection: options.objection ?? (() => null),
+		ledger: options.ledger ?? emptyLedger,
 	});
 	const libp2p = await createLibp2pNode(identity.privateKey, listenAddress);
 	const logger = (options.logger ?? silentLogger).with({ part: "mesh" });
@@ -107,6 +91,7 @@ export class Libp2pMesh implements Mesh {
 	readonly #doorkeeper: Doorkeeper;
 	readonly #redialer: Redialer;
 	readonly #breaches: Breaches;
+	readonly #keeper: CredentialsKeeper;
 	readonly #channels = new Map<NodeId, PeerChannel>();
 	readonly #frameListeners = new Map<FramePlane, Set<(from: NodeId, frame: Uint8Array) => void>>();
 	readonly #peerListeners = new Set<(event: PeerEvent) => void>();
@@ -114,6 +99,7 @@ export class Libp2pMesh implements Mesh {
 	#awake: AwakeTime = notYetAwake;
 	#cancelTick: (() => void) | null = null;
 	#stopped = false;
+	#forgotten = false;
 
 	/** Use createMesh. */
 	constructor(parts: Parts) {
@@ -129,6 +115,12 @@ export class Libp2pMesh implements Mesh {
 			proof: () => membership.proof(),
 			admitter: () => membership.admitter(() => [this.#asMember(), ...this.#wantedMembers()]),
 			onAdmitted: (link) => this.#onAdmitted(link),
+			onForgotten: (statement) => this.toldForgotten(statement),
+		});
+		this.#keeper = new CredentialsKeeper({
+			...{ own: membership, clock, logger },
+			peers: () => this.peers(),
+			open: (to, protocol, signal) => this.open(to, protocol, signal),
 		});
 		this.#redialer = new Redialer({
 			self: this.self,
@@ -151,8 +143,9 @@ export class Libp2pMesh implements Mesh {
 		await this.guests.listen(libp2p, (stream, connection) => door.answerCapability(stream, connection));
 		const frames = { maxInboundStreams: FRAME_STREAMS_MAX, maxOutboundStreams: FRAME_STREAMS_MAX };
 		await libp2p.handle(FRAMES_PROTOCOL, (stream, connection) => this.#onFrameStream(stream, connection), frames);
+		this.handle(CREDENTIALS_PROTOCOL, (stream) => this.#answerCredentials(stream), { readers: true });
 		await startLibp2pNode(libp2p, listen);
-		await this.#renew();
+		await this.#keeper.look();
 		this.#dialWanted();
 		this.#tickSoon();
 	}
@@ -166,12 +159,9 @@ export class Libp2pMesh implements Mesh {
 
 	/** Makes a new cluster with this node as its first member. Code `conflict` when it is in one already. */
 	async startCluster(): Promise<ClusterMembership> {
-		return this.#parts.membership.found();
-	}
-
-	/** A token that is good at this node only; by default once, within an hour. Codes `usage`, `conflict`. */
-	async issueToken(options: { readonly uses?: number; readonly lifeMs?: number } = {}): Promise<string> {
-		return this.#parts.membership.issueToken(this.addresses(), options);
+		const own = await this.#parts.membership.found();
+		await this.#keeper.look();
+		return own;
 	}
 
 	/**
@@ -181,31 +171,62 @@ export class Libp2pMesh implements Mesh {
 	 * Errors: `usage` (bad token or address), `conflict` (already a member), `refused` (with the reason), `unreachable`.
 	 */
 	async join(tokenText: string, addresses: readonly string[], signal: AbortSignal): Promise<ClusterMembership> {
-		this.#parts.membership.mustBeStranger("join");
+		const { membership } = this.#parts;
+		membership.mustBeStranger("join");
 		const token = parseToken(tokenText);
-		const given = addresses.map(dialMultiaddr);
-		const places = [...new Set([...given, ...token.addresses.filter(isMultiaddr)])];
-		if (places.length === 0) throw new SwarmError("usage", "Cannot join: the token names no address, give one");
-		const failures: SwarmError[] = [];
-		for (const place of places) {
-			try {
-				const { authority, certificate, members } = await this.#joinAt(place, token, signal);
-				const membership = await this.#parts.membership.become({ authority, certificate, introducers: members });
-				this.#dialWanted();
-				await this.#connectFirst(membership.members, signal);
-				return membership;
-			} catch (thrown) {
-				const error = joinFailure(place, thrown);
-				// Going on to the token's own cluster would make this node a member of one that nobody named.
-				const mistaken = error.details.foreign === true && given.includes(place);
-				if (signal.aborted || mistaken || error.details.node === token.issuer) throw error;
-				failures.push(error);
-			}
-		}
-		throw failures.find((error) => error.code === "refused") ?? failures[0] ?? new Error("unreachable");
+		const own = await membership.become(
+			await joinAtAny(token, addresses, (place) => this.#joinAt(place, token, signal), signal),
+		);
+		await this.#keeper.look();
+		this.#dialWanted();
+		await this.#connectFirst(own.members, signal);
+		return own;
 	}
 
-	/** Forgets the cluster: certificate, key and tokens; links end. A stranger afterwards. */
+	/** The cluster key, to sign with. Code `conflict` when this node is a reader or waits for a new one. */
+	authority(action: string): Authority {
+		return this.#parts.membership.mustHoldKey(action);
+	}
+
+	/** A new authority for the whole cluster; `graceMs`: how long the old one is still accepted. Codes `usage`, `conflict`. */
+	async rotateAuthority(graceMs: number): Promise<ClusterMembership> {
+		const membership = await this.#parts.membership.rotate(graceMs);
+		await this.#keeper.look();
+		return membership;
+	}
+
+	/** The same node under another name; a reader needs a member that answers. Codes `usage`, `conflict`, `failed`. */
+	async rename(name: string, signal: AbortSignal): Promise<void> {
+		checkName(name);
+		if (this.roleOf(this.self) === "reader") return this.#keeper.certificateFromPeer(name, signal);
+		await this.#parts.membership.reissue({ name });
+		await this.#keeper.look();
+	}
+
+	/** A member that runs nothing from now on. */
+	async becomeWitness(): Promise<void> {
+		await this.#parts.membership.reissue({ role: "witness" });
+	}
+
+	/** Cuts the links of nodes that are not to be here any more; call when revocations changed. */
+	recheck(): void {
+		this.#doorkeeper.recheck();
+	}
+
+	/** The cluster's word that a node was forgotten, believed when it is signed and means this one as it is now. */
+	toldForgotten(statement: Uint8Array): void {
+		const own = this.cluster();
+		if (own === null || this.#forgotten) return;
+		this.#guarded("a statement that this node was forgotten is not believed", () => {
+			const revocation = verifyRevocation(statement, own.trust);
+			if (revocation.node !== this.self || !isRevoked(own.certificate, revocation)) return;
+			this.#forgotten = true;
+			this.#parts.logger.error("the cluster has forgotten this node", { by: revocation.by });
+			this.#parts.onForgotten?.(revocation);
+		});
+	}
+
+	/** Forgets the cluster: certificate and key; links end. A stranger afterwards. */
 	async leaveCluster(): Promise<void> {
 		await this.#parts.membership.leave();
 		this.keepConnected([]);
@@ -254,8 +275,14 @@ export class Libp2pMesh implements Mesh {
 		return () => void this.#peerListeners.delete(listener);
 	}
 
-	handle(protocol: string, handler: StreamHandler): void {
-		const answer = (stream: Stream, connection: Connection) => void this.#answer(protocol, handler, stream, connection);
+	roleOf(node: NodeId): NodeRole {
+		const certificate = node === this.self ? this.cluster()?.certificate : this.certificateOf(node);
+		return certificate?.role ?? "reader";
+	}
+
+	handle(protocol: string, handler: StreamHandler, { readers } = { readers: false }): void {
+		const answer = (stream: Stream, connection: Connection) =>
+			void this.#answer(protocol, readers ? handler : this.#notForReaders(protocol, handler), stream, connection);
 		this.#parts.libp2p.handle(protocol, answer, STREAM_LIMITS).catch((thrown) => {
 			if (!this.#stopped) this.#parts.logger.error("a protocol is not answered", { protocol, reason: String(thrown) });
 		});
@@ -296,6 +323,7 @@ export class Libp2pMesh implements Mesh {
 		this.#stopped = true;
 		this.#cancelTick?.();
 		this.#redialer.stop();
+		this.#keeper.stop();
 		const flush = AbortSignal.timeout(FLUSH_MS_MAX);
 		await Promise.all([...this.#channels.values()].map((channel) => channel.flushed(flush)));
 		const { libp2p } = this.#parts;
@@ -326,10 +354,10 @@ export class Libp2pMesh implements Mesh {
 
 	async #joinAt(place: string, token: JoinToken, signal: AbortSignal): Promise<Welcome> {
 		const limit = AbortSignal.any([signal, AbortSignal.timeout(JOIN_MS_MAX)]);
-		const connection = await this.#dial([place], place, limit);
+		const connection = await dial(this.#parts.libp2p, [place], place, limit);
 		try {
 			const stream = meshStreamOf(await connection.newStream(JOIN_PROTOCOL, { signal: limit }), peerOf(connection));
-			const candidate = { node: this.self, name: this.#parts.name, roles: this.#parts.roles ?? [] };
+			const candidate = { node: this.self, name: this.#parts.name, witness: this.#parts.role === "witness" };
 			return await askToJoin(stream, token, { candidate, nowMs: this.#parts.clock.nowMs(), signal: limit });
 		} finally {
 			await connection.close({ signal: AbortSignal.timeout(CLOSE_MS_MAX) }).catch((thrown) => connection.abort(thrown));
@@ -355,18 +383,7 @@ export class Libp2pMesh implements Mesh {
 		const plain = addresses.filter(isMultiaddr).map((address) => address.split("/p2p/")[0]);
 		if (plain.length === 0) throw new SwarmError("unreachable", `Cannot reach ${node}: no address is known`);
 		const full = plain.map((address) => `${address}/p2p/${node}`);
-		await this.#doorkeeper.prove(await this.#dial(full, node, signal), signal);
-	}
-
-	async #dial(addresses: readonly string[], whom: string, signal: AbortSignal): Promise<Connection> {
-		try {
-			// Always a connection of its own: one that the peer opened is proved by the peer.
-			return await this.#parts.libp2p.dial(addresses.map(multiaddr), { signal, force: true });
-		} catch (cause) {
-			const late = cause instanceof Error && (cause.name === "AbortError" || cause.name === "TimeoutError");
-			const reason = late ? "no answer in time" : [...new Set(errorsIn(cause))].join("; ");
-			throw new SwarmError("unreachable", `Cannot reach ${whom}: ${reason}`, { retryable: true, cause });
-		}
+		await this.#doorkeeper.prove(await dial(this.#parts.libp2p, full, node, signal), signal);
 	}
 
 	#onAdmitted(link: Link): void {
@@ -410,6 +427,22 @@ export class Libp2pMesh implements Mesh {
 		};
 	}
 
+	async #answerCredentials(stream: MeshStream): Promise<void> {
+		const link = this.#channels.get(stream.peer)?.best();
+		if (link === undefined || link === null) return;
+		const { membership: own, clock } = this.#parts;
+		const renewed = (certificate: Certificate) => this.#doorkeeper.renewed(certificate);
+		const signal = AbortSignal.timeout(CREDENTIALS_MS_MAX);
+		await answerCredentials(stream, link.certificate, { own, nowMs: clock.nowMs(), signal, renewed });
+	}
+
+	#notForReaders(protocol: string, handler: StreamHandler): StreamHandler {
+		return async (stream) => {
+			if (this.roleOf(stream.peer) !== "reader") return handler(stream);
+			throw new SwarmError("refused", `Cannot answer ${protocol}: ${stream.peer} is a reader`);
+		};
+	}
+
 	async #onFrameStream(stream: Stream, connection: Connection): Promise<void> {
 		try {
 			const link = await this.#doorkeeper.linkFor(connection, FRAMES_PROTOCOL);
@@ -450,51 +483,10 @@ export class Libp2pMesh implements Mesh {
 		this.#cancelTick = this.#parts.clock.after(TICK_MS, () => {
 			if (this.#stopped) return;
 			this.#tickSoon();
-			const nowMs = this.#parts.clock.nowMs();
-			for (const channel of this.#channels.values()) channel.tick(nowMs);
+			for (const channel of this.#channels.values()) channel.tick();
 			this.guests.review();
-			this.#renew().catch((thrown) => this.#parts.logger.error("no new certificate", { reason: String(thrown) }));
+			this.#doorkeeper.recheck();
+			this.#keeper.look().catch((thrown) => this.#parts.logger.error("no new certificate", { reason: String(thrown) }));
 		});
 	}
-
-	async #renew(): Promise<void> {
-		const certificate = await this.#parts.membership.renew();
-		if (certificate === null) return;
-		this.#parts.logger.info("renewed the certificate", { expiresAtMs: certificate.expiresAtMs });
-	}
-}
-
-function unreachable(to: NodeId, protocol: string, reason: string, cause?: unknown): SwarmError {
-	const message = `Cannot open ${protocol} at ${to}: ${reason}`;
-	return new SwarmError("unreachable", message, { retryable: true, details: { node: to }, cause });
-}
-
-/** The promise, or the signal's reason as soon as it aborts. */
-async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-	const aborted = Promise.withResolvers<never>();
-	const onAbort = () => aborted.reject(signal.reason);
-	signal.addEventListener("abort", onAbort, { once: true });
-	try {
-		await Promise.race([promise, aborted.promise]);
-	} finally {
-		signal.removeEventListener("abort", onAbort);
-	}
-}
-
-/** Whether the connection is closed, or will be in that time. */
-async function closedWithin(connection: Connection, ms: number, signal: AbortSignal): Promise<boolean> {
-	if (connection.status !== "open" && connection.status !== "closing") return true;
-	const limit = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
-	await once(connection, "close", { signal: limit }).catch(() => {});
-	signal.throwIfAborted();
-	return !limit.aborted;
-}
-
-/** In the words of the one who wants to join. */
-function joinFailure(place: string, thrown: unknown): SwarmError {
-	const error = asSwarmError(thrown, `join at ${place}`);
-	const { reason } = error.details;
-	if (typeof reason !== "string") return error;
-	const why = reason.replace(/^Cannot admit[^:]*: /, "");
-	return new SwarmError(error.code, `Cannot join at ${place}: ${why}`, { details: error.details, cause: error });
 }

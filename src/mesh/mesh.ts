@@ -8,7 +8,7 @@
 // Not guaranteed: that a peer in `peers()` still answers.
 
 import type { SwarmError } from "../errors.js";
-import type { NodeId } from "../model.js";
+import type { NodeId, NodeRole } from "../model.js";
 
 /** Not 7946, which Docker's swarm mode, Consul and Serf take. */
 export const MESH_PORT_DEFAULT = 7749;
@@ -49,8 +49,13 @@ export interface Mesh {
 	send(to: NodeId, plane: FramePlane, frame: Uint8Array): void;
 	onFrame(plane: FramePlane, listener: (from: NodeId, frame: Uint8Array) => void): () => void;
 	onPeer(listener: (event: PeerEvent) => void): () => void;
-	/** Answers streams of `protocol` (`/swarm/<name>/<major>`); a handler that throws aborts its stream, `corrupt` and `too-large` count as complaints. */
-	handle(protocol: string, handler: StreamHandler): void;
+	/**
+	 * Answers streams of `protocol` (`/swarm/<name>/<major>`); a handler that throws aborts its stream, `corrupt` and `too-large`
+	 * count as complaints. A reader is refused unless `readers` lets it in.
+	 */
+	handle(protocol: string, handler: StreamHandler, options?: { readonly readers: boolean }): void;
+	/** As its certificate says; `reader`, which may do least, for a node that is not connected. */
+	roleOf(node: NodeId): NodeRole;
 	/** Code `unreachable` when there is no connection and none can be made. */
 	open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream>;
 	/** What the peer sent could not be taken (`corrupt` or `too-large`): with too many of these it loses its connection (breaches.ts). */

@@ -113,8 +113,8 @@ export class PeerChannel {
 		}
 	}
 
-	/** Once a second: keep-alives, silent links, expired certificates, links that are no longer needed. */
-	tick(nowMs: number): void {
+	/** Once a second: keep-alives, silent links, links that are no longer needed. */
+	tick(): void {
 		const awakeMs = this.#options.awakeMs();
 		if (awakeMs - this.#sentAtMs >= KEEP_ALIVE_MS) {
 			this.#sentAtMs = awakeMs;
@@ -125,8 +125,6 @@ export class PeerChannel {
 			const silentMs = awakeMs - heardAtMs;
 			if (link === best && silentMs > SILENT_MS_MAX) {
 				this.#cut(link, new SwarmError("unreachable", `Cannot keep the link: silent for ${Math.round(silentMs)} ms`));
-			} else if (link.certificate.expiresAtMs <= nowMs) {
-				this.#cut(link, new SwarmError("refused", "Cannot keep the link: the peer's certificate expired"));
 			} else if (link !== best && link.dialled && isUnused(link)) {
 				link.connection.close().catch(() => link.connection.abort(new Error("not needed")));
 			}

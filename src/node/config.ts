@@ -16,13 +16,15 @@ export interface DaemonConfig {
 	readonly listenHost: string;
 	readonly listenPort: number;
 	readonly labels: Readonly<Record<string, string>>;
+	/** Votes and runs nothing. Once a witness, a node stays one until it leaves. */
+	readonly witness: boolean;
 	/** Only at the first start of a node that joins: never kept. */
 	readonly join: { readonly addresses: readonly string[]; readonly token: string } | null;
 }
 
 /** What was given on the command line; absent parts come from the last start, then from the defaults. */
 export type GivenConfig = Pick<DaemonConfig, "stateDirectory" | "join"> &
-	Partial<Pick<DaemonConfig, "name" | "listenHost" | "listenPort" | "labels">>;
+	Partial<Pick<DaemonConfig, "name" | "listenHost" | "listenPort" | "labels" | "witness">>;
 
 /** Code `usage` names the field that is wrong. */
 export async function completeConfig(given: GivenConfig): Promise<DaemonConfig> {
@@ -33,6 +35,7 @@ export async function completeConfig(given: GivenConfig): Promise<DaemonConfig> 
 		listenHost: given.listenHost ?? kept?.listenHost ?? "0.0.0.0",
 		listenPort: given.listenPort ?? kept?.listenPort ?? MESH_PORT_DEFAULT,
 		labels: given.labels ?? kept?.labels ?? {},
+		witness: given.witness ?? kept?.witness ?? false,
 		join: given.join,
 	};
 	if (!NAME_PATTERN.test(config.name))

@@ -45,7 +45,7 @@ export class NodeCore {
 	async start(): Promise<void> {
 		const { state, membership, migrations, runtime } = this.#ports;
 		const volumes = this.#volumeChanges();
-		const records = [this.#record(false), ...this.#imageRecords(), ...volumes.records];
+		const records = [this.#record({ started: true }), ...this.#imageRecords(), ...volumes.records];
 		await state.commit(records, [...this.#staleImages(), ...volumes.stale]);
 		this.#settleLater();
 		this.#undo.push(
@@ -72,7 +72,12 @@ export class NodeCore {
 
 	/** Writes that this node has left: the others place its workloads again and forget its connections. */
 	async markLeft(): Promise<void> {
-		await this.#ports.state.commit([this.#record(true)]);
+		await this.#ports.state.commit([this.#record({ left: true })]);
+	}
+
+	/** Tells the cluster what this node is called now. */
+	async announce(): Promise<void> {
+		await this.#ports.state.commit([this.#record({})]);
 	}
 
 	/** Moves what runs here to where the scheduler would put it; what cannot move is placed anew by the others afterwards. */
@@ -111,26 +116,28 @@ export class NodeCore {
 		return snapshot?.requested ?? { cpus: 0, memoryBytes: 0 };
 	}
 
-	#record(left: boolean): NodeRecord {
-		const { state, mesh, clock, name, labels, hardware, version, runtime } = this.#ports;
+	#record({ started = false, left = false }): NodeRecord {
+		const { state, mesh, clock, own, labels, hardware, version, runtime } = this.#ports;
 		const known = state.own("node");
 		const before = known?.kind === "node" ? known : null;
 		return {
 			kind: "node",
 			node: state.self,
-			name,
+			...own(),
 			addresses: mesh.addresses(),
 			labels,
 			hardware,
 			version,
-			incarnation: left ? (before?.incarnation ?? 1) : (before?.incarnation ?? 0) + 1,
+			incarnation: (before?.incarnation ?? 0) + (started ? 1 : 0),
 			joinedAtMs: before?.joinedAtMs ?? clock.nowMs(),
 			left,
 			limits: runtime.limits,
 		};
 	}
 
+	/** A reader is given no work, so nobody fetches an image from it. */
 	#imageRecords(): readonly ImageRecord[] {
+		if (this.#ports.own().role === "reader") return [];
 		return this.#ports.images
 			.list()
 			.map((image) => ({ kind: "image", node: this.#ports.state.self, ...image }) satisfies ImageRecord);

@@ -5,7 +5,9 @@ import { SwarmError } from "../errors.js";
 import type { Libp2pMesh } from "../mesh/libp2p-mesh.js";
 import { layoutArchive } from "../runtime/image/layout-archive.js";
 import type { ImageStore, ImageSummary, ImportProgress } from "../runtime/image/store.js";
-import type { ImageRow, JoinLine, Ping, TokenRequest } from "./api/contract.js";
+import { createAdmissionActions } from "./admission/actions.js";
+import type { Tokens } from "./admission/tokens.js";
+import type { ImageRow, Ping } from "./api/contract.js";
 import type { DaemonActions } from "./api/router.js";
 import { commitContainer } from "./commit.js";
 import type { DaemonConfig } from "./config.js";
@@ -25,6 +27,7 @@ export interface DaemonParts {
 	readonly ports: NodePorts;
 	readonly archives: StateArchiveParts;
 	readonly core: NodeCore;
+	readonly tokens: Tokens;
 	readonly stop: () => void;
 	/** Ends, and takes what the cluster knew with it. */
 	readonly forget: () => void;
@@ -38,7 +41,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 	return {
 		ping: (): Ping => ({
 			node: mesh.self,
-			name: config.name,
+			name: ports.own().name,
 			cluster: mesh.cluster()?.clusterId ?? "",
 			version: ports.version,
 			pid: process.pid,
@@ -46,7 +49,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 		}),
 		stop: parts.stop,
 		leave: (signal) => leave(parts, signal),
-		createToken: (request) => createToken(mesh, request),
+		...createAdmissionActions(parts),
 		async importImage(path, name, onProgress, signal) {
 			let step = "";
 			const report = (progress: ImportProgress) => {
@@ -59,7 +62,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			const summary = await store.importArchive(path, { name, onProgress: report, signal });
 			await pruneImages(store, ports);
 			await core.publishImages();
-			return rowOf(ports, config.name, summary);
+			return rowOf(ports, ports.own().name, summary);
 		},
 		async commit(container, name, onProgress, signal) {
 			const { runtime, clock } = ports;
@@ -67,7 +70,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			const summary = await commitContainer({ runtime, store, clock, directory }, container, name, onProgress, signal);
 			await pruneImages(store, ports);
 			await core.publishImages();
-			return rowOf(ports, config.name, summary);
+			return rowOf(ports, ports.own().name, summary);
 		},
 		exportState: (container, signal) => exportState(parts.archives, container, signal),
 		async importState(archive, signal) {
@@ -100,17 +103,6 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 async function pruneImages(store: ImageStore, ports: NodePorts): Promise<void> {
 	const deleted = await store.prune(new Set(ports.runtime.list().map((held) => held.imageDigest)));
 	if (deleted.length > 0) ports.logger.info("images without a name are deleted", { deleted });
-}
-
-async function createToken(mesh: Libp2pMesh, request: TokenRequest): Promise<JoinLine> {
-	const token = await mesh.issueToken({ uses: request.uses, lifeMs: request.ttlMs });
-	const address = mesh.addresses()[0] ?? "";
-	return {
-		address,
-		token,
-		command: `swarm node join ${address} --token ${token}`,
-		expiresAtMs: Date.now() + request.ttlMs,
-	};
 }
 
 /** As the view will have it once the record is written. */

@@ -10,11 +10,10 @@ import type { State } from "../crdt/state.js";
 import { openState } from "../crdt/store.js";
 import { SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
-import { readOwnCertificate, verifyCertificate } from "../mesh/cluster-authority.js";
-import { loadCredentials } from "../mesh/credentials.js";
 import { createVerifier, loadIdentity, signerOf } from "../mesh/identity.js";
-import { createMesh, type Libp2pMesh } from "../mesh/libp2p-mesh.js";
+import type { Libp2pMesh } from "../mesh/libp2p-mesh.js";
 import { Membership } from "../mesh/membership.js";
+import type { Revocation } from "../mesh/revocation.js";
 import { createMigrations } from "../migration/coordinator.js";
 import { readMachineFacts, readMemoryBytesFree } from "../migration/facts.js";
 import { createFileJournal } from "../migration/journal.js";
@@ -30,6 +29,19 @@ import { openRuntime } from "../runtime/native-runtime.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { readHardware } from "../scheduler/hardware.js";
 import { createSampler } from "../scheduler/sample.js";
+import { keepNameUnique } from "./admission/actions.js";
+import {
+	enterCluster,
+	heedRevocations,
+	isStillMember,
+	openMesh,
+	roleIn,
+	takeName,
+	wordOfPeers,
+} from "./admission/entering.js";
+import { endContainers, forgottenError, leaveMark } from "./admission/forgotten.js";
+import { lateLedger } from "./admission/ledger.js";
+import { createTokens } from "./admission/tokens.js";
 import { SOCKET_NAME } from "./api/client.js";
 import { serveHttp } from "./api/http-server.js";
 import { serveMesh } from "./api/mesh-door.js";
@@ -47,7 +59,7 @@ import type { StartReport } from "./launch-daemon.js";
 import { Leases } from "./lease/leases.js";
 import { openPromises } from "./lease/promises.js";
 import { votersOf } from "./lease/voters.js";
-import type { NodePorts } from "./ports.js";
+import type { NodePorts, OwnSubject } from "./ports.js";
 import { scopeOf } from "./scope.js";
 import { keepConfig, lockState } from "./settings.js";
 import { validateSpec } from "./spec/validate-spec.js";
@@ -103,16 +115,25 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	const directory = config.stateDirectory;
 	await mkdir(directory, { recursive: true, mode: 0o700 });
 	undo.add("lock", await lockState(join(directory, "lock")));
-	const mesh = await openMesh(config, logger, () => state);
+	const ledger = lateLedger();
+	const forgotten = Promise.withResolvers<Revocation>();
+	const mesh = await openMesh({ config, logger, ledger, onForgotten: forgotten.resolve });
 	undo.add("mesh", () => mesh.stop());
+	const founds = config.join === null && mesh.cluster() === null;
 	await enterCluster(mesh, config);
-	await keepConfig(config);
 	const early: Parameters<NodeCore["events"]["add"]>[0][] = [];
 	let tell: NodeCore["events"]["add"] = (event) => void early.push(event);
 	const state = await openClusterState(directory, mesh, logger, (event) =>
 		tell({ timeMs: systemClock.nowMs(), node: mesh.self, ...event }),
 	);
 	undo.add("state", () => state.stop());
+	await takeName(mesh, state, config.name, systemClock);
+	await keepConfig(config);
+	const authority = () => mesh.cluster()?.authority ?? "";
+	const tokens = createTokens({ state, mesh, authority, clock: systemClock, chance: systemChance });
+	ledger.open(state, tokens);
+	tokens.serve();
+	undo.add("revocations", heedRevocations(mesh, state));
 	const store = await openImageStore({ directory: join(directory, "images"), logger, clock: systemClock });
 	const { ports, archives } = await openPorts({
 		config,
@@ -140,50 +161,47 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 		stop();
 	};
 	await rm(join(directory, "commits"), { recursive: true, force: true });
-	const daemon = createDaemonActions({ config, mesh, store, ports, archives, core, stop: () => stop(), forget });
+	const parts = { config, mesh, store, ports, archives, core, tokens, stop: () => stop(), forget };
+	const daemon = createDaemonActions(parts);
 	const capabilities = await openCapabilities(directory, mesh, state);
 	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon, capabilities });
 	serveMesh(mesh, router);
+	const giveUp = async (revocation: Revocation) => {
+		await endContainers(ports);
+		await leaveMark(directory, revocation);
+		await mesh.leaveCluster();
+		forget();
+	};
+	const word = await wordOfPeers(mesh, state, forgotten.promise);
+	if (word !== null) {
+		await giveUp(word);
+		throw forgottenError(word, directory);
+	}
 	await core.start();
 	undo.add("core", () => core.stop());
+	undo.add("name", keepNameUnique(parts));
+	void forgotten.promise
+		.then((revocation) => core.stop().then(() => giveUp(revocation)))
+		.catch((error: unknown) =>
+			logger.error("this node is forgotten and cannot end in order", { error: String(error) }),
+		);
 	for (const workload of interruptedImports(state.view(), ports.runtime.list(), mesh.self)) {
 		logger.warn("an import was interrupted: what came of it is removed", { workload });
 		core.operations.remove(workload, new AbortController().signal).catch((error: unknown) => {
 			logger.error("an interrupted import cannot be removed", { workload, error: String(error) });
 		});
 	}
-	await receiveGuests({ directory, mesh, state, router, logger, undo });
+	await receiveGuests({ mesh, state, router, logger, undo });
 	await serveLocal(directory, router, undo);
 	const ended = asked.then(() => undo.all(logger));
-	const report = { ping: daemon.ping(), join: await daemon.createToken({ ttlMs: TOKEN_MS, uses: TOKEN_USES }) };
+	const wish = { ttlMs: TOKEN_MS, uses: TOKEN_USES, role: "member" } as const;
+	const report = { ping: daemon.ping(), join: founds ? await daemon.createToken(wish) : null };
 	return { report, ended, stop };
 }
 
-/** The join line that a start prints. */
+/** The join line that the founder of a cluster prints. */
 const TOKEN_MS = 60 * 60_000;
 const TOKEN_USES = 16;
-
-async function openMesh(config: DaemonConfig, logger: Logger, state: () => State | undefined): Promise<Libp2pMesh> {
-	return createMesh({
-		stateDirectory: config.stateDirectory,
-		name: config.name,
-		listen: `${config.listenHost}:${config.listenPort}`,
-		logger,
-		objection: (candidate) => {
-			const taken = [...(state()?.view().nodes.values() ?? [])].find(
-				(record) => record.name === candidate.name && record.node !== candidate.node && !record.left,
-			);
-			return taken === undefined ? null : `the name ${candidate.name} is taken, choose another with --name`;
-		},
-	});
-}
-
-async function enterCluster(mesh: Libp2pMesh, config: DaemonConfig): Promise<void> {
-	if (config.join !== null) await mesh.join(config.join.token, config.join.addresses, AbortSignal.timeout(JOIN_MS_MAX));
-	else if (mesh.cluster() === null) await mesh.startCluster();
-}
-
-const JOIN_MS_MAX = 30_000;
 
 async function openClusterState(
 	directory: string,
@@ -192,33 +210,25 @@ async function openClusterState(
 	onEvent: Parameters<typeof openState>[0]["onEvent"],
 ): Promise<State> {
 	const identity = await loadIdentity(directory);
-	const credentials = await loadCredentials(directory);
-	if (credentials === null) throw new SwarmError("failed", "Cannot start the node: it is in no cluster");
-	const authorityPublicKey = credentials.authority.publicKey;
+	let certificate = mesh.cluster()?.certificate.bytes;
 	return openState({
 		self: mesh.self,
 		disk: await openDisk(join(directory, "journal")),
 		signer: signerOf(identity),
 		verifier: createVerifier(),
-		certificate: () => mesh.cluster()?.certificate.bytes ?? credentials.certificate.bytes,
-		admit: (writer, certificate) => isMembers(writer, certificate, authorityPublicKey),
+		certificate() {
+			certificate = mesh.cluster()?.certificate.bytes ?? certificate;
+			// While this node leaves, its last one.
+			if (certificate !== undefined) return certificate;
+			throw new SwarmError("failed", "Cannot open the state: this node is in no cluster");
+		},
+		admit: (writer, certificate) => roleIn(mesh, writer, certificate),
 		mesh,
 		clock: systemClock,
 		chance: systemChance,
 		logger: logger.with({ part: "state" }),
 		onEvent,
 	});
-}
-
-/** A document stays readable when its writer's certificate has expired: the writer may be down. */
-function isMembers(node: NodeId, certificate: Uint8Array, authorityPublicKey: Uint8Array): boolean {
-	try {
-		const nowMs = readOwnCertificate(certificate).issuedAtMs;
-		verifyCertificate(certificate, { authorityPublicKey, node, nowMs });
-		return true;
-	} catch {
-		return false;
-	}
 }
 
 interface Opened {
@@ -278,7 +288,7 @@ async function openPorts(opened: Opened): Promise<OpenedPorts> {
 		containersPath: join(directory, "containers"),
 	};
 	const ports: NodePorts = {
-		name: config.name,
+		own: () => ownSubject(mesh, config.name),
 		version: VERSION,
 		labels: config.labels,
 		hardware,
@@ -324,6 +334,13 @@ async function openLeases({ config, mesh, state, logger }: Opened, runtime: Runt
 	return leases;
 }
 
+/** Of a node that leaves at this moment: as it was called. */
+function ownSubject(mesh: Libp2pMesh, name: string): OwnSubject {
+	const certificate = mesh.cluster()?.certificate;
+	if (certificate === undefined) return { name, role: "member", admittedAtMs: 0 };
+	return { name: certificate.name, role: certificate.role, admittedAtMs: certificate.admittedAtMs };
+}
+
 async function factsReader(hardware: HardwareProfile): Promise<() => Promise<LocalFacts>> {
 	const machine = await readMachineFacts("/", hardware, findCriu()?.version ?? null);
 	return async () => ({ machine, memoryBytesFree: await readMemoryBytesFree("/"), leaving: false });
@@ -352,7 +369,6 @@ async function openCapabilities(directory: string, mesh: Libp2pMesh, state: Stat
 }
 
 interface Hosting {
-	readonly directory: string;
 	readonly mesh: Libp2pMesh;
 	readonly state: State;
 	readonly router: ApiHandler;
@@ -360,13 +376,10 @@ interface Hosting {
 	readonly undo: Undo;
 }
 
-async function receiveGuests({ directory, mesh, state, router, logger, undo }: Hosting): Promise<void> {
-	const credentials = await loadCredentials(directory);
-	if (credentials === null) return;
+async function receiveGuests({ mesh, state, router, logger, undo }: Hosting): Promise<void> {
 	const audit = openAudit({ state, clock: systemClock, logger: logger.with({ part: "audit" }) });
 	undo.add("audit", () => audit.stop());
-	const { publicKey } = credentials.authority;
-	const isMember = (node: NodeId, certificate: Uint8Array) => isMembers(node, certificate, publicKey);
+	const isMember = (node: NodeId, certificate: Uint8Array) => isStillMember(mesh, state, node, certificate);
 	const addresses = () => guestAddresses(mesh, state);
 	mesh.guests.receive(createGuestDoor({ state, clock: systemClock, audit, router, isMember, addresses }));
 	undo.add(

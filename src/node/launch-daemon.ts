@@ -13,8 +13,8 @@ import type { DaemonConfig } from "./config.js";
 
 export interface StartReport {
 	readonly ping: Ping;
-	/** How the next node joins. */
-	readonly join: JoinLine;
+	/** How the next node joins: told by the founder of a cluster; null for who joins it or is started again. */
+	readonly join: JoinLine | null;
 }
 
 export type ReadyLine = { readonly ready: StartReport } | { readonly error: ErrorData };

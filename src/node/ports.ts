@@ -12,6 +12,7 @@ import type {
 	MoveProgress,
 	MoveResult,
 	NodeId,
+	NodeRole,
 	NodeSample,
 	Verdict,
 } from "../model.js";
@@ -63,8 +64,15 @@ export interface MigrationsPort {
 /** Keeps the losing copy of a split: checkpoint where possible, written files and logs. */
 export type KeepSuperseded = (state: ContainerState, runtime: Runtime) => Promise<string>;
 
-export interface NodePorts {
+export interface OwnSubject {
 	readonly name: string;
+	readonly role: NodeRole;
+	readonly admittedAtMs: number;
+}
+
+export interface NodePorts {
+	/** What this node's certificate says of it at present; a rename changes it. */
+	readonly own: () => OwnSubject;
 	readonly version: string;
 	readonly labels: Readonly<Record<string, string>>;
 	readonly hardware: HardwareProfile;

@@ -104,6 +104,7 @@ export function nodeRows(view: ClusterView, membership: MembershipPort, self: No
 				node: record.node,
 				name: record.name,
 				liveness,
+				role: record.role ?? "member",
 				self: record.node === self,
 				addresses: record.addresses,
 				cpus: record.hardware.cpus,

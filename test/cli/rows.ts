@@ -22,6 +22,7 @@ export function nodeRow(name: string, change: Partial<NodeRow> = {}): NodeRow {
 		node: name === "n1" ? n1 : n2,
 		name,
 		liveness: "alive",
+		role: "member",
 		self: name === "n1",
 		addresses: [`/ip4/10.0.0.1/tcp/7749/p2p/${name}`],
 		cpus: 4,

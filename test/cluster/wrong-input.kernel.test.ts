@@ -46,7 +46,7 @@ describe.skipIf(missingForCluster !== null)(`wrong input (needs ${missingForClus
 	}
 
 	async function tokenOf(node: string, ...state: readonly string[]): Promise<JoinLine> {
-		return JSON.parse(await cluster.done(node, "node", "token", "--json", ...state)) as JoinLine;
+		return JSON.parse(await cluster.done(node, "token", "create", "--json", ...state)) as JoinLine;
 	}
 
 	it("an image that no node has", () =>

@@ -75,6 +75,7 @@ test("records of kinds that come with a later minor version are left as they are
 			self: N1,
 			sign: signerFor(N1),
 			certificate: certificateOf(N1),
+			role: "member",
 			chance: createSimChance("next"),
 			nowMs: 5,
 		},

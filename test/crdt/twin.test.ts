@@ -24,7 +24,13 @@ async function writeAsTwin(world: StoreWorld): Promise<void> {
 		const documents = aDocumentSet();
 		const { entries } = decodeJournal(bytes ?? new Uint8Array());
 		for (const entry of entries) if (decodeEnvelope(entry).writer === N1) documents.accept([entry], "own-disk");
-		const opening = { self: N1, sign: signerFor(N1), certificate: certificateOf(N1), nowMs: 0 };
+		const opening = {
+			self: N1,
+			sign: signerFor(N1),
+			certificate: certificateOf(N1),
+			role: "member",
+			nowMs: 0,
+		} as const;
 		const claim = aClaim(N1, "web.0", { epoch: 9 });
 		const twin = openGeneration(
 			{ ...opening, chance: createSimChance("twin") },

@@ -80,7 +80,7 @@ describe("a member loses its connection", () => {
 
 	test("that sends state which nobody signed", async () => {
 		await members();
-		const documents = createDocumentSet({ verify: createVerifier(), admit: () => true });
+		const documents = createDocumentSet({ verify: createVerifier(), admit: () => "member" });
 		const receive = (chain: readonly Uint8Array[]) => documents.accept(chain, "verify");
 		const clock = systemClock;
 		const base = { mesh: good, clock, chance: systemChance, logger: silentLogger };

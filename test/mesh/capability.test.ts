@@ -18,7 +18,11 @@ import type { Grant, NodeId, Verb } from "../../src/model.js";
 
 const authority = createAuthority();
 const issuer = createIdentity();
-const certificate = issueCertificate(authority, { node: issuer.node, name: "n1", roles: [] }, 1_000).bytes;
+const certificate = issueCertificate(
+	authority,
+	{ node: issuer.node, name: "n1", role: "member", admittedAtMs: 0 },
+	1_000,
+).bytes;
 const isMember = (node: NodeId, bytes: Uint8Array) => node === issuer.node && Buffer.from(bytes).equals(certificate);
 const wide: Grant = { verbs: ["list", "logs", "exec"], labels: {}, expiresAtMs: 10_000 };
 

@@ -1,6 +1,7 @@
 import { multiaddr } from "@multiformats/multiaddr";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SwarmError } from "../../src/errors.js";
+import { MESH_VERSION } from "../../src/mesh/admission.js";
 import { createHolder, issueCapability, verifyCapability } from "../../src/mesh/capability.js";
 import { FRAMES_PROTOCOL } from "../../src/mesh/frames.js";
 import { type GuestLink, openGuestLink } from "../../src/mesh/guest-link.js";
@@ -190,7 +191,7 @@ test("a peer that shows a capability that cannot be read, or too much of one, lo
 		const connection = await libp2p.dial(mesh.addresses().map(multiaddr));
 		const stream = meshStreamOf(await connection.newStream(CAPABILITY_PROTOCOL), mesh.self);
 		const pipe = messagesOver(stream, "the test", never);
-		await pipe.write("capability", 1, chain);
+		await pipe.write("capability", MESH_VERSION, chain);
 		await until("the end of the connection", () => connection.status !== "open");
 		await libp2p.stop();
 	}
@@ -210,7 +211,7 @@ async function rawVisit(mesh: Libp2pMesh) {
 	const connection = await libp2p.dial(mesh.addresses().map(multiaddr));
 	const stream = meshStreamOf(await connection.newStream(CAPABILITY_PROTOCOL), mesh.self);
 	const pipe = messagesOver(stream, "the test", never);
-	await pipe.write("capability", 1, chain);
+	await pipe.write("capability", MESH_VERSION, chain);
 	expect((await pipe.read(8_192)).kind).toBe("accepted");
 	return { connection, pipe, stop: () => libp2p.stop() };
 }

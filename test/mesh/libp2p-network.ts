@@ -3,11 +3,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Clock, systemClock } from "../../src/clock.js";
 import { createLogger, type LogFields, type Logger } from "../../src/log.js";
-import { createMesh, type Libp2pMesh, type MeshOptions } from "../../src/mesh/libp2p-mesh.js";
+import { createMesh, type Libp2pMesh } from "../../src/mesh/libp2p-mesh.js";
 import type { Mesh } from "../../src/mesh/mesh.js";
+import type { MeshOptions } from "../../src/mesh/mesh-options.js";
 import { until } from "../support/until.js";
 import type { ContractNetwork } from "./contract.js";
+import { MemoryLedger, type TokenWish } from "./memory-ledger.js";
 
 export interface LoopbackNetwork extends ContractNetwork {
 	/** A node that is in no cluster yet. */
@@ -15,6 +18,12 @@ export interface LoopbackNetwork extends ContractNetwork {
 	/** The first member of a new cluster. */
 	first(options?: Partial<MeshOptions>): Promise<Libp2pMesh>;
 	members(count: number): Promise<readonly Libp2pMesh[]>;
+	/** A token of that member. */
+	token(issuer: Libp2pMesh, wish?: TokenWish): string;
+	/** What all nodes hold together in the replicated state. */
+	readonly ledger: MemoryLedger;
+	/** Added to every node's wall clock, unless a node was given its own. */
+	aheadMs: number;
 	/** Entries of every node's log, oldest first. */
 	readonly log: readonly (LogFields & { readonly message: string; readonly node: string })[];
 }
@@ -24,6 +33,9 @@ export async function loopbackNetwork(): Promise<LoopbackNetwork> {
 	const running = new Map<Mesh, MeshOptions>();
 	const log: (LogFields & { message: string; node: string })[] = [];
 	let made = 0;
+	let aheadMs = 0;
+	const clock: Clock = { ...systemClock, nowMs: () => Date.now() + aheadMs };
+	const ledger = new MemoryLedger(() => clock.nowMs());
 
 	const start = async (options: MeshOptions) => {
 		const mesh = await createMesh(options);
@@ -34,7 +46,8 @@ export async function loopbackNetwork(): Promise<LoopbackNetwork> {
 		made++;
 		const name = options.name ?? `n${made}`;
 		const logger = loggerTo(log, name);
-		return start({ stateDirectory: join(root, `${made}`), listen: "127.0.0.1:0", name, logger, ...options });
+		const shared = { listen: "127.0.0.1:0", name, logger, ledger, clock };
+		return start({ stateDirectory: join(root, `${made}`), ...shared, ...options });
 	};
 	const first = async (options: Partial<MeshOptions> = {}) => {
 		const mesh = await stranger(options);
@@ -47,11 +60,19 @@ export async function loopbackNetwork(): Promise<LoopbackNetwork> {
 	};
 	return {
 		log,
+		ledger,
+		token: (issuer, wish) => ledger.issue(issuer, wish),
+		get aheadMs() {
+			return aheadMs;
+		},
+		set aheadMs(ms) {
+			aheadMs = ms;
+		},
 		stranger,
 		first,
 		async members(count) {
 			const issuer = await first();
-			const token = await issuer.issueToken({ uses: count });
+			const token = ledger.issue(issuer, { uses: count });
 			const others = await Promise.all(Array.from({ length: count - 1 }, () => stranger()));
 			await Promise.all(others.map((mesh) => mesh.join(token, [], AbortSignal.timeout(10_000))));
 			keepAll([issuer, ...others]);

@@ -125,6 +125,7 @@ const unused: Omit<Mesh, "self" | "broadcast" | "send" | "onFrame"> = {
 	peers: () => [],
 	onPeer: (_: (event: PeerEvent) => void) => () => {},
 	handle: () => {},
+	roleOf: () => "member",
 	open: () => Promise.reject(new Error("not used here")),
 	complain: () => {},
 	keepConnected: () => {},

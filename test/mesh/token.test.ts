@@ -1,11 +1,9 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Clock, systemChance, systemClock } from "../../src/clock.js";
+import { describe, expect, test } from "vitest";
+import { systemChance } from "../../src/clock.js";
 import { createIdentity } from "../../src/mesh/identity.js";
 import { formatToken, type JoinToken, parseToken } from "../../src/mesh/join-token.js";
-import { TokenBook } from "../../src/mesh/token-book.js";
+import { hashOfSecret, judgeUse, type TokenFacts } from "../../src/mesh/token-use.js";
+import type { TokenRecord } from "../../src/model.js";
 
 const [one, two, three] = [createIdentity().node, createIdentity().node, createIdentity().node];
 
@@ -42,58 +40,38 @@ describe("join token", () => {
 	});
 });
 
-describe("token book", () => {
-	let directory: string;
-	let nowMs: number;
-	const clock: Clock = { ...systemClock, nowMs: () => nowMs };
-	const open = () => TokenBook.open(directory, { clock, chance: systemChance });
-
-	beforeEach(async () => {
-		nowMs = 1_800_000_000_000;
-		directory = await mkdtemp(join(tmpdir(), "swarm-token-"));
+describe("the use of a token", () => {
+	const secret = Uint8Array.from(systemChance.bytes(16));
+	const record: TokenRecord = {
+		kind: "token",
+		id: "00112233445566ff",
+		writer: one,
+		secretHash: hashOfSecret(secret),
+		role: "member",
+		uses: 1,
+		createdAtMs: 0,
+		expiresAtMs: 60_000,
+	};
+	const facts = (change: Partial<TokenFacts> = {}): TokenFacts => ({
+		token: record,
+		revoked: false,
+		usedBy: [],
+		...change,
 	});
-	afterEach(() => rm(directory, { recursive: true, force: true }));
+	const judged = (given: TokenFacts, change = {}) => judgeUse(given, { secret, node: two, nowMs: 1_000, ...change });
 
-	test("lets a token be used once, also after a restart, but again by the same node", async () => {
-		const token = await (await open()).issue({ uses: 1, lifeMs: 60_000 });
-		await (await open()).use(token, one);
-		await (await open()).use(token, one);
-		await expect((await open()).use(token, two)).rejects.toThrow(/used up \(1 of 1\)/);
-	});
-
-	test("lets a token of two uses be used by two of three nodes that come at once", async () => {
-		const book = await open();
-		const token = await book.issue({ uses: 2, lifeMs: 60_000 });
-		const results = await Promise.allSettled([one, two, three].map((node) => book.use(token, node)));
-		expect(results.map((result) => result.status).sort()).toEqual(["fulfilled", "fulfilled", "rejected"]);
-	});
-
-	test("refuses an expired, unknown or wrong token with that reason", async () => {
-		const book = await open();
-		const token = await book.issue({ uses: 1, lifeMs: 60_000 });
-		const wrong = { ...token, secret: new Uint8Array(16) };
-		await expect(book.use(wrong, one)).rejects.toThrow(/secret is wrong/);
-		await expect(book.use({ ...token, id: new Uint8Array(8) }, one)).rejects.toThrow(/unknown here/);
-		nowMs += 61_000;
-		await expect(book.use(token, one)).rejects.toThrow(/expired at/);
+	test("is one a node, and the same node may come again", () => {
+		expect(judged(facts())).toBe("use");
+		expect(judged(facts({ usedBy: [two] }))).toBe("again");
+		expect(() => judged(facts({ usedBy: [three] }))).toThrow(/used up \(1 of 1\)/);
 	});
 
-	test("keeps no secret on disk and no file that others can read", async () => {
-		const token = await (await open()).issue({ uses: 1, lifeMs: 60_000 });
-		const path = join(directory, "tokens.json");
-		const content = await readFile(path, "utf8");
-		expect(content).not.toContain(Buffer.from(token.secret).toString("hex"));
-		expect(content).not.toContain(Buffer.from(token.secret).toString("base64"));
-		expect((await stat(path)).mode & 0o777).toBe(0o600);
-	});
-
-	test("refuses odd lives and uses and bounds the number of open tokens", async () => {
-		const book = await open();
-		await expect(book.issue({ uses: 0, lifeMs: 1_000 })).rejects.toMatchObject({ code: "usage" });
-		await expect(book.issue({ uses: 1, lifeMs: 1e12 })).rejects.toMatchObject({ code: "usage" });
-		for (let index = 0; index < 256; index++) await book.issue({ uses: 1, lifeMs: 60_000 });
-		await expect(book.issue({ uses: 1, lifeMs: 60_000 })).rejects.toMatchObject({ code: "conflict" });
-		nowMs += 61_000;
-		await book.issue({ uses: 1, lifeMs: 60_000 });
+	test("is refused when it expired, was withdrawn, is unknown or has another secret, with that reason", () => {
+		expect(() => judged(facts(), { nowMs: 60_000 })).toThrow(/expired at 1970/);
+		expect(() => judged(facts({ revoked: true }))).toThrow(/withdrawn/);
+		expect(() => judged(facts({ token: null }))).toThrow(/unknown here/);
+		expect(() => judged(facts({ revoked: true, usedBy: [three] }), { secret: new Uint8Array(16) })).toThrow(
+			/secret is wrong/,
+		);
 	});
 });

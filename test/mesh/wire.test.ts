@@ -7,12 +7,13 @@ import { createFrameParser, encodeFrame } from "../../src/mesh/frames.js";
 import { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from "../../src/mesh/heartbeat.js";
 import { createIdentity } from "../../src/mesh/identity.js";
 import { FRAME_BYTES_MAX } from "../../src/mesh/mesh.js";
+import { firstTrust } from "../../src/mesh/trust.js";
 import { decodeWire, encodeWire, type WireValue } from "../../src/mesh/wire.js";
 
 const limits = { bytes: 4096, depth: 3, items: 100 };
 const { node } = createIdentity();
 const authority = createAuthority();
-const certificate = issueCertificate(authority, { node, name: "n1", roles: ["worker"] }, 0);
+const certificate = issueCertificate(authority, { node, name: "n1", role: "member", admittedAtMs: 0 }, 0);
 
 const beat: Heartbeat = {
 	incarnation: 1_800_000_000_000,
@@ -155,7 +156,7 @@ describe("heartbeats", () => {
 });
 
 test("certificates that were changed on the way are never accepted as they were", () => {
-	const expected = { authorityPublicKey: authority.publicKey, node, nowMs: 1 };
+	const expected = { trust: firstTrust(authority.publicKey), node, nowMs: 1 };
 	assert(
 		property(mutated(certificate.bytes), (bytes) => {
 			if (Buffer.from(bytes).equals(Buffer.from(certificate.bytes))) return;

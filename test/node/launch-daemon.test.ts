@@ -6,7 +6,7 @@ import { launchDaemon } from "../../src/node/launch-daemon.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 function configAt(stateDirectory: string): DaemonConfig {
-	return { stateDirectory, name: "n1", listenHost: "127.0.0.1", listenPort: 0, labels: {}, join: null };
+	return { stateDirectory, name: "n1", listenHost: "127.0.0.1", listenPort: 0, labels: {}, witness: false, join: null };
 }
 
 it("a start that was interrupted before it began starts nothing and makes nothing", async () => {

@@ -9,6 +9,7 @@ import type { VolumeWish } from "../spec/volume-wish.js";
 import { callsTransport } from "./calls/transport.js";
 import type {
 	AuditRow,
+	AuthorityChange,
 	CapabilityMade,
 	CapabilityRequest,
 	CapabilityRow,
@@ -21,10 +22,12 @@ import type {
 	NodeDetail,
 	NodeRow,
 	Ping,
+	RttAnswer,
 	RunRequest,
 	RunResult,
 	StatsAnswer,
 	TokenRequest,
+	TokenRow,
 	VolumeDetail,
 	VolumeRow,
 } from "./contract.js";
@@ -52,6 +55,14 @@ export interface Client {
 	revokeCapability(id: string): Promise<void>;
 	/** What holders of capabilities asked for, oldest first; `capability`: of one, by the beginning of its id. */
 	audit(filter: { readonly tail: number | null; readonly capability: string | null }): Promise<readonly AuditRow[]>;
+	tokens(): Promise<readonly TokenRow[]>;
+	/** `id`, or the beginning of one. */
+	revokeToken(id: string): Promise<{ readonly id: string }>;
+	/** `force`: also one that is alive. */
+	forget(node: string, force: boolean): Promise<void>;
+	rename(node: string, name: string): Promise<{ readonly before: string; readonly after: string }>;
+	rotateAuthority(graceMs: number): Promise<AuthorityChange>;
+	rtt(): Promise<RttAnswer>;
 	deploy(spec: Spec): Promise<DeployResult>;
 	containers(): Promise<readonly ContainerRow[]>;
 	inspect(ref: string): Promise<ContainerDetail>;
@@ -122,12 +133,13 @@ export function clientOver(transport: Transport): Client {
 	const result = <Progress, Result>(call: Call, onProgress: (progress: Progress) => void) =>
 		resultOf<Progress, Result>(transport, call, onProgress);
 	const ref = (name: string) => `/v1/containers/${encodeURIComponent(name)}`;
+	const node = (name: string) => `/v1/nodes/${encodeURIComponent(name)}`;
 	const workload = (name: string) => `/v1/workloads/${encodeURIComponent(name)}`;
 	const volume = (name: string) => `/v1/volumes/${encodeURIComponent(name)}`;
 	return {
 		ping: (signal) => json({ method: "GET", path: "/v1/ping", signal }),
 		nodes: () => json({ method: "GET", path: "/v1/nodes" }),
-		node: (name) => json({ method: "GET", path: `/v1/nodes/${encodeURIComponent(name)}` }),
+		node: (name) => json({ method: "GET", path: node(name) }),
 		stopDaemon: () => json({ method: "POST", path: "/v1/node/stop" }),
 		leave: () => json({ method: "POST", path: "/v1/node/leave" }),
 		createToken: (body) => json({ method: "POST", path: "/v1/tokens", body }),
@@ -136,6 +148,12 @@ export function clientOver(transport: Transport): Client {
 		revokeCapability: (id) => json({ method: "DELETE", path: `/v1/capabilities/${encodeURIComponent(id)}` }),
 		audit: ({ tail, capability }) =>
 			json({ method: "GET", path: "/v1/audit", query: { tail: tail === null ? null : String(tail), capability } }),
+		tokens: () => json({ method: "GET", path: "/v1/tokens" }),
+		revokeToken: (id) => json({ method: "DELETE", path: `/v1/tokens/${encodeURIComponent(id)}` }),
+		forget: (name, force) => json({ method: "POST", path: `${node(name)}/forget`, body: { force } }),
+		rename: (name, after) => json({ method: "POST", path: `${node(name)}/rename`, body: { name: after } }),
+		rotateAuthority: (graceMs) => json({ method: "POST", path: "/v1/authority", body: { graceMs } }),
+		rtt: () => json({ method: "GET", path: "/v1/rtt" }),
 		deploy: (body) => json({ method: "POST", path: "/v1/workloads", body }),
 		containers: () => json({ method: "GET", path: "/v1/containers" }),
 		inspect: (name) => json({ method: "GET", path: ref(name) }),

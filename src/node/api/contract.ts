@@ -8,7 +8,13 @@
 // GET    /v1/nodes/:name                   → NodeDetail
 // POST   /v1/node/stop                     → {}             the daemon ends, containers go on
 // POST   /v1/node/leave                    → {}             leaves the cluster; its workloads go elsewhere
+// POST   /v1/nodes/:name/forget {force}    → {}             its certificate is revoked, its workloads go elsewhere
+// POST   /v1/nodes/:name/rename {name}     → {before, after}
 // POST   /v1/tokens            TokenRequest → JoinLine
+// GET    /v1/tokens                        → TokenRow[]
+// DELETE /v1/tokens/:id                    → {id}           `:id` or the beginning of one
+// POST   /v1/authority         {graceMs}   → AuthorityChange   rolls the cluster key
+// GET    /v1/rtt                           → RttAnswer      of all pairs
 // POST   /v1/workloads         Spec        → DeployResult
 // GET    /v1/workloads/:name/explain       → Explanation
 // POST   /v1/workloads/:name/stop|start|pause|resume → ContainerRow[]
@@ -64,6 +70,7 @@ import type {
 	MoveResult,
 	NodeId,
 	NodeRecord,
+	NodeRole,
 	NodeSample,
 	Phase,
 	ResourceRequest,
@@ -91,6 +98,7 @@ export interface NodeRow {
 	readonly node: NodeId;
 	readonly name: string;
 	readonly liveness: Liveness;
+	readonly role: NodeRole;
 	/** Whether this is the node that answers. */
 	readonly self: boolean;
 	readonly addresses: readonly string[];
@@ -112,9 +120,47 @@ export interface NodeDetail extends NodeRow {
 export interface TokenRequest {
 	readonly ttlMs: number;
 	readonly uses: number;
+	readonly role: NodeRole;
+}
+
+/** A line of `swarm token ls`. */
+export interface TokenRow {
+	readonly id: string;
+	readonly role: NodeRole;
+	readonly uses: number;
+	/** Names of the nodes. */
+	readonly usedBy: readonly string[];
+	/** Name of the node that made it. */
+	readonly by: string;
+	readonly createdAtMs: number;
+	readonly expiresAtMs: number;
+	readonly state: "open" | "used up" | "expired" | "revoked";
+}
+
+export interface AuthorityChange {
+	/** Of the new cluster key: SHA-256, base64url. */
+	readonly fingerprint: string;
+	/** Until then certificates of the old one are accepted. */
+	readonly oldUntilMs: number;
+}
+
+export interface RttRow {
+	/** Names of nodes: who measured, and to whom. */
+	readonly from: string;
+	readonly to: string;
+	/** Smoothed round trip of heartbeats; null until measured. */
+	readonly rttMs: number | null;
+}
+
+export interface RttAnswer {
+	readonly rows: readonly RttRow[];
+	/** Nodes that did not answer. */
+	readonly missing: readonly { readonly node: string; readonly reason: string }[];
 }
 
 export interface JoinLine {
+	/** Of the token. */
+	readonly id: string;
 	/** `/ip4/…/tcp/…/p2p/…` */
 	readonly address: string;
 	readonly token: string;

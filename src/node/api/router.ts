@@ -13,17 +13,17 @@ import { workloadOf } from "../plan.js";
 import type { NodePorts } from "../ports.js";
 import { imageRows, nodeRows } from "../rows.js";
 import { validateSpec } from "../spec/validate-spec.js";
-import type {
-	ContainerDetail,
-	ContainerRow,
-	ImageRow,
-	JoinLine,
-	NodeDetail,
-	Ping,
-	RunRequest,
-	RunResult,
-	TokenRequest,
-} from "./contract.js";
+import {
+	type AdmissionActions,
+	createToken,
+	forget,
+	listTokens,
+	rename,
+	revokeToken,
+	rotateAuthority,
+	rtt,
+} from "./admission.js";
+import type { ContainerDetail, ContainerRow, ImageRow, NodeDetail, Ping, RunRequest, RunResult } from "./contract.js";
 import { execAnswer, execRequestOf } from "./exec.js";
 import { forward } from "./mesh-door.js";
 import type { ApiHandler } from "./message.js";
@@ -48,11 +48,10 @@ import { createVolume, listVolumes, removeVolume, showVolume } from "./volumes.j
 import { watchDocuments, watchRows } from "./watch.js";
 
 /** What only the daemon can do; the rest is in Operations. */
-export interface DaemonActions {
+export interface DaemonActions extends AdmissionActions {
 	ping(): Ping;
 	stop(): void;
 	leave(signal: AbortSignal): Promise<void>;
-	createToken(request: TokenRequest): Promise<JoinLine>;
 	importImage(
 		path: string,
 		name: string | null,
@@ -112,9 +111,13 @@ const routes: readonly Route[] = [
 		await daemon.leave(call.signal);
 		return jsonAnswer({});
 	}),
-	localRoute("POST", "/v1/tokens", async ({ daemon, call }) =>
-		jsonAnswer(await daemon.createToken(tokenRequestOf(await jsonBody(call)))),
-	),
+	localRoute("POST", "/v1/nodes/:/forget", forget),
+	route("POST", "/v1/nodes/:/rename", rename),
+	localRoute("POST", "/v1/tokens", createToken),
+	localRoute("GET", "/v1/tokens", listTokens),
+	localRoute("DELETE", "/v1/tokens/:", revokeToken),
+	localRoute("POST", "/v1/authority", rotateAuthority),
+	route("GET", "/v1/rtt", rtt),
 	route("POST", "/v1/workloads", async ({ operations, call }) =>
 		jsonAnswer(await operations.deploy(validateSpec(await jsonBody(call)), call.signal)),
 	),
@@ -458,13 +461,4 @@ function countOf(text: string | null, field: string): number | null {
 	if (!Number.isInteger(count) || count < 0)
 		throw new SwarmError("usage", `Cannot read the request: ${field} is ${text}, wanted a whole number from 0`);
 	return count;
-}
-
-function tokenRequestOf(body: unknown): TokenRequest {
-	const { ttlMs, uses } = body as Partial<Record<keyof TokenRequest, unknown>>;
-	if (typeof ttlMs !== "number" || !(ttlMs >= 1_000 && ttlMs <= 30 * 86_400_000))
-		throw new SwarmError("usage", `Cannot make a token: ttlMs is ${String(ttlMs)}, wanted 1,000 to 30 days`);
-	if (typeof uses !== "number" || !Number.isInteger(uses) || uses < 1 || uses > 1_000)
-		throw new SwarmError("usage", `Cannot make a token: uses is ${String(uses)}, wanted 1 to 1,000`);
-	return { ttlMs, uses };
 }

@@ -5,6 +5,7 @@ import type { HeldDocument } from "../../crdt/document.js";
 import { createDocumentSet } from "../../crdt/documents.js";
 import { messagesOf } from "../../crdt/sync-codec.js";
 import { SwarmError } from "../../errors.js";
+import { readOwnCertificate } from "../../mesh/cluster-authority.js";
 import { createVerifier } from "../../mesh/identity.js";
 import type { NodeId } from "../../model.js";
 
@@ -26,7 +27,10 @@ export async function* documentChanges(
 	signal: AbortSignal,
 ): AsyncIterable<DocumentChange> {
 	// Who is a member is the member's business that sends them: its peer id is known.
-	const documents = createDocumentSet({ verify: createVerifier(), admit: () => true });
+	const documents = createDocumentSet({
+		verify: createVerifier(),
+		admit: (_, bytes) => readOwnCertificate(bytes).role,
+	});
 	try {
 		const next = messagesOf(pulled(await open(signal)));
 		for (let message = await next(); message !== null; message = await next()) {

@@ -30,6 +30,7 @@ export async function startNode(
 		listenHost: node.address,
 		listenPort: LAB_PORT,
 		labels: {},
+		witness: false,
 		join,
 	};
 	return launchDaemon(config, program, signal, ["nsenter", `--net=${namespacePath(node.namespace)}`, "--"]);

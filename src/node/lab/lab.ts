@@ -77,6 +77,8 @@ async function startNodes(
 	const [first, ...others] = lab.nodes;
 	if (first === undefined) return;
 	const { join: line } = await startNode(first, null, program, signal);
+	if (line === null)
+		throw new SwarmError("conflict", `Cannot bring up the lab: ${first.name} was in a cluster already`);
 	onProgress(`${first.name} started at ${first.address}`);
 	const starts = others.map(async (node) => {
 		await startNode(node, { addresses: [line.address], token: line.token }, program, signal);

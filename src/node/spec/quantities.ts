@@ -19,6 +19,7 @@ const durationUnits: Readonly<Record<string, number>> = {
 	s: SECOND_MS,
 	m: 60 * SECOND_MS,
 	h: 3600 * SECOND_MS,
+	d: 24 * 3600 * SECOND_MS,
 };
 
 /** What LABEL_PATTERN allows, in words. */
@@ -42,9 +43,9 @@ export function parseSize(text: string): number | null {
 	return Number.isSafeInteger(bytes) ? bytes : null;
 }
 
-/** Milliseconds of `500ms`, `10s`, `1.5m`, `1h`; a bare number is seconds. */
+/** Milliseconds of `500ms`, `10s`, `1.5m`, `1h`, `7d`; a bare number is seconds. */
 export function parseDuration(text: string): number | null {
-	const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(text.trim());
+	const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim());
 	if (!match) return null;
 	const unit = durationUnits[match[2] ?? "s"];
 	if (unit === undefined) return null;

@@ -229,6 +229,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 				return () => void self.peerListeners.delete(listener);
 			},
 			handle: (protocol, handler) => void self.handlers.set(protocol, handler),
+			roleOf: () => "member",
 			open: (to, protocol, signal) =>
 				process.isAlive()
 					? process.answer(untilAborted(async () => openStream(self, to, protocol), signal))

@@ -76,7 +76,7 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 		signer: signerFor(self),
 		verifier: simVerifier,
 		certificate: () => new TextEncoder().encode(`member ${self}`),
-		admit: (writer, certificate) => new TextDecoder().decode(certificate) === `member ${writer}`,
+		admit: (writer, certificate) => (new TextDecoder().decode(certificate) === `member ${writer}` ? "member" : null),
 		mesh,
 		clock,
 		chance: chance.split("state"),
@@ -111,7 +111,7 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 	const common = { state, mesh, runtime, images, leases, clock, chance: chance.split("node"), logger };
 	const ports: NodePorts = {
 		...common,
-		name: nameOf(self),
+		own: () => ({ name: nameOf(self), role: "member", admittedAtMs: 0 }),
 		version: "0.0.0",
 		labels: {},
 		hardware: HARDWARE,

@@ -55,7 +55,7 @@ export async function createStoreWorld(seed: string, count: number): Promise<Sto
 			signer: signerFor(one.node),
 			verifier: simVerifier,
 			certificate: () => new TextEncoder().encode(`member ${one.node}`),
-			admit: (writer, certificate) => new TextDecoder().decode(certificate) === `member ${writer}`,
+			admit: (writer, certificate) => (new TextDecoder().decode(certificate) === `member ${writer}` ? "member" : null),
 			mesh: network.join(one.node, process),
 			clock: process.clock,
 			chance: chance.split(`start ${starts} of ${one.node}`),

@@ -50,7 +50,7 @@ export async function guestNode(): Promise<GuestNode> {
 		signer: sign,
 		verifier: createVerifier(),
 		certificate: () => mesh.cluster()?.certificate.bytes ?? new Uint8Array(),
-		admit: () => true,
+		admit: () => "member",
 		mesh,
 		...{ clock: systemClock, chance: systemChance, logger, onEvent: () => {} },
 	});

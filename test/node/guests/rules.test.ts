@@ -19,6 +19,12 @@ const withheld = [
 	"DELETE /v1/pool",
 	"POST /v1/runs",
 	"POST /v1/containers/:ref/resources",
+	"GET /v1/tokens",
+	"DELETE /v1/tokens/:id",
+	"POST /v1/nodes/:name/forget",
+	"POST /v1/nodes/:name/rename",
+	"POST /v1/authority",
+	"GET /v1/rtt",
 ];
 
 function pathsOf(text: string): readonly string[] {

@@ -11,16 +11,17 @@ export default class NodeLs extends NodeCommand {
 		const rows = await this.client(flags).nodes();
 		this.answer(rows, () =>
 			table(
-				["NODE", "STATE", "CPUS", "MEMORY", "CONTAINERS", "RTT", "VERSION", "ADDRESS"],
+				["NODE", "STATE", "ROLE", "CPUS", "MEMORY", "CONTAINERS", "RTT", "VERSION", "ADDRESSES"],
 				rows.map((row) => [
 					row.self ? `${row.name}*` : row.name,
 					row.liveness,
+					row.role,
 					String(row.cpus),
 					bytesInWords(row.memoryBytes),
 					String(row.containers),
 					row.rttMs === null ? null : `${row.rttMs.toFixed(1)} ms`,
 					row.version,
-					row.addresses[0] ?? null,
+					row.addresses.join(" ") || null,
 				]),
 			),
 		);

@@ -26,6 +26,7 @@ function identity(detail: NodeDetail): Lines {
 		["node", detail.name],
 		["id", detail.node],
 		["state", detail.liveness],
+		["role", detail.role],
 		["addresses", detail.addresses.join(" ") || null],
 		["version", detail.version],
 		["labels", pairsInWords(detail.record.labels)],

@@ -27,8 +27,12 @@ describe("swarm node start", () => {
 
 	it("prints the join line last, ready to be copied", () => {
 		const command = "swarm node join /ip4/10.0.0.1/tcp/7749/p2p/x --token t";
-		const text = startInWords({ ping, join: { address: "/ip4/10.0.0.1", token: "t", command, expiresAtMs: 0 } });
+		const text = startInWords({
+			ping,
+			join: { id: "00", address: "/ip4/10.0.0.1", token: "t", command, expiresAtMs: 0 },
+		});
 		expect(text).toMatch(/^node: +n1$/m);
 		expect(text.endsWith(`Join another machine with\n  ${command}\n`)).toBe(true);
+		expect(startInWords({ ping, join: null })).toMatch(/Join another machine with the line of `swarm token create`\n$/);
 	});
 });
