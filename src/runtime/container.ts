@@ -337,7 +337,7 @@ export class Container {
 				case "gone":
 					this.#monitor = null;
 					this.#onMonitorGone();
-					this.lookForExit();
+					if (!hasEnded(this.#state.phase)) this.lookForExit();
 					return;
 			}
 		} catch (thrown) {

@@ -143,8 +143,11 @@ export class Roster {
 	async #leave(container: Container): Promise<void> {
 		const { parts } = this.#options;
 		if (container.request.address !== null) return this.destroy(container);
-		container.letGo();
-		parts.leftovers.add(container.id, () => dismantle(container.id, container.directory, parts));
+		// Its monitor goes by itself, and with it the connection.
+		parts.leftovers.add(container.id, () => {
+			container.letGo();
+			return dismantle(container.id, container.directory, parts);
+		});
 		this.#forget(container);
 	}
 
