@@ -2,7 +2,7 @@
 // take turns, and one that could not be made leaves no trace.
 
 import { renameSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
 import { type AssemblyParts, dismantle, endMade, endProcesses } from "./assembly.js";
@@ -139,10 +139,12 @@ export class Roster {
 		this.#forget(container);
 	}
 
-	/** One that has ended. An address is free when the caller hears of the end; what else it leaves is nobody's concern. */
+	/** One that has ended. Name and address are free when the caller hears of the end; what else it leaves is nobody's concern. */
 	async #leave(container: Container): Promise<void> {
 		const { parts } = this.#options;
 		if (container.request.address !== null) return this.destroy(container);
+		const { path } = container.directory;
+		if (dirname(path) === this.containersPath) parts.trash.take(path, container.id);
 		// Its monitor goes by itself, and with it the connection.
 		parts.leftovers.add(container.id, () => {
 			container.letGo();
