@@ -1,9 +1,12 @@
-// `npm run bench -- NAME [--json]` (density: also --count N): runs us and the peer in turn in one run and prints medians and ratios.
+// `npm run bench -- NAME [--json]` (density: also --count N, gossip: --count 3,8): runs us and the peer in turn in one run and prints medians and ratios.
 
 import { parseArgs } from "node:util";
 import { density } from "./density.js";
 import { exec } from "./exec.js";
+import { gossip } from "./gossip.js";
+import { heal } from "./heal.js";
 import { idle } from "./idle.js";
+import { join, runJoinMember } from "./join.js";
 import { pause } from "./pause.js";
 import { ps } from "./ps.js";
 import { quota } from "./quota.js";
@@ -20,11 +23,17 @@ const benches: Readonly<Record<string, () => Promise<BenchReport>>> = {
 	ps,
 	stats,
 	quota,
+	gossip,
+	join,
+	heal,
 };
 
 async function main(): Promise<number> {
 	const options = { json: { type: "boolean" }, count: { type: "string" } } as const;
 	const { positionals: names, values } = parseArgs({ options, allowPositionals: true });
+	// Children of benches; only those of gossip need what it measures against.
+	if (names[0] === "join-member") return runJoinMember();
+	if (names[0] === "gossip-node") return (await import("./gossip-node.js")).runGossipNode();
 	const bench = benches[names[0] ?? ""];
 	if (names.length === 0) {
 		console.log(`Benchmarks: ${Object.keys(benches).join(", ")}. Run one with: npm run bench -- NAME [--json]`);

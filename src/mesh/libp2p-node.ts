@@ -10,7 +10,7 @@ import type { Connection, ConnectionEncrypter, Stream } from "@libp2p/interface"
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
-import { createLibp2p, type Libp2p } from "libp2p";
+import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
 import { SwarmError } from "../errors.js";
 import type { NodeId } from "../model.js";
 import { libp2pKeyOf } from "./identity.js";
@@ -37,7 +37,12 @@ export type { Connection, Libp2p, Stream };
 
 /** Not started; without an address it listens nowhere. */
 export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: string | null): Promise<Libp2p> {
-	return createLibp2p({
+	return createLibp2p(libp2pOptions(privateKey, listenMultiaddr));
+}
+
+/** How it is made: also for what is measured against it. */
+export function libp2pOptions(privateKey: KeyObject, listenMultiaddr: string | null): Libp2pOptions {
+	return {
 		start: false,
 		privateKey: libp2pKeyOf(privateKey),
 		nodeInfo: { userAgent: "swarm" },
@@ -66,7 +71,7 @@ export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: s
 		// It cuts links that are merely busy; peer-channel.ts and liveness.ts watch instead.
 		connectionMonitor: { enabled: false },
 		connectionGater: { denyDialMultiaddr: () => false },
-	});
+	};
 }
 
 /**

@@ -401,9 +401,9 @@ class NativeRuntime implements Runtime {
 
 	#seams(): RuntimeSeams {
 		const { clock, logger } = this.#options;
-		const { native, paths, cgroups, network, volumes } = this.#parts;
+		const { native, paths, cgroups, network } = this.#parts;
 		return {
-			...{ native, paths, cgroups, network, volumes },
+			...{ native, paths, cgroups, network },
 			clock,
 			logger,
 			find: (id) => this.#roster.find("find", id),

@@ -65,8 +65,7 @@ function factsOf(memory: Json): SourceFacts {
 	if (machine.criuVersion !== null) textOf(machine, "criuVersion", /^.{1,64}$/);
 	for (const field of ["memoryBytes", "fileBytes"]) timeOf(facts, field);
 	if (!Array.isArray(facts.ports)) throw wrong("ports", facts.ports, "a list");
-	// Nothing with volumes is exported; exports of older versions have no word of them.
-	return { ...(facts as unknown as SourceFacts), volumes: [] };
+	return facts as unknown as SourceFacts;
 }
 
 function parsed(text: string): unknown {

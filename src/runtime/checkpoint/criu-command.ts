@@ -47,8 +47,6 @@ export interface RestorePlace {
 	readonly workDirectory: string;
 	readonly manifest: DumpManifest;
 	readonly hook: string;
-	/** Contents of a named volume on this machine. */
-	readonly volumePath: (name: string) => string;
 }
 
 export function restoreArguments(criu: CriuInstallation, place: RestorePlace): readonly string[] {
@@ -59,7 +57,10 @@ export function restoreArguments(criu: CriuInstallation, place: RestorePlace): r
 		...["-D", place.imageDirectory, "-W", place.workDirectory, "-o", "restore.log"],
 		...both,
 		...["--root", directory.merged],
-		...manifest.externals.flatMap((external) => ["--external", `mnt[${external.key}]:${hostPath(place, external)}`]),
+		...manifest.externals.flatMap((external) => [
+			"--external",
+			`mnt[${external.key}]:${hostPath(directory, external)}`,
+		]),
 		...["--action-script", place.hook],
 		// The first process becomes the monitor's child when criu ends.
 		"-d",
@@ -73,7 +74,6 @@ export function encodeCommand(strings: readonly string[]): Uint8Array {
 	return new TextEncoder().encode(strings.map((text) => `${text}\0`).join(""));
 }
 
-function hostPath({ directory, volumePath }: RestorePlace, { place }: ExternalMount): string {
-	if (place.kind === "volume") return volumePath(place.name);
-	return place.kind === "container" ? join(directory.path, place.path) : place.path;
+function hostPath(directory: ContainerDirectory, { place }: ExternalMount): string {
+	return place.kind === "host" ? place.path : join(directory.path, place.path);
 }

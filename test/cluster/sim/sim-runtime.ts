@@ -102,7 +102,6 @@ export function openSimRuntime(
 	const run = (container: SimContainer) => {
 		container.runsSinceMs = timeline.nowMs();
 		container.hasProcesses = true;
-		machine.onRun(container);
 	};
 
 	/** As the monitor does, whatever the daemon believes. */

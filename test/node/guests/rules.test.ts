@@ -25,8 +25,6 @@ const withheld = [
 	"POST /v1/nodes/:name/rename",
 	"POST /v1/authority",
 	"GET /v1/rtt",
-	"POST /v1/volumes",
-	"DELETE /v1/volumes/:name",
 ];
 
 function pathsOf(text: string): readonly string[] {
