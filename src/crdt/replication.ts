@@ -121,20 +121,24 @@ export function startReplication(options: ReplicationOptions): Replication {
 		}
 	};
 
-	mesh.handle(SYNC_PROTOCOL, async (stream) => {
-		const open = incoming.get(stream.peer) ?? 0;
-		if (ending.signal.aborted || open >= INBOUND_PER_PEER_MAX) {
-			throw new SwarmError("refused", "Cannot sync: too many exchanges are open");
-		}
-		incoming.set(stream.peer, open + 1);
-		try {
-			await runExchange(async () => stream);
-		} finally {
-			const left = (incoming.get(stream.peer) ?? 1) - 1;
-			if (left > 0) incoming.set(stream.peer, left);
-			else incoming.delete(stream.peer);
-		}
-	});
+	mesh.handle(
+		SYNC_PROTOCOL,
+		async (stream) => {
+			const open = incoming.get(stream.peer) ?? 0;
+			if (ending.signal.aborted || open >= INBOUND_PER_PEER_MAX) {
+				throw new SwarmError("refused", "Cannot sync: too many exchanges are open");
+			}
+			incoming.set(stream.peer, open + 1);
+			try {
+				await runExchange(async () => stream);
+			} finally {
+				const left = (incoming.get(stream.peer) ?? 1) - 1;
+				if (left > 0) incoming.set(stream.peer, left);
+				else incoming.delete(stream.peer);
+			}
+		},
+		{ readers: true },
+	);
 
 	const offFrame = mesh.onFrame("state", (from, frame) => receive(from, [frame]));
 	const offDigest = mesh.onFrame("digest", (from, hash) => {

@@ -22,7 +22,7 @@ import { isNodeId } from "./identity.js";
 import { type JoinToken, TOKEN_ID_BYTES, TOKEN_SECRET_BYTES } from "./join-token.js";
 import type { MeshStream } from "./mesh.js";
 import { type MessagePipe, messagesOver } from "./messages.js";
-import { fingerprintOf, learned, linkOf, linksOfWire, type Trust, trustFrom, wireOfLinks } from "./trust.js";
+import { fingerprintOf, linkOf, linksOfWire, type Trust, trustFrom, trustOf, wireOfLinks } from "./trust.js";
 import { booleanOf, bytesOf, integerOf, listOf, textOf, type WireValue } from "./wire.js";
 
 export const JOIN_PROTOCOL = "/swarm/join/1";
@@ -104,7 +104,7 @@ export async function askToJoin(
 	await pipe.write("secret", token.secret, candidate.name, candidate.witness);
 	const fields = fieldsOf(await pipe.read(WELCOME_BYTES_MAX), "welcome", stream.peer);
 	const own = bytesOf(fields[0], "welcome.certificate", 1, CERTIFICATE_BYTES_MAX);
-	const trust = learned(known, linksOfWire(fields[2]), nowMs);
+	const trust = trustOf(clusterId, linksOfWire(fields[2]));
 	const certificate = verifyCertificate(own, { trust, node: candidate.node, nowMs });
 	const authority = authorityFrom(fields[1], trust, stream.peer);
 	return { trust, authority, certificate, members: membersOf(fields[3]) };

@@ -165,6 +165,22 @@ export function trustFrom(
 	return anchor === undefined ? null : learned({ clusterId, links: [anchor] }, given, nowMs);
 }
 
+/**
+ * What a proved member of the cluster trusts, as a newcomer takes it over: earlier authorities too, which signed what stands in
+ * documents. Code `corrupt` when a link is not signed by the one that it names.
+ */
+export function trustOf(clusterId: ClusterId, given: readonly AuthorityLink[]): Trust {
+	const known = new Map(given.map((link) => [fingerprintOf(link.publicKey), link] as const));
+	for (const link of known.values()) {
+		const parent = known.get(link.parent);
+		if (parent === undefined) continue;
+		if (!verify(null, bodyOf(clusterId, link), publicKeyOfRaw(parent.publicKey), link.signature)) {
+			throw new SwarmError("corrupt", "Cannot trust the cluster's authorities: one did not sign the next");
+		}
+	}
+	return { clusterId, links: [...known.values()].sort(byNumber) };
+}
+
 /** The current authority and those before it. */
 function lineOf(trust: Trust): readonly AuthorityLink[] {
 	const line = [currentLink(trust)];

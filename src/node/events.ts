@@ -7,6 +7,7 @@ import type { ContainerId, ContainerRecord, ImageRecord, NodeId, OomReport, Swar
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { QuotaChange } from "../runtime/runtime.js";
 import { bytesInWords } from "../scheduler/words.js";
+import { admissionEvents } from "./admission/admission-events.js";
 import type { Draft, Seen } from "./event-draft.js";
 import { workloadOf } from "./plan.js";
 import { type Restart, restartAfter } from "./restart.js";
@@ -18,6 +19,7 @@ const FOLLOWER_QUEUE_MAX = 1_024;
 export function eventsBetween(before: Seen, after: Seen): readonly Draft[] {
 	return [
 		...nodeEvents(before, after),
+		...admissionEvents(before.view, after.view),
 		...workloadEvents(before.view, after.view),
 		...claimEvents(before.view, after.view),
 		...containerEvents(before.view, after.view),

@@ -23,6 +23,7 @@ import {
 	rotated,
 	type Trust,
 	trustFrom,
+	trustOf,
 } from "../../src/mesh/trust.js";
 
 const first = createAuthority();
@@ -123,6 +124,15 @@ describe("the cluster's authorities", () => {
 			}
 		};
 		expect(crowd).toThrow(/16 at once are allowed/);
+	});
+
+	test("a newcomer takes over all that a member trusts, also what is no longer accepted, unless a link is forged", () => {
+		const { link } = rolled(start, first, 1_000, 500);
+		const trust = learned(start, [link], 1_000);
+		expect(trustOf(first.clusterId, [...trust.links].reverse())).toEqual(trust);
+		expect(() => trustOf(first.clusterId, [...start.links, { ...link, createdAtMs: 0 }])).toThrow(
+			/did not sign the next/,
+		);
 	});
 
 	test("a token's fingerprint is enough to trust those that follow from it, and nothing else", () => {

@@ -4,7 +4,7 @@
 // Must never: write a secret anywhere, answer an admission before its use is on disk.
 
 import type { Chance, Clock } from "../../clock.js";
-import type { State } from "../../crdt/state.js";
+import type { ClusterView, State } from "../../crdt/state.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import { fieldsOf } from "../../mesh/admission.js";
 import type { Candidate, GivenToken, Use } from "../../mesh/join.js";
@@ -64,7 +64,7 @@ export function createTokens(options: TokensOptions): Tokens {
 	const count = (token: GivenToken, candidate: Candidate): Promise<NodeRole> => {
 		const turn = counting.then(async () => {
 			const id = hex(token.id);
-			const facts = factsOf(state, id);
+			const facts = factsOf(state.view(), id);
 			const verdict = judgeUse(facts, { secret: token.secret, node: candidate.node, nowMs: clock.nowMs() });
 			const record = facts.token;
 			if (record === null) throw new SwarmError("failed", `Cannot count a use of the token ${id}: it has no record`);
@@ -107,7 +107,7 @@ export function createTokens(options: TokensOptions): Tokens {
 				throw new SwarmError("refused", "Cannot make a token: this node is a reader, ask a member");
 			}
 			const nowMs = Math.floor(clock.nowMs());
-			refuseTooMany(state, nowMs);
+			refuseTooMany(state.view(), state.self, nowMs);
 			const id = Uint8Array.from(options.chance.bytes(TOKEN_ID_BYTES));
 			const secret = Uint8Array.from(options.chance.bytes(TOKEN_SECRET_BYTES));
 			// The text holds whole seconds.
@@ -153,7 +153,7 @@ export function createTokens(options: TokensOptions): Tokens {
 }
 
 /** By id or the beginning of one. Codes `not-found`, `usage`. */
-export function tokenNamed(state: State, id: string): TokenRecord {
+function tokenNamed(state: State, id: string): TokenRecord {
 	const found = [...state.view().tokens.values()].filter((token) => token.id.startsWith(id));
 	const [token, second] = found;
 	if (token === undefined || id === "") {
@@ -163,8 +163,7 @@ export function tokenNamed(state: State, id: string): TokenRecord {
 	throw new SwarmError("usage", `Cannot tell which token: ${id} is the beginning of ${found.length}`);
 }
 
-export function factsOf(state: State, id: string): TokenFacts {
-	const { tokens, admissions, revocations } = state.view();
+function factsOf({ tokens, admissions, revocations }: ClusterView, id: string): TokenFacts {
 	const usedBy = [...admissions.values()].filter((admission) => admission.token === id).map(({ node }) => node);
 	return { token: tokens.get(id) ?? null, revoked: revocations.get(id)?.of === "token", usedBy };
 }
@@ -197,10 +196,10 @@ function checkWish({ lifeMs, uses }: TokenWish): void {
 	throw new SwarmError("usage", `Cannot make a token: uses is ${uses}, wanted 1 to ${TOKEN_USES_MAX}`);
 }
 
-function refuseTooMany(state: State, nowMs: number): void {
-	const own = [...state.view().tokens.values()].filter((token) => token.writer === state.self);
+function refuseTooMany(view: ClusterView, self: NodeId, nowMs: number): void {
+	const own = [...view.tokens.values()].filter((token) => token.writer === self);
 	const open = own.filter((token) => {
-		const { revoked, usedBy } = factsOf(state, token.id);
+		const { revoked, usedBy } = factsOf(view, token.id);
 		return !revoked && token.expiresAtMs > nowMs && usedBy.length < token.uses;
 	});
 	if (open.length < OPEN_TOKENS_MAX) return;

@@ -1,13 +1,14 @@
 // The same calls between nodes, over `/swarm/api/1`: one stream a call. First a length-prefixed JSON head {method, path,
 // query}, then the body up to the end of the stream; back a head {status, contentType}, then the body. Only admitted
-// members reach it; what concerns the machine itself (`local`) is not theirs.
+// nodes reach it, readers only to see the state; what concerns the machine itself (`local`) is not theirs.
 
 import { systemClock } from "../../clock.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { Mesh, MeshStream } from "../../mesh/mesh.js";
 import type { NodeId } from "../../model.js";
 import { API_PROTOCOL } from "./contract.js";
-import type { ApiAnswer, ApiCall, ApiHandler } from "./message.js";
+import { type ApiAnswer, type ApiCall, type ApiHandler, errorAnswer } from "./message.js";
+import { readerMayAsk } from "./readers.js";
 
 const HEAD_BYTES_MAX = 256 * 1024;
 const HEAD_MS_MAX = 10_000;
@@ -24,9 +25,12 @@ interface AnswerHead {
 }
 
 export function serveMesh(mesh: Mesh, handler: ApiHandler): void {
-	mesh.handle(API_PROTOCOL, (stream) =>
-		answerStream(stream, (call) => handler({ ...call, local: false, guest: null })),
-	);
+	const answerOf = (stream: MeshStream) => async (call: Omit<ApiCall, "local" | "guest">) => {
+		if (mesh.roleOf(stream.peer) !== "reader" || readerMayAsk(call))
+			return handler({ ...call, local: false, guest: null });
+		return errorAnswer(new SwarmError("refused", `Cannot ${call.method} ${call.path}: ${stream.peer} is a reader`));
+	};
+	mesh.handle(API_PROTOCOL, (stream) => answerStream(stream, answerOf(stream)), { readers: true });
 }
 
 /** One call of a peer: read, answered, streamed back. What the peer breaks off is broken off here too. */

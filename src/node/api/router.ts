@@ -41,6 +41,7 @@ import {
 	textOf,
 } from "./message.js";
 import { withNodeNames } from "./node-names.js";
+import { readerDoes } from "./readers.js";
 import { changeHere, updateWorkload } from "./resources.js";
 import { runRequestOf } from "./run-request.js";
 import { stats } from "./stats.js";
@@ -208,6 +209,8 @@ function localRoute(method: string, path: string, answer: Route["answer"]): Rout
 export function createRouter(context: Context): ApiHandler {
 	return async (call) => {
 		try {
+			if (context.ports.own().role === "reader" && !readerDoes(call))
+				throw new SwarmError("refused", `Cannot ${call.method} ${call.path}: this node is a reader, ask a member`);
 			for (const candidate of routes) {
 				const match = candidate.method === call.method ? candidate.pattern.exec(call.path) : null;
 				if (match === null) continue;

@@ -11,6 +11,7 @@ export function meshOf(handler: ApiHandler): Mesh {
 		handle: (_protocol: string, given: StreamHandler) => {
 			answer = given;
 		},
+		roleOf: () => "member",
 		open: async () => {
 			const [near, far] = streamPair();
 			answer(far).catch((error: Error) => far.abort(error));

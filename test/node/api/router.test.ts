@@ -23,7 +23,8 @@ function routerWithRemote(workload: string) {
 		view: () => ({ claims: new Map([[container, { owner: there }]]), containers: new Map(), nodes: new Map() }),
 		row: () => ({ container }),
 	};
-	const ports = { mesh, state: { self: here }, logger: silentLogger };
+	const own = () => ({ name: "n1", role: "member", admittedAtMs: 0 });
+	const ports = { mesh, own, state: { self: here }, logger: silentLogger };
 	const context = { operations, ports, events: {}, daemon: {} };
 	return { answer: createRouter(context as unknown as Parameters<typeof createRouter>[0]), reached, container };
 }
