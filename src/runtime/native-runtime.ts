@@ -33,6 +33,7 @@ import { readLogs } from "./logs/log-reader.js";
 import { ContainerNetwork } from "./network/network.js";
 import { nft } from "./network/nft.js";
 import { OomWatch } from "./oom.js";
+import { createQuiet, type Quiet } from "./quiet.js";
 import { QuotaLoop } from "./quota/quota-loop.js";
 import { readBootId } from "./record.js";
 import { Roster } from "./roster.js";
@@ -115,9 +116,11 @@ class NativeRuntime implements Runtime {
 	readonly #oom: OomWatch;
 	readonly #quotas: QuotaLoop;
 	readonly #statsParts: StatsParts;
+	readonly #quiet: Quiet;
 	readonly #closing = new AbortController();
 
 	constructor(options: RuntimeOptions) {
+		this.#quiet = createQuiet(options.clock);
 		const { stateDirectory, scope, native, paths, clock, logger, runDirectory = "/run/stratoswarm" } = options;
 		this.#options = options;
 		const signal = (pid: number, number: number) => native.signal(pid, number);
@@ -125,11 +128,13 @@ class NativeRuntime implements Runtime {
 		const network = new ContainerNetwork({ scope, native, nft, clock, logger, runDirectory });
 		const announce = (state: ContainerState) => this.#announce(state);
 		const remove = (path: string) => native.directoryRemove(path);
-		const trash = openTrash(join(stateDirectory, "removed"), { remove, clock, logger });
-		const leftovers = openLeftovers({ trash, clock, logger });
+		// Work in the background is put off while something is being started.
+		const calm: Clock = { ...clock, after: (ms, act) => this.#quiet.after(ms, act) };
+		const trash = openTrash(join(stateDirectory, "removed"), { remove, clock: calm, logger });
+		const leftovers = openLeftovers({ trash, clock: calm, logger });
 		const standing = { native, paths, cgroups, clock };
 		const standingMax = options.standingMax ?? STANDING_MAX_DEFAULT;
-		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock, logger });
+		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock: calm, logger });
 		const ids = openIdRanges(join(runDirectory, "ids"), scope);
 		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
 		const containers = () => this.#roster.all().map(({ request }) => request);
@@ -144,7 +149,7 @@ class NativeRuntime implements Runtime {
 			this.#endReaders(id);
 		};
 		const warmMax = options.warmMax ?? WARM_MAX_DEFAULT;
-		const warm = openWarm({ parts: this.#parts, around: this.#around, clock, logger, max: warmMax });
+		const warm = openWarm({ parts: this.#parts, around: this.#around, clock: calm, logger, max: warmMax });
 		this.#warm = warm;
 		this.pool = {
 			keep: warm.keep,
@@ -209,15 +214,16 @@ class NativeRuntime implements Runtime {
 	}
 
 	create(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
-		return this.#roster.makeNew("create", request, async (container) => {
+		const make = async (container: Container) => {
 			if (!container.isMade) return build(container, this.#parts, { durable: false, signal });
 			await fitMade(container, this.#parts, signal);
 			container.save(false);
-		});
+		};
+		return this.#quiet.during(() => this.#roster.makeNew("create", request, make));
 	}
 
 	start(id: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState> {
-		return this.#roster.alone("start", id, epoch, async (container) => {
+		const begin = async (container: Container) => {
 			signal.throwIfAborted();
 			if (container.isGuarded) await container.letRun();
 			container.step("start");
@@ -232,17 +238,20 @@ class NativeRuntime implements Runtime {
 			if (state.phase === "failed") throw startFailure(state, refusal ?? null);
 			container.save(false);
 			return container.state;
-		});
+		};
+		return this.#quiet.during(() => this.#roster.alone("start", id, epoch, begin));
 	}
 
 	run(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
 		const either = AbortSignal.any([signal, this.#closing.signal]);
-		return this.#roster.passing("run", request, async (container) => {
+		const work = async (container: Container, begun: () => void) => {
 			await beginPassing(container, this.#parts, either);
+			begun();
 			const state = await container.until("run", ended, null, either);
 			if (state.phase === "failed") throw startFailure(state, null);
 			return state;
-		});
+		};
+		return this.#quiet.during((begun) => this.#roster.passing("run", request, (container) => work(container, begun)));
 	}
 
 	stop(id: ContainerId, epoch: number, graceMs: number, signal: AbortSignal): Promise<ContainerState> {
