@@ -403,7 +403,7 @@ export function containerIdOf(workload: string, index: number): ContainerId {
 // ---- moves ---------------------------------------------------------------------------------------------------------
 
 export interface MoveProgress {
-	/** `verdict`, `reserve`, `image`, `dump`, `transfer`, `restore`, `handover`, `release`, `done`. */
+	/** `verdict`, `reserve`, `image`, `volumes`, `dump`, `transfer`, `restore`, `handover`, `release`, `done`. */
 	readonly step: string;
 	readonly message: string;
 	readonly bytesDone: number | null;
@@ -415,10 +415,12 @@ export interface MoveResult {
 	readonly container: ContainerId;
 	readonly from: NodeId;
 	readonly to: NodeId;
-	/** Everything sent: memory images, written files, logs. */
+	/** Everything sent: memory images, written files, logs, volumes. */
 	readonly bytes: number;
 	/** Of these, the memory images. */
 	readonly imageBytes: number;
+	/** Of these, named volumes: all of them before the freeze, and what changed meanwhile after it. */
+	readonly volumeBytes: number;
 	/** From the request to the target's confirmation. */
 	readonly durationMs: number;
 	/** From the freeze to the arrival at the source of the news that the target runs: an upper bound by one network way. */

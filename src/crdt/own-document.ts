@@ -15,7 +15,7 @@ const GENERATIONS_PER_MS = 1024;
 /** A new generation opens when the chain is larger than this … */
 export const CHAIN_BYTES_MIN = 64 * 1024;
 /** … and this many times its snapshot. */
-const GROWTH_FACTOR = 4;
+export const GROWTH_FACTOR = 4;
 
 export interface Opening {
 	readonly self: NodeId;

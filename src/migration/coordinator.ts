@@ -13,7 +13,7 @@ import { SourceMove } from "./source-move.js";
 import { isHandedOver, type MoveIdentity } from "./standing.js";
 import { TargetMove } from "./target-move.js";
 import { compare, ownChecks, refusalOf, unreachableCheck, verdictOf } from "./verdict.js";
-import { readSourceFacts, readTargetFacts } from "./verdict-facts.js";
+import { readSourceFacts, readTargetFacts, volumeUsersOf } from "./verdict-facts.js";
 import { MIGRATE_PROTOCOL, type MoveMessage, type Offer } from "./wire.js";
 import { withinMs } from "./within.js";
 
@@ -120,7 +120,8 @@ class Coordinator implements Migrations {
 		const held = this.#held(container);
 		const owner = state.view().claims.get(container)?.owner ?? null;
 		const { machine } = await facts();
-		const about = { phase: held.phase, owner, criuVersion: machine.criuVersion, ties: tiesOf(held.spec) };
+		const volumeUsers = volumeUsersOf(this.#ports, held);
+		const about = { phase: held.phase, owner, criuVersion: machine.criuVersion, ties: tiesOf(held.spec), volumeUsers };
 		return ownChecks({ container, from: state.self, to }, about);
 	}
 
@@ -276,6 +277,7 @@ class Coordinator implements Migrations {
 	async #sweep(): Promise<void> {
 		const { files, runtime, state, logger } = this.#ports;
 		for (const move of await files.list()) if (!this.#moves.has(move)) await files.remove(move);
+		this.#sweepVolumes();
 		for (const held of runtime.list()) {
 			if (this.#holds(held.container)) continue;
 			const owner = state.view().claims.get(held.container)?.owner ?? null;
@@ -285,6 +287,21 @@ class Coordinator implements Migrations {
 				if (held.phase === "restoring" && owner !== state.self) await runtime.remove(held.container, held.epoch);
 			} catch (thrown) {
 				logger.error("what a move left cannot be cleared", { container: held.container, error: String(thrown) });
+			}
+		}
+	}
+
+	/** What a container here runs on is a volume, whatever its mark says. */
+	#sweepVolumes(): void {
+		const { volumes } = this.#ports.runtime;
+		for (const [move, names] of volumes.moves.list()) {
+			if (this.#moves.has(move)) continue;
+			const users = names.flatMap((name) => volumes.usersOf(name));
+			const isUsed = users.some((container) => this.#ports.runtime.get(container)?.phase !== "restoring");
+			if (isUsed) volumes.moves.settle(move);
+			else {
+				volumes.moves.discard(move);
+				volumes.moves.left(move);
 			}
 		}
 	}

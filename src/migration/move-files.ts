@@ -12,6 +12,8 @@ import type { MoveChannel } from "./channel.js";
 import { receiveFile, sendFile } from "./flat-files.js";
 import { startPacking, startUnpacking, type TarProcess } from "./tar-process.js";
 import { DISK_BYTES_RESERVE } from "./verdict.js";
+import { VolumePacker, type VolumeSource } from "./volume-packer.js";
+import { type IncomingVolume, VolumeUnpacker } from "./volume-unpacker.js";
 import { FILES_MAX, type Section } from "./wire.js";
 
 export interface MoveDirectory {
@@ -29,13 +31,18 @@ export interface MoveParts {
 }
 
 export interface SentCounts {
+	/** All of it. */
 	readonly bytes: number;
 	readonly imageBytes: number;
+	/** Of named volumes, before the freeze and after it. */
+	readonly volumeBytes: number;
 	readonly files: number;
 }
 
 /** Started before the freeze, so that starting a program is no part of the downtime. */
 export interface Packer {
+	/** Copies the volumes while the container runs; nothing to do without. */
+	sendVolumes(channel: MoveChannel, onBytes: (bytes: number) => void): Promise<void>;
 	send(channel: MoveChannel, parts: MoveParts, onBytes: (bytes: number) => void): Promise<SentCounts>;
 	/** Lets go of everything; fine after `send`. */
 	cancel(): void;
@@ -59,8 +66,8 @@ export interface MoveFiles {
 	diskBytesFree(): Promise<number>;
 	/** Of the files below a directory; looks at FILES_MEASURED_MAX of them and gives what it saw. */
 	bytesUnder(directory: string): Promise<number>;
-	packer(upper: string): Packer;
-	unpacker(directory: MoveDirectory): Unpacker;
+	packer(upper: string, volumes: readonly VolumeSource[]): Packer;
+	unpacker(directory: MoveDirectory, incoming: IncomingVolume): Unpacker;
 }
 
 /** Free space is looked at again after so many bytes. */
@@ -92,38 +99,53 @@ export function createMoveFiles(root: string): MoveFiles {
 			return await freeBytesOf(root);
 		},
 		bytesUnder,
-		packer: (upper) => new FilePacker(startPacking(upper)),
-		unpacker: (directory) => new FileUnpacker(directory, startUnpacking(directory.upper)),
+		packer: (upper, volumes) => new FilePacker(startPacking(upper), volumes),
+		unpacker: (directory, incoming) => new FileUnpacker(directory, startUnpacking(directory.upper), incoming),
 	};
 }
 
 class FilePacker implements Packer {
 	readonly #tar: TarProcess;
+	readonly #volumes: readonly VolumePacker[];
+	/** Sent before the freeze. */
+	#aheadBytes = 0;
 
-	constructor(tar: TarProcess) {
+	constructor(tar: TarProcess, volumes: readonly VolumeSource[]) {
 		this.#tar = tar;
+		this.#volumes = volumes.map((volume) => new VolumePacker(volume));
+	}
+
+	async sendVolumes(channel: MoveChannel, onBytes: (bytes: number) => void): Promise<void> {
+		const before = channel.chunkBytesSent;
+		for (const volume of this.#volumes) await volume.sendAll(channel, () => onBytes(channel.chunkBytesSent - before));
+		this.#aheadBytes = channel.chunkBytesSent - before;
 	}
 
 	async send(channel: MoveChannel, parts: MoveParts, onBytes: (bytes: number) => void): Promise<SentCounts> {
 		const before = channel.chunkBytesSent;
 		const told = () => onBytes(channel.chunkBytesSent - before);
 		this.#tar.begin();
-		let files = 0;
+		let files = 2 * this.#volumes.length;
+		for (const volume of this.#volumes) await volume.sendChanges(channel, told);
+		const changedBytes = channel.chunkBytesSent - before;
 		for (const name of await readdir(parts.images)) {
 			await sendFile(channel, "images", parts.images, name, told);
 			files++;
 		}
-		const imageBytes = channel.chunkBytesSent - before;
+		const imageBytes = channel.chunkBytesSent - before - changedBytes;
 		await this.#sendUpper(channel, told);
 		for (const name of await readdir(parts.log)) {
 			await sendFile(channel, "log", parts.log, name, told);
 			files++;
 		}
-		return { bytes: channel.chunkBytesSent - before, imageBytes, files: files + 1 };
+		const volumeBytes = this.#aheadBytes + changedBytes;
+		const bytes = channel.chunkBytesSent - before + this.#aheadBytes;
+		return { bytes, imageBytes, volumeBytes, files: files + 1 };
 	}
 
 	cancel(): void {
 		this.#tar.kill();
+		for (const volume of this.#volumes) volume.cancel();
 	}
 
 	async #sendUpper(channel: MoveChannel, told: () => void): Promise<void> {
@@ -144,11 +166,13 @@ class FilePacker implements Packer {
 class FileUnpacker implements Unpacker {
 	readonly #directory: MoveDirectory;
 	readonly #tar: TarProcess;
+	readonly #volumes: VolumeUnpacker;
 	#unchecked = 0;
 
-	constructor(directory: MoveDirectory, tar: TarProcess) {
+	constructor(directory: MoveDirectory, tar: TarProcess, incoming: IncomingVolume) {
 		this.#directory = directory;
 		this.#tar = tar;
+		this.#volumes = new VolumeUnpacker(incoming);
 	}
 
 	async receive(channel: MoveChannel): Promise<{ readonly manifest: Readonly<Record<string, unknown>> }> {
@@ -157,6 +181,12 @@ class FileUnpacker implements Unpacker {
 			if (message === null) throw new SwarmError("unreachable", "Cannot receive the move: the source went away");
 			if (message.kind === "dismiss") throw new SwarmError("aborted", `Cannot receive the move: ${message.reason}`);
 			if (message.kind === "failed") throw SwarmError.fromJSON(message.error);
+			if (message.kind === "removed" || message.kind === "whole") {
+				if (message.kind === "removed") await this.#volumes.remove(message.volume, message.paths);
+				else await this.#volumes.check(message.volume, message.summary);
+				files--;
+				continue;
+			}
 			if (message.kind === "manifest") {
 				if (message.files !== files)
 					throw new SwarmError("corrupt", `Cannot receive the move: ${files} files came, wanted ${message.files}`);
@@ -171,11 +201,20 @@ class FileUnpacker implements Unpacker {
 
 	cancel(): void {
 		this.#tar.kill();
+		this.#volumes.cancel();
 	}
 
 	async #take(channel: MoveChannel, section: Section, name: string): Promise<void> {
-		const check = (bytes: number) => this.#checkSpace(bytes);
-		if (section !== "upper") return await receiveFile(channel, join(this.#directory[section], name), check);
+		if (section === "volume") {
+			const { path, tar, close } = this.#volumes.open(name);
+			return await this.#unpack(channel, tar, path, close);
+		}
+		const { path } = this.#directory;
+		if (section === "upper") return await this.#unpack(channel, this.#tar, path, () => this.#tar.finish());
+		await receiveFile(channel, join(this.#directory[section], name), (bytes) => this.#checkSpace(bytes, path));
+	}
+
+	async #unpack(channel: MoveChannel, tar: TarProcess, path: string, close: () => Promise<void>): Promise<void> {
 		let bytes = 0;
 		let checksum = 0;
 		for (;;) {
@@ -183,24 +222,24 @@ class FileUnpacker implements Unpacker {
 			if (message?.kind === "chunk") {
 				bytes += message.bytes.length;
 				checksum = crc32(message.bytes, checksum);
-				await check(message.bytes.length);
-				await this.#tar.write(message.bytes);
+				await this.#checkSpace(message.bytes.length, path);
+				await tar.write(message.bytes);
 				continue;
 			}
+			if (message?.kind === "dismiss") throw new SwarmError("aborted", `Cannot receive the files: ${message.reason}`);
 			if (message?.kind !== "file-end")
 				throw new SwarmError("unreachable", "Cannot receive the written files: the source stopped sending");
 			if (message.bytes !== bytes || message.crc32 !== checksum)
 				throw new SwarmError("corrupt", "Cannot receive the written files: length or checksum differ");
-			await this.#tar.finish();
-			return;
+			return await close();
 		}
 	}
 
-	async #checkSpace(bytes: number): Promise<void> {
+	async #checkSpace(bytes: number, path: string): Promise<void> {
 		this.#unchecked += bytes;
 		if (this.#unchecked < FREE_CHECK_BYTES) return;
 		this.#unchecked = 0;
-		if ((await freeBytesOf(this.#directory.path)) < DISK_BYTES_RESERVE)
+		if ((await freeBytesOf(path)) < DISK_BYTES_RESERVE)
 			throw new SwarmError(
 				"refused",
 				"Cannot receive the move: the disk is full but for its reserve, wanted more free space",

@@ -128,3 +128,8 @@ export const sourceTable: Readonly<Record<SourcePhase, PhaseRow<SourcePhase>>> =
 export function stepSource(phase: SourcePhase, event: MoveEvent): Step<SourcePhase> | null {
 	return sourceTable[phase].on[event] ?? null;
 }
+
+/** Gives up without a word to anybody: the container runs here as before. */
+export function isBeforeClaim(phase: SourcePhase): boolean {
+	return ["checking", "readying", "dumping", "sending", "restoring"].includes(phase);
+}

@@ -3,7 +3,7 @@
 
 import { SwarmError } from "../errors.js";
 import type { ContainerId, MoveProgress, MoveResult, VerdictCheck } from "../model.js";
-import type { ContainerState, DumpResult } from "../runtime/runtime.js";
+import type { DumpResult } from "../runtime/runtime.js";
 import { backOffMs } from "./back-off.js";
 import { MoveChannel, type Received } from "./channel.js";
 import { handOver, takeBack } from "./claiming.js";
@@ -12,9 +12,10 @@ import { Making } from "./making.js";
 import type { Packer, SentCounts } from "./move-files.js";
 import { MoveRunner } from "./move-runner.js";
 import type { MigrationPorts } from "./ports.js";
-import { type SourcePhase, sourceTable, stepSource } from "./source-machine.js";
+import { isBeforeClaim, type SourcePhase, sourceTable, stepSource } from "./source-machine.js";
+import { SourceVolumes, VOLUME_BYTES_PER_MS } from "./source-volumes.js";
 import { hasRunThere, isHandedOver, type MoveIdentity, standingOf } from "./standing.js";
-import { refusalOf } from "./verdict.js";
+import { refusalOf, volumeBytesOf } from "./verdict.js";
 import { MIGRATE_PROTOCOL, type MoveMessage, type Offer } from "./wire.js";
 import { withinMs } from "./within.js";
 
@@ -25,6 +26,7 @@ const READY_MS_MAX = 30 * 60_000;
 /** Reading the images back and building the processes, at 20 MB/s at least. */
 const RESTORE_MS_MAX = 60_000;
 const RESTORE_BYTES_PER_MS = 20_000;
+const REASON_MS = 200;
 /** After `go` the target needs some ten milliseconds; then it is asked again. */
 const CONFIRM_MS_MAX = 10_000;
 
@@ -56,8 +58,9 @@ export class SourceMove {
 	#channel: MoveChannel | null = null;
 	#packer: Packer | null = null;
 	readonly #making = new Making();
+	readonly #volumes: SourceVolumes;
 	#dump: DumpResult | null = null;
-	#sent: SentCounts = { bytes: 0, imageBytes: 0, files: 0 };
+	#sent: SentCounts = { bytes: 0, imageBytes: 0, volumeBytes: 0, files: 0 };
 	#runningSeenMs: number | null = null;
 	#attempts = 0;
 	#linkLost = false;
@@ -67,6 +70,7 @@ export class SourceMove {
 		this.#init = init;
 		this.#ports = init.ports;
 		this.identity = init.identity;
+		this.#volumes = new SourceVolumes(init.ports, init.identity);
 		this.#startedMonotonicMs = init.ports.clock.monotonicMs();
 		this.result = new Promise((resolve, reject) => {
 			this.#answer = { resolve, reject };
@@ -109,6 +113,7 @@ export class SourceMove {
 		const { container } = this.identity;
 		const own = this.#ports.state.own(`claim/${container}`);
 		this.#linkLost = true;
+		this.#volumes.hold();
 		this.#runner.post(isHandedOver(this.identity, own) ? "go" : "boot");
 		this.onView();
 	}
@@ -239,9 +244,24 @@ export class SourceMove {
 	#ready(): null {
 		this.#progress("image", `${this.#init.offer?.imageName} on the target`);
 		const paths = this.#ports.runtime.checkpoints?.files(this.identity.container);
-		if (paths !== undefined) this.#packer = this.#ports.files.packer(paths.upperDirectory);
+		this.#volumes.holdAlone();
+		if (paths !== undefined) this.#packer = this.#ports.files.packer(paths.upperDirectory, this.#volumes.sources());
 		void this.#channel?.send({ kind: "ready" }).catch((thrown: unknown) => this.#runner.post("link-lost", thrown));
 		return null;
+	}
+
+	/** The target is ready: volumes are copied before anything is frozen. */
+	async #copyVolumes(): Promise<void> {
+		const [channel, packer, offer] = [this.#channel, this.#packer, this.#init.offer];
+		if (channel === null || packer === null || offer === null) return;
+		const bytesTotal = volumeBytesOf(offer.facts);
+		this.#cancelTimer();
+		this.#limit(READY_MS_MAX + bytesTotal / VOLUME_BYTES_PER_MS);
+		const sent = packer.sendVolumes(channel, (bytes) => this.#progress("volumes", `${bytes} bytes`, bytes, bytesTotal));
+		await sent.then(
+			() => this.phase === "readying" && this.#runner.post("done"),
+			(thrown: unknown) => this.phase === "readying" && this.#runner.post("failed", thrown),
+		);
 	}
 
 	async #dumpNow(signal: AbortSignal): Promise<MoveEvent> {
@@ -263,8 +283,8 @@ export class SourceMove {
 		if (paths === undefined || channel === null || packer === null || dump === null)
 			throw new SwarmError("failed", `Cannot send ${container}: its checkpoint is not there`);
 		const parts = { images: this.#ports.files.at(move).images, upper: paths.upperDirectory, log: paths.logDirectory };
-		const told = (bytes: number) => this.#progress("transfer", `${bytes} bytes`, bytes, null);
 		try {
+			const told = (bytes: number) => this.#progress("transfer", `${bytes} bytes`, bytes, null);
 			this.#sent = await packer.send(channel, parts, told);
 			await channel.send({ kind: "manifest", files: this.#sent.files, manifest: dump.manifest });
 		} catch (thrown) {
@@ -307,10 +327,8 @@ export class SourceMove {
 
 	async #discard(signal: AbortSignal): Promise<MoveEvent> {
 		await this.#pauseBeforeRetry(signal);
-		const { container, epoch } = this.identity;
-		const held = this.#ports.runtime.get(container);
-		// A copy of a higher epoch came back meanwhile by another move.
-		if (held !== null && held.epoch <= epoch) await this.#ports.runtime.remove(container, held.epoch);
+		await this.#volumes.discard();
+		const { container } = this.identity;
 		if (this.#ports.runtime.get(container) === null) this.#ports.state.put([], [`container/${container}`]);
 		return "done";
 	}
@@ -325,7 +343,8 @@ export class SourceMove {
 		const held = runtime.get(container);
 		// Where the lease is not there at once it is paused, and goes on with it.
 		if (this.#isExclusive()) this.#ports.leases.reclaim(container);
-		if (needsThaw(held))
+		// It may have ended, or been removed by hand, while it was frozen.
+		if (held?.phase === "checkpointing")
 			await runtime.checkpoints?.thaw(container, standing.kind === "source" ? standing.epoch : epoch);
 		return "done";
 	}
@@ -372,7 +391,7 @@ export class SourceMove {
 		this.#progress("done", "runs on the target");
 		this.#answer?.resolve({
 			...{ move, container, from: source, to: target },
-			...{ bytes: this.#sent.bytes, imageBytes: this.#sent.imageBytes },
+			...{ bytes: this.#sent.bytes, imageBytes: this.#sent.imageBytes, volumeBytes: this.#sent.volumeBytes },
 			durationMs: nowMs - this.#startedMonotonicMs,
 			downtimeMs: this.#dump === null ? 0 : nowMs - this.#dump.frozenAtMonotonicMs,
 		});
@@ -381,6 +400,7 @@ export class SourceMove {
 	#finish(): void {
 		this.#cancelTimer();
 		this.#packer?.cancel();
+		this.#volumes.letGo();
 		const channel = this.#channel;
 		this.#channel = null;
 		void channel?.end().catch(() => {});
@@ -430,7 +450,7 @@ export class SourceMove {
 				this.#judge(message.checks);
 				return;
 			case "ready":
-				if (this.phase === "readying") this.#runner.post("done");
+				if (this.phase === "readying") void this.#copyVolumes();
 				return;
 			case "prepared":
 				this.#runner.post("prepared");
@@ -472,17 +492,6 @@ export class SourceMove {
 	#progress(step: string, message: string, bytesDone: number | null = null, bytesTotal: number | null = null): void {
 		this.#init.onProgress({ step, message, bytesDone, bytesTotal });
 	}
-}
-
-const REASON_MS = 200;
-
-function isBeforeClaim(phase: SourcePhase): boolean {
-	return ["checking", "readying", "dumping", "sending", "restoring"].includes(phase);
-}
-
-/** It may have ended, or been removed by hand, while it was frozen. */
-function needsThaw(state: ContainerState | null): boolean {
-	return state?.phase === "checkpointing";
 }
 
 function tookTooLong(container: ContainerId, phase: string, withinMs: number): SwarmError {

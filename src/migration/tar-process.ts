@@ -11,8 +11,8 @@ const KEEP = ["--numeric-owner", "--xattrs", "--xattrs-include=*", "--sparse"];
 const COMPLAINT_BYTES_MAX = 2048;
 
 export interface TarProcess {
-	/** Packing only: the directory is final now. */
-	begin(): void;
+	/** Packing only: the directory is final now. `names`: only these, "" is the directory itself; each byte one character. */
+	begin(names?: readonly string[]): void;
 	/** Packing only: the archive. */
 	output(): AsyncIterable<Buffer>;
 	/** Unpacking only; resolves when more may be written. */
@@ -25,6 +25,13 @@ export interface TarProcess {
 export function startPacking(directory: string): TarProcess {
 	// It opens nothing before it reads the name from standard input.
 	return new Tar("pack", ["--create", "--file=-", "--format=posix", ...KEEP, "-C", directory, "--files-from=-"]);
+}
+
+/** Of the names that `begin` gives, and nothing below them. `live`: somebody may be writing: what changes or vanishes is no failure. */
+export function startPackingSome(directory: string, live: boolean): TarProcess {
+	const named = ["--null", "--verbatim-files-from", "--no-recursion", "--files-from=-"];
+	const options = [...KEEP, ...(live ? ["--ignore-failed-read"] : []), "-C", directory, ...named];
+	return new Tar("pack", ["--create", "--file=-", "--format=posix", ...options], live ? [0, 1] : [0]);
 }
 
 export function startUnpacking(directory: string): TarProcess {
@@ -45,8 +52,12 @@ class Tar implements TarProcess {
 	readonly #ended: Promise<number | null>;
 	#complaint = "";
 
-	constructor(action: string, args: readonly string[]) {
+	/** Exit codes of tar(1) that are no failure; 1: "some files differ". */
+	readonly #fine: readonly number[];
+
+	constructor(action: string, args: readonly string[], fine: readonly number[] = [0]) {
 		this.#action = action;
+		this.#fine = fine;
 		this.#child = spawn("tar", args, {
 			stdio: ["pipe", "pipe", "pipe"],
 			env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
@@ -67,8 +78,9 @@ class Tar implements TarProcess {
 		});
 	}
 
-	begin(): void {
-		this.#child.stdin.end(".\n");
+	begin(names?: readonly string[]): void {
+		if (names === undefined) this.#child.stdin.end(".\n");
+		else this.#child.stdin.end(names.map((name) => `./${name}\0`).join(""), "latin1");
 	}
 
 	output(): AsyncIterable<Buffer> {
@@ -84,7 +96,7 @@ class Tar implements TarProcess {
 	async finish(): Promise<void> {
 		this.#child.stdin.end();
 		this.#child.stdout.resume();
-		if ((await this.#ended) === 0) return;
+		if (this.#fine.includes((await this.#ended) ?? -1)) return;
 		const [complaint = "it said nothing"] = this.#complaint.split("\n");
 		const full = this.#complaint.includes("No space left on device");
 		throw new SwarmError(

@@ -12,8 +12,10 @@ import { Making } from "./making.js";
 import type { Unpacker } from "./move-files.js";
 import { MoveRunner } from "./move-runner.js";
 import type { MigrationPorts } from "./ports.js";
+import { VOLUME_BYTES_PER_MS } from "./source-volumes.js";
 import { type MoveIdentity, nextClaim, standingOf } from "./standing.js";
 import { stepTarget, type TargetPhase, targetTable } from "./target-machine.js";
+import { volumeBytesOf } from "./verdict.js";
 import { MIGRATE_PROTOCOL, type Offer } from "./wire.js";
 import { withinMs } from "./within.js";
 
@@ -156,7 +158,7 @@ export class TargetMove {
 		this.#attempts = retrying ? this.#attempts + 1 : 0;
 		if (targetTable[phase].final !== true) this.#note(phase);
 		if (phase === "undoing") this.#unpacker?.cancel();
-		if (phase === "receiving") this.#limit(ARRIVE_MS_MAX);
+		if (phase === "receiving") this.#limit(ARRIVE_MS_MAX + volumeBytesOf(this.#init.offer.facts) / VOLUME_BYTES_PER_MS);
 		this.#init.onChange();
 		if (targetTable[phase].final === true) queueMicrotask(() => this.#finish());
 	}
@@ -206,6 +208,7 @@ export class TargetMove {
 			case "remove":
 				return this.#remove(signal);
 			case "clean":
+				this.#ports.runtime.volumes.moves.settle(this.identity.move);
 				return this.#ports.files.remove(this.identity.move).then(() => "done");
 			case "dismiss":
 				void this.#dismiss();
@@ -236,7 +239,10 @@ export class TargetMove {
 		const directory = await files.make(offer.move);
 		signal.throwIfAborted();
 		this.#image = image;
-		this.#unpacker = files.unpacker(directory);
+		const { moves } = this.#ports.runtime.volumes;
+		const offered = offer.facts.volumes.map(({ name }) => name);
+		const incoming = (name: string) => (offered.includes(name) ? moves.incoming(offer.move, name) : null);
+		this.#unpacker = files.unpacker(directory, incoming);
 		await this.#channel?.send({ kind: "ready" });
 		return "done";
 	}
@@ -258,6 +264,8 @@ export class TargetMove {
 			throw new SwarmError("unsupported", `Cannot restore ${offer.container}: a part of it is not here`);
 		const { container, revision, spec, address } = offer;
 		const at = files.at(offer.move);
+		await runtime.volumes.moves.arrive(offer.move, offer.facts.volumes);
+		signal.throwIfAborted();
 		await runtime.checkpoints.restore(
 			{
 				create: { container, epoch: offer.epoch + 1, revision, spec, image, address },
@@ -354,6 +362,8 @@ export class TargetMove {
 		const held = runtime.get(container);
 		// Only what this move made: a container that was here before is not its own.
 		if (held !== null && held.move === move && held.epoch > epoch) await runtime.remove(container, held.epoch);
+		// None of these ran here, or what did is gone: the source's are the ones that count.
+		runtime.volumes.moves.discard(move);
 	}
 
 	async #dismiss(): Promise<void> {

@@ -1,7 +1,8 @@
 // Gathers the facts of a verdict on either end, over the ports.
 
-import type { ContainerId, PublishedPort } from "../model.js";
+import { type ContainerId, containerIdOf, type PublishedPort, volumeNamesOf } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
+import { bindRefusal, bindsOf } from "../runtime/volumes/binds.js";
 import type { MigrationPorts } from "./ports.js";
 import type { SourceFacts, TargetFacts } from "./verdict.js";
 import type { Offer } from "./wire.js";
@@ -18,6 +19,7 @@ export async function readSourceFacts(ports: MigrationPorts, held: ContainerStat
 		address: held.address,
 		ports: held.spec.ports,
 		memoryBytesRequested: held.spec.resources.memoryBytes,
+		volumes: await volumesOf(ports, held),
 	};
 }
 
@@ -41,7 +43,27 @@ export async function readTargetFacts(
 		portHolder: portHolderOf(offer.spec.ports, others),
 		imageState: imageStateOf(ports, offer, named?.digest ?? null),
 		leaving,
+		volumesHere: volumeNamesOf(offer.spec).filter((name) => runtime.volumes.get(name) !== null),
+		pathsLacking: bindsOf(offer.spec.volumes).flatMap(({ source }) => bindRefusal(source, null) ?? []),
 	};
+}
+
+/** Others of this node, or of the cluster, that have a volume of it. */
+export function volumeUsersOf({ runtime, state }: MigrationPorts, held: ContainerState): readonly string[] {
+	const names = volumeNamesOf(held.spec);
+	const here = names.flatMap((name) => runtime.volumes.usersOf(name));
+	const workloads = [...state.view().specs.values()].filter(
+		(record) => !record.removed && volumeNamesOf(record.spec).some((name) => names.includes(name)),
+	);
+	const wished = workloads.flatMap(({ name, spec }) =>
+		Array.from({ length: spec.replicas }, (_, index) => containerIdOf(name, index)),
+	);
+	return [...new Set([...here, ...wished])].filter((container) => container !== held.container);
+}
+
+async function volumesOf({ runtime }: MigrationPorts, { spec }: ContainerState): Promise<SourceFacts["volumes"]> {
+	const held = volumeNamesOf(spec).flatMap((name) => runtime.volumes.get(name) ?? []);
+	return Promise.all(held.map(async (volume) => ({ ...volume, bytes: await runtime.volumes.measure(volume.name) })));
 }
 
 /** `host` is made of this node's own files: it cannot be fetched. */

@@ -2,6 +2,7 @@
 // is refused silently and nothing passes unseen. Must never read a machine itself (facts.ts does).
 
 import type { ContainerId, NodeId, Phase, PublishedPort, Verdict, VerdictCheck } from "../model.js";
+import type { VolumeState } from "../runtime/volumes/volumes.js";
 
 /** What a machine is, as far as a move cares. */
 export interface MachineFacts {
@@ -27,6 +28,8 @@ export interface SourceFacts {
 	readonly address: string | null;
 	readonly ports: readonly PublishedPort[];
 	readonly memoryBytesRequested: number | null;
+	/** Named volumes that move with it. */
+	readonly volumes: readonly (VolumeState & { readonly bytes: number })[];
 }
 
 /** What the target finds on itself for that offer. */
@@ -46,6 +49,10 @@ export interface TargetFacts {
 		/** The name stands for other content here (another `host`). */
 		| { readonly kind: "differs"; readonly digest: string };
 	readonly leaving: boolean;
+	/** Of the named volumes, those that it has under that name already. */
+	readonly volumesHere: readonly string[];
+	/** Of the shared paths of the node, why they cannot be shown there. */
+	readonly pathsLacking: readonly string[];
 }
 
 /** Kept free on the target's disk whatever arrives. */
@@ -67,6 +74,8 @@ export function ownChecks(
 		readonly criuVersion: string | null;
 		/** What keeps it here (runtime/security): parts of a sentence. */
 		readonly ties: readonly string[];
+		/** Others that have one of its volumes. */
+		readonly volumeUsers: readonly string[];
 	},
 ): readonly VerdictCheck[] {
 	return [
@@ -79,6 +88,13 @@ export function ownChecks(
 			source.ties.length === 0 ? "none" : "some",
 			"",
 			`it ${source.ties.join(", and it ")}`,
+		),
+		check(
+			"volumes",
+			source.volumeUsers.length === 0,
+			source.volumeUsers.length === 0 ? "its own" : "in use",
+			"",
+			`${source.volumeUsers.join(", ")} has a volume of it too, and a volume can be on one node only`,
 		),
 		check(
 			"criu",
@@ -106,6 +122,10 @@ export function compare(source: SourceFacts, target: TargetFacts): readonly Verd
 		spaceCheck(source, target),
 		memoryCheck(source, target),
 		imageCheck(source, target),
+		...(source.volumes.length === 0 ? [] : [volumesCheck(source, target)]),
+		...(target.pathsLacking.length === 0
+			? []
+			: [check("paths", false, "shared", "lacking", target.pathsLacking.join("; "))]),
 		check(
 			"container",
 			!target.holdsContainer,
@@ -179,13 +199,29 @@ function compareMachines(source: MachineFacts, target: MachineFacts): readonly V
 function spaceCheck(source: SourceFacts, target: TargetFacts): VerdictCheck {
 	const missingImage = target.imageState.kind === "missing" ? (target.imageState.bytes ?? 0) : 0;
 	// Layers are stored unpacked besides the blob that is fetched.
-	const needed = source.memoryBytes + source.fileBytes + 2 * missingImage + DISK_BYTES_RESERVE;
+	const volumeBytes = volumeBytesOf(source);
+	const needed = source.memoryBytes + source.fileBytes + volumeBytes + 2 * missingImage + DISK_BYTES_RESERVE;
 	return check(
 		"space",
 		target.diskBytesFree >= needed,
-		`${mebibytes(source.memoryBytes)} memory, ${mebibytes(source.fileBytes)} files`,
+		`${mebibytes(source.memoryBytes)} memory, ${mebibytes(source.fileBytes)} files${volumeBytes === 0 ? "" : `, ${mebibytes(volumeBytes)} volumes`}`,
 		`${mebibytes(target.diskBytesFree)} free`,
 		`the move needs ${mebibytes(needed)} on the target's disk`,
+	);
+}
+
+/** Of all its named volumes. */
+export function volumeBytesOf({ volumes }: Pick<SourceFacts, "volumes">): number {
+	return volumes.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function volumesCheck({ volumes }: SourceFacts, { volumesHere }: TargetFacts): VerdictCheck {
+	return check(
+		"volume data",
+		volumesHere.length === 0,
+		volumes.map(({ name, bytes }) => `${name} ${mebibytes(bytes)}`).join(", "),
+		volumesHere.length === 0 ? "to be copied" : "taken",
+		`the target has a volume ${volumesHere.join(", ")} of its own: see swarm volume ls`,
 	);
 }
 

@@ -35,8 +35,16 @@ export interface Offer {
 	readonly facts: SourceFacts;
 }
 
-/** `images`: CRIU's files. `log`: stdout and stderr. `upper`: one tar stream of the written files. */
-export type Section = "images" | "log" | "upper";
+/**
+ * `images`: CRIU's files. `log`: stdout and stderr. `upper`: one tar stream of the written files. `volume`: one tar stream for the named
+ * volume `name`, all of it before the freeze, what changed since then after it.
+ */
+export type Section = "images" | "log" | "upper" | "volume";
+
+/** Paths of one `removed` message. */
+export const REMOVED_MAX = 1_000;
+/** Together, as bytes: they are carried as Latin-1 text. */
+export const REMOVED_BYTES_MAX = 256 * 1024;
 
 export type MoveMessage =
 	| Offer
@@ -44,6 +52,10 @@ export type MoveMessage =
 	/** Source: get ready. Target: image and directories are there. */
 	| { readonly kind: "ready" }
 	| { readonly kind: "file"; readonly section: Section; readonly name: string }
+	/** Of a volume, what is there no more, before what changed; below its root, each byte of a name one character. */
+	| { readonly kind: "removed"; readonly volume: string; readonly paths: readonly string[] }
+	/** Of a volume, after all that changed: summaryOf (tree-scan.ts) at the source. */
+	| { readonly kind: "whole"; readonly volume: string; readonly summary: string }
 	| { readonly kind: "file-end"; readonly bytes: number; readonly crc32: number }
 	| { readonly kind: "manifest"; readonly files: number; readonly manifest: Readonly<Record<string, unknown>> }
 	| { readonly kind: "prepared" }
@@ -60,7 +72,7 @@ export type MoveMessage =
 	| { readonly kind: "failed"; readonly error: ErrorData }
 	| { readonly kind: "dismiss"; readonly reason: string };
 
-const sections: readonly Section[] = ["images", "log", "upper"];
+const sections: readonly Section[] = ["images", "log", "upper", "volume"];
 
 /** Throws `corrupt` with the field that is wrong. */
 export function decodeMessage(bytes: Uint8Array): MoveMessage {
@@ -89,6 +101,14 @@ export function decodeMessage(bytes: Uint8Array): MoveMessage {
 				kind,
 				section: fields.oneOf("section", sections),
 				name: fileName(fields.text("name", FILE_NAME_BYTES_MAX)),
+			};
+		case "removed":
+			return { kind, volume: volumeName(fields, "volume"), paths: fields.list("paths", REMOVED_MAX).map(removedPath) };
+		case "whole":
+			return {
+				kind,
+				volume: volumeName(fields, "volume"),
+				summary: fields.matching("summary", /^[0-9a-f]{64}$/, "a SHA-256"),
 			};
 		case "file-end":
 			return { kind, bytes: fields.count("bytes"), crc32: fields.count("crc32", 2 ** 32 - 1) };
@@ -153,7 +173,41 @@ function factsOf(fields: Fields): SourceFacts {
 			};
 		}),
 		memoryBytesRequested: fields.orNull("memoryBytesRequested", () => fields.count("memoryBytesRequested")),
+		// Sources of versions before volumes could move have no word of them.
+		volumes: fields.has("volumes") ? fields.list("volumes", 64).map(volumeOf) : [],
 	};
+}
+
+function volumeOf(value: unknown): SourceFacts["volumes"][number] {
+	const fields = new Fields(value);
+	const labels = fields.object("labels");
+	for (const [name, label] of Object.entries(labels))
+		if (name.length > 256 || typeof label !== "string" || label.length > 4096)
+			throw wrong("labels", label, "short texts");
+	return {
+		name: volumeName(fields, "name"),
+		labels: labels as Readonly<Record<string, string>>,
+		createdAtMs: fields.count("createdAtMs"),
+		bytes: fields.count("bytes"),
+	};
+}
+
+/** It becomes the name of a directory. */
+function volumeName(fields: Fields, field: string): string {
+	return fields.matching(field, /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, "the name of a volume");
+}
+
+/** Below a directory, whatever its bytes. */
+function removedPath(path: unknown): string {
+	const parts = typeof path === "string" && path.length <= 4096 ? path.split("/") : [""];
+	const isName = (part: string) => !["", ".", ".."].includes(part) && isBytes(part);
+	if (!parts.every(isName)) throw wrong("paths", path, "paths below a volume");
+	return path as string;
+}
+
+/** One character for each byte, without NUL. */
+function isBytes(text: string): boolean {
+	return !text.includes("\0") && Buffer.from(text, "latin1").toString("latin1") === text;
 }
 
 function checkOf(value: unknown): VerdictCheck {
@@ -226,6 +280,10 @@ class Fields {
 		if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > max)
 			throw wrong(name, value, `a whole number of 0 to ${max}`);
 		return value as number;
+	}
+
+	has(name: string): boolean {
+		return this.#values[name] !== undefined;
 	}
 
 	flag(name: string): boolean {

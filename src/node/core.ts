@@ -11,6 +11,7 @@ import { decide, snapshotsOf } from "./placement.js";
 import { BOOT_SETTLE_MS } from "./plan.js";
 import type { NodePorts } from "./ports.js";
 import { Reconciler } from "./reconcile.js";
+import { withoutVolumesOf } from "./volume-places.js";
 import { type VolumeChanges, volumeChanges } from "./volume-records.js";
 import { keepWarm } from "./warm-keeper.js";
 
@@ -85,8 +86,9 @@ export class NodeCore {
 		const { state, membership, migrations, logger } = this.#ports;
 		for (const row of this.operations.rows().filter((row) => row.owner === state.self && row.phase === "running")) {
 			const { spec } = this.operations.resolve(row.container);
-			const facts = { view: state.view(), membership, pending: [] };
-			const to = decide(facts, spec.spec, row.container, [state.self]).node;
+			// Its volumes move with it.
+			const view = withoutVolumesOf(state.view(), state.self);
+			const to = decide({ view, membership, pending: [] }, spec.spec, row.container, [state.self]).node;
 			if (to === null) continue;
 			try {
 				await migrations.migrate(row.container, to, { onProgress: () => {}, signal });

@@ -19,6 +19,7 @@ import type { NodePorts } from "./ports.js";
 import { imageRows } from "./rows.js";
 import { exportState, type StateArchiveParts } from "./state-archive/export.js";
 import { importState } from "./state-archive/import.js";
+import { dataOnlyOn } from "./volume-places.js";
 
 export interface DaemonParts {
 	readonly config: DaemonConfig;
@@ -130,10 +131,30 @@ async function leave(parts: DaemonParts, signal: AbortSignal): Promise<void> {
 			"Cannot leave: no other node answers, so nobody would hear of it; connect first, or stop with `swarm node stop`",
 		);
 	await core.moveAway(signal);
+	const data = others.length === 0 ? [] : await dataLeftBehind(ports, signal);
+	if (data.length > 0)
+		throw new SwarmError(
+			"conflict",
+			`Cannot leave: this node alone holds ${data.join(", ")}, which did not move (see \`swarm migrate --dry-run\`); move or remove these workloads first`,
+		);
 	await core.stop();
 	await core.markLeft();
 	for (const held of ports.runtime.list()) await ports.runtime.remove(held.container, held.epoch);
 	await core.told(signal);
 	await mesh.leaveCluster();
 	parts.forget();
+}
+
+/** A move is told as done before its source has let go of the volumes. */
+const LET_GO_MS_MAX = 10_000;
+const LET_GO_LOOK_MS = 200;
+
+async function dataLeftBehind({ state, clock }: NodePorts, signal: AbortSignal): Promise<readonly string[]> {
+	const endMs = clock.monotonicMs() + LET_GO_MS_MAX;
+	let data = dataOnlyOn(state.view(), state.self);
+	while (data.length > 0 && clock.monotonicMs() < endMs) {
+		await clock.sleep(LET_GO_LOOK_MS, signal);
+		data = dataOnlyOn(state.view(), state.self);
+	}
+	return data;
 }

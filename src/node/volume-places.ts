@@ -43,3 +43,18 @@ export function volumesAwaited(
 		.filter(({ nodes }) => nodes.length === 1 && nodes[0] === node)
 		.map(({ name }) => name);
 }
+
+/** For the question where something may go that takes its volumes along. */
+export function withoutVolumesOf(view: ClusterView, node: NodeId): ClusterView {
+	return { ...view, volumes: view.volumes.filter((volume) => volume.node !== node) };
+}
+
+/** Of volumes that `node` alone holds, those that workloads use, each as `data of web`. */
+export function dataOnlyOn(view: Pick<ClusterView, "volumes" | "nodes" | "specs">, node: NodeId): readonly string[] {
+	const specs = [...view.specs.values()].filter((record) => !record.removed);
+	return specs.flatMap(({ name, spec }) =>
+		volumePlacesOf(view, spec, []).flatMap((place) =>
+			place.nodes.length === 1 && place.nodes[0] === node ? [`${place.name} of ${name}`] : [],
+		),
+	);
+}

@@ -78,8 +78,8 @@ export async function makeSurroundings(container: Container, parts: AssemblyPart
 	const { spec } = container.request;
 	checkBinds(container.id, spec, parts.stateDirectory);
 	const cgroup = parts.cgroups.create(container.id, spec.resources);
-	// Another filter than the usual one is the monitor's to attach.
-	if (hasUsualDevices(spec)) parts.native.deviceFilterAttach(cgroup.unified);
+	// Another filter than the usual one is the monitor's to attach, and one that stood ready has it from its own.
+	if (hasUsualDevices(spec) && container.standingPid === null) parts.native.deviceFilterAttach(cgroup.unified);
 	await attachNetwork(container, parts, container.standingPid);
 	signal.throwIfAborted();
 	writeLaunch(container, parts);
@@ -231,10 +231,14 @@ export async function dismantle(
 	trash.take(directory.path, container);
 }
 
+/** Of systemd-resolved, beside its stub. */
+const UPSTREAM_RESOLV_CONF = "/run/systemd/resolve/resolv.conf";
+
 /** On the node's own network its name servers on loopback are there too. */
 function resolvConf(network: Spec["network"]): string {
 	if (network === "host") return readIfThere("/etc/resolv.conf") ?? "";
-	const upstream = readIfThere("/run/systemd/resolve/resolv.conf");
+	// Asked first: most nodes have none, and an exception takes far longer than a look.
+	const upstream = existsSync(UPSTREAM_RESOLV_CONF) ? readIfThere(UPSTREAM_RESOLV_CONF) : null;
 	return resolvConfOf(readIfThere("/etc/resolv.conf") ?? "", upstream);
 }
 

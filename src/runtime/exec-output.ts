@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import type { Clock } from "../clock.js";
 
 /** How long output may lie in the pipe of a command that goes on. */
-const SHORT_MS_MAX = 10;
+const SHORT_MS_MAX = 20;
 /** How long an output may be silent, after the command's end, that a process left behind holds open. */
 const SILENT_MS_MAX = 200;
 /** What a pipe holds (pipe(7)). */

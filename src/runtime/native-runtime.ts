@@ -410,9 +410,9 @@ class NativeRuntime implements Runtime {
 
 	#seams(): RuntimeSeams {
 		const { clock, logger } = this.#options;
-		const { native, paths, cgroups, network } = this.#parts;
+		const { native, paths, cgroups, network, volumes } = this.#parts;
 		return {
-			...{ native, paths, cgroups, network },
+			...{ native, paths, cgroups, network, volumes },
 			clock,
 			logger,
 			find: (id) => this.#roster.find("find", id),

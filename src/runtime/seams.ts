@@ -9,6 +9,7 @@ import type { Cgroups } from "./cgroup/cgroups.js";
 import type { Container } from "./container.js";
 import type { ContainerNetwork } from "./network/network.js";
 import type { Checkpoints, ContainerState, RestoreRequest } from "./runtime.js";
+import type { Volumes } from "./volumes/volumes.js";
 
 export interface RuntimeSeams {
 	readonly native: Native;
@@ -18,6 +19,7 @@ export interface RuntimeSeams {
 	readonly cgroups: Cgroups;
 	/** `attachmentOf(container)` has link name, MAC and namespace path. */
 	readonly network: ContainerNetwork;
+	readonly volumes: Pick<Volumes, "pathOf">;
 	/** `not-found` without such a container. */
 	find(container: ContainerId): Container;
 	/**

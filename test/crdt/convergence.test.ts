@@ -8,7 +8,7 @@ test.each(Array.from({ length: 12 }, (_, index) => index))(
 	async (seed) => {
 		const world = await createStoreWorld(`converge ${seed}`, 3 + (seed % 3));
 		const { chance, network, nodes, timeline } = world;
-		network.setQuality({ delayMsMin: 0.5, delayMsMax: 60, frameLoss: 0.2 });
+		network.setQuality({ delayMsMin: 0.5, delayMsMax: 60, frameLoss: 0.2, frameTwice: 0.05, frameAstray: 0.05 });
 		const [names, containers] = [
 			["web", "db", "mail"],
 			["web.0", "db.0", "mail.0"],
@@ -51,7 +51,7 @@ test.each(Array.from({ length: 12 }, (_, index) => index))(
 test("the same seed gives the same run, byte for byte", async () => {
 	const runs = [0, 1].map(async () => {
 		const world = await createStoreWorld("twice", 3);
-		world.network.setQuality({ delayMsMin: 1, delayMsMax: 40, frameLoss: 0.3 });
+		world.network.setQuality({ delayMsMin: 1, delayMsMax: 40, frameLoss: 0.3, frameTwice: 0.05, frameAstray: 0.05 });
 		for (let step = 0; step < 40; step++) {
 			const one = world.chance.pick(world.nodes);
 			void one.state?.commit([aClaim(one.node, "web.0", { epoch: 1 + step, time: one.state.time() })]);

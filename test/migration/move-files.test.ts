@@ -47,8 +47,8 @@ describe("the files of a move", () => {
 		const files = createMoveFiles(join(root, "moves"));
 		const directory = await files.make(move);
 		const [near, far] = channels();
-		const received = files.unpacker(directory).receive(far);
-		const sent = await files.packer(paths.upper).send(near, paths, () => {});
+		const received = files.unpacker(directory, () => null).receive(far);
+		const sent = await files.packer(paths.upper, []).send(near, paths, () => {});
 		await near.send({ kind: "manifest", files: sent.files, manifest: { a: 1 } });
 		expect(await received).toEqual({ manifest: { a: 1 } });
 		expect(sent.imageBytes).toBe(700_000);
@@ -78,7 +78,7 @@ describe("the files of a move", () => {
 		const { root } = await parts();
 		const files = createMoveFiles(join(root, "moves"));
 		const [near, far] = channels();
-		const unpacker = files.unpacker(await files.make(move));
+		const unpacker = files.unpacker(await files.make(move), () => null);
 		const received = unpacker.receive(far);
 		for (const message of messages) await near.send(message);
 		await near.end();

@@ -30,6 +30,7 @@ const source: SourceFacts = {
 	address: "10.99.0.5",
 	ports: [{ host: 80, container: 80, protocol: "tcp" }],
 	memoryBytesRequested: 200 * MIB,
+	volumes: [],
 };
 const target: TargetFacts = {
 	machine,
@@ -40,6 +41,8 @@ const target: TargetFacts = {
 	portHolder: null,
 	imageState: { kind: "present" },
 	leaving: false,
+	volumesHere: [],
+	pathsLacking: [],
 };
 const refusedBy = (changes: Partial<TargetFacts>, of: Partial<SourceFacts> = {}) =>
 	compare({ ...source, ...of }, { ...target, ...changes }).filter(({ ok }) => !ok);
@@ -88,6 +91,7 @@ describe("the verdict of a move", () => {
 				owner: n2,
 				criuVersion: null,
 				ties: tiesOf({ isolation: "minimal", security, terminal: false, stdin: false, volumes: [] }),
+				volumeUsers: ["other.0"],
 			},
 		);
 		expect(checks.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual([
@@ -95,13 +99,38 @@ describe("the verdict of a move", () => {
 			"owner",
 			"phase",
 			"ties",
+			"volumes",
 			"criu",
 		]);
 		expect(refusalOf(checks)).toContain(
 			"ties: it runs with isolation minimal, on the network and the files of its node, and it has a user namespace, which CRIU cannot bring along with open connections, and it uses devices of its node (/dev/fuse)",
 		);
 		expect(refusalOf(checks)).toContain("phase: web.0 is stopped, wanted running");
+		expect(refusalOf(checks)).toContain("volumes: other.0 has a volume of it too");
 		expect(verdictOf({ container: web, from: n1, to: n1 }, checks).ok).toBe(false);
+	});
+
+	it("counts named volumes, and refuses a target that has one of that name or lacks a shared path", () => {
+		const volumes = [{ name: "data", labels: {}, createdAtMs: 1, bytes: 9_000 * MIB }];
+		expect(refusedBy({}, { volumes })).toEqual([]);
+		const checks = compare({ ...source, volumes }, target);
+		expect(checks.find(({ check }) => check === "volume data")).toMatchObject({
+			source: "data 9,000 MiB",
+			target: "to be copied",
+		});
+		expect(checks.find(({ check }) => check === "space")?.source).toBe(
+			"100 MiB memory, 10 MiB files, 9,000 MiB volumes",
+		);
+		expect(refusedBy({ diskBytesFree: 9_000 * MIB }, { volumes })).toMatchObject([{ check: "space" }]);
+		expect(refusedBy({ volumesHere: ["data"] }, { volumes })[0]?.reason).toContain("a volume data of its own");
+		const lacking = "/mnt/nfs is not on this node, wanted a directory or file";
+		expect(refusedBy({ pathsLacking: [lacking] })).toMatchObject([{ check: "paths", reason: lacking }]);
+		const bind = { kind: "bind", source: "/srv", target: "/www", readOnly: true } as const;
+		const spec = { isolation: "standard", security: standardSecurity, terminal: false, stdin: false } as const;
+		expect(tiesOf({ ...spec, volumes: [{ ...bind, shared: false }] })).toEqual([
+			"shows /srv of its node, which is not declared :shared",
+		]);
+		expect(tiesOf({ ...spec, volumes: [{ ...bind, shared: true }] })).toEqual([]);
 	});
 
 	it("says why a container with a terminal or an open input stays", () => {

@@ -8,7 +8,7 @@ const patience = new AbortController().signal;
 
 /** One node with two workloads that run. */
 async function aNode(seed: string) {
-	const world = createWorld({ seed, nodeCount: 1, checkers: [], trace: null });
+	const world = createWorld({ seed, nodeCount: 1, checkers: [], broken: null, trace: null });
 	const [node] = world.nodes;
 	if (node === undefined) throw new Error("no node");
 	world.start(node);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ContainerId, Liveness, NodeId, Spec, VolumeRecord } from "../../src/model.js";
 import { decide } from "../../src/node/placement.js";
 import { validateSpec } from "../../src/node/spec/validate-spec.js";
-import { volumePlacesOf } from "../../src/node/volume-places.js";
+import { dataOnlyOn, volumePlacesOf, withoutVolumesOf } from "../../src/node/volume-places.js";
 import { volumeChanges } from "../../src/node/volume-records.js";
 import { claimRecord, nodeA, nodeB, nodeC, nodeRecord, specRecord, viewOfParts } from "../support/records.js";
 
@@ -46,6 +46,15 @@ describe("places of volumes", () => {
 	it("are those of the first replica while its node has not told of a new one", () => {
 		expect(placed([], spec({ replicas: 2 }), [], nodeC).node).toBe(nodeC);
 		expect(placed([], spec({ replicas: 2 }), [nodeC], nodeC).node).not.toBe(nodeC);
+	});
+
+	it("are what a node that leaves would take with it, unless it moves first", () => {
+		const view = viewOfParts({ volumes: [held("data", nodeA)], specs: [{ ...specRecord("db"), spec: spec() }] });
+		expect(dataOnlyOn(view, nodeA)).toEqual(["data of db"]);
+		expect(dataOnlyOn(view, nodeB)).toEqual([]);
+		expect(dataOnlyOn(viewOfParts({ volumes: [held("data", nodeA)] }), nodeA)).toEqual([]);
+		expect(withoutVolumesOf(view, nodeA).volumes).toEqual([]);
+		expect(withoutVolumesOf(view, nodeB).volumes).toHaveLength(1);
 	});
 
 	it("hold a workload while their node is down, unless it is to be available", () => {

@@ -9,7 +9,7 @@ import { validateVolume } from "../spec/volume-wish.js";
 import { volumeChanges } from "../volume-records.js";
 import type { VolumeDetail, VolumeRow } from "./contract.js";
 import { forward } from "./mesh-door.js";
-import { type ApiAnswer, type ApiCall, jsonAnswer, jsonBody } from "./message.js";
+import { type ApiAnswer, type ApiCall, isFirst, jsonAnswer, jsonBody } from "./message.js";
 
 interface Match {
 	readonly ports: NodePorts;
@@ -117,7 +117,7 @@ function holderOf({ operations, call, name }: Match): NodeId {
 }
 
 function forwardTo({ ports, operations, call, name }: Match, node: NodeId): Promise<ApiAnswer> {
-	if (call.local) return forward(ports.mesh, node, call);
+	if (isFirst(call)) return forward(ports.mesh, node, call);
 	throw new SwarmError(
 		"conflict",
 		`Cannot answer for the volume ${name}: it is with ${nodeName(operations, node)}, try again`,

@@ -7,7 +7,7 @@ import { asSwarmError, SwarmError } from "../../errors.js";
 import { type Capability, covers, permits, verifyCapability } from "../../mesh/capability.js";
 import type { Guest, GuestHost } from "../../mesh/guests.js";
 import type { MeshStream } from "../../mesh/mesh.js";
-import type { NodeId, Spec } from "../../model.js";
+import { type NodeId, type Spec, volumeNamesOf } from "../../model.js";
 import { answerStream } from "../api/mesh-door.js";
 import type { ApiHandler } from "../api/message.js";
 import { type ApiCall, errorAnswer, jsonBody } from "../api/message.js";
@@ -73,6 +73,7 @@ async function judged(options: GuestDoorOptions, guest: Guest, call: OpenCall): 
 		if (rule.subject === "spec") {
 			const { spec, body } = await specIn(call);
 			refuseSpec(guest.capability, spec);
+			refuseVolumes(options.state, guest, spec);
 			return { use: { ...about, subject: spec.name, refusal: null }, permitted: { ...call, body } };
 		}
 		refuseSubject(options.state, guest, rule, name);
@@ -113,9 +114,26 @@ function refuseSpec(capability: Capability, spec: Spec): void {
 		throw refused(`deploy ${spec.name}`, `its ${power} needs the verb privileged, which the capability has not`);
 }
 
+/** A guest for the workloads with some labels gets no data of others: of a volume that is there all users must be among those it sees. */
+function refuseVolumes(state: State, guest: Guest, spec: Spec): void {
+	const wanted = labelsInWords(guest.capability);
+	if (wanted === "") return;
+	const { specs, volumes } = state.view();
+	for (const name of volumeNamesOf(spec)) {
+		const users = [...specs.values()].filter((record) => !record.removed && volumeNamesOf(record.spec).includes(name));
+		const isTheirs = users.some((user) => seesWorkload(state, guest, user.name));
+		const isOthers = users.some((user) => !seesWorkload(state, guest, user.name));
+		const labelled = volumes.filter((volume) => volume.name === name);
+		const isFree = labelled.every(({ labels }) => isTheirs || covers(guest.capability.grant, labels));
+		if (isOthers || !isFree)
+			throw refused(`deploy ${spec.name}`, `the volume ${name} is there and not of a workload with ${wanted}`);
+	}
+}
+
 /** What lets a container do more to its node than the others; null when nothing does. */
-function powerOf({ isolation, network, security }: Spec): string | null {
+function powerOf({ isolation, network, security, volumes }: Spec): string | null {
 	if (isolation === "minimal") return "isolation minimal";
+	if (volumes.some(({ kind }) => kind === "bind")) return "path of the node";
 	if (network === "host") return "network host";
 	if (security.devices.length > 0) return "devices";
 	if (security.seccomp !== "default") return "seccomp profile";

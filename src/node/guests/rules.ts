@@ -26,6 +26,8 @@ const rules: readonly Rule[] = [
 	rule("GET", "/v1/stats", "list", "cluster"),
 	rule("GET", "/v1/images", "list", "cluster"),
 	rule("GET", "/v1/images/:/archive", "export", "everything"),
+	rule("GET", "/v1/volumes", "list", "everything"),
+	rule("GET", "/v1/volumes/:", "list", "everything"),
 	rule("GET", "/v1/events", "events", "cluster"),
 	rule("GET", "/v1/watch", "watch", "cluster"),
 	rule("GET", "/v1/watch/documents", "watch", "everything"),

@@ -28,6 +28,9 @@ export function volumesOf(fields: Fields, report: Report): readonly VolumeMount[
 		if (seen.has(target)) report.phrase(["volumes"], `${target} a second time`, "every target once");
 		seen.add(target);
 	}
+	const names = volumes.flatMap((mount) => (mount.kind === "volume" ? [mount.name] : []));
+	for (const name of new Set(names.filter((one, index) => names.indexOf(one) < index)))
+		report.phrase(["volumes"], `${name} a second time`, "every volume once");
 	return volumes.sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 

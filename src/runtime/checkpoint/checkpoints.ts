@@ -6,19 +6,21 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asSwarmError, SwarmError } from "../../errors.js";
-import type { ContainerId } from "../../model.js";
+import { type ContainerId, volumeNamesOf } from "../../model.js";
 import type { Container } from "../container.js";
 import { hasEnded } from "../life-cycle.js";
 import type { Checkpoints, ContainerState, DumpResult, RestoreRequest } from "../runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "../seams.js";
 import { hasUserNamespace } from "../security/launch-security.js";
+import { bindsOf } from "../volumes/binds.js";
 import { dumpArguments, encodeCommand, restoreArguments } from "./criu-command.js";
 import type { CriuInstallation } from "./criu-installation.js";
 import { lastErrors, pidFileOf, runDump, settleLeftover } from "./dump-process.js";
 import { bringBackRemaps, dropRemaps } from "./link-remaps.js";
 import { type DumpManifest, decodeManifest } from "./manifest.js";
-import { externalMounts, parseMountinfo } from "./mounts.js";
+import { type ExternalMount, externalMounts, parseMountinfo } from "./mounts.js";
 import { dropNetworkLocks } from "./network-lock.js";
+import { shownVolumes } from "./shown-volumes.js";
 
 /** In the work directory of a dump: the upper layer holds link remaps. */
 const REMAPS = "remaps";
@@ -76,7 +78,7 @@ class CriuCheckpoints implements Checkpoints {
 
 	restore(request: RestoreRequest, signal: AbortSignal): Promise<ContainerState> {
 		const manifest = decodeManifest(request.manifest);
-		checkHostPaths(manifest, request);
+		checkPlaces(manifest, request);
 		if (manifest.criuVersion !== this.#criu.version)
 			throw new SwarmError(
 				"refused",
@@ -156,7 +158,9 @@ class CriuCheckpoints implements Checkpoints {
 		const mounts = parseMountinfo(await readFile(`/proc/${pid}/mountinfo`, "utf8"));
 		const pipes = await readFile(join(container.directory.path, "pipes"), "utf8");
 		const [stdout = 0, stderr = 0] = pipes.trim().split(" ").map(Number);
-		const externals = externalMounts(mounts, container.directory.path, container.request.image.hostPaths);
+		const { spec, image } = container.request;
+		const shown = shownVolumes(spec.volumes, pid, (name) => this.#seams.volumes.pathOf(name));
+		const externals = externalMounts(mounts, container.directory.path, image.hostPaths, shown);
 		return { version: 1, criuVersion: this.#criu.version, pipes: { stdout, stderr }, externals };
 	}
 
@@ -188,7 +192,9 @@ class CriuCheckpoints implements Checkpoints {
 		// Nothing may answer for the address before the sockets are whole.
 		this.#setLink(container, false);
 		const workDirectory = await workDirectoryOf(container);
-		const place = { directory, imageDirectory: request.imageDirectory, workDirectory, manifest, hook: paths.criu };
+		const volumePath = (name: string) => this.#seams.volumes.pathOf(name);
+		const { imageDirectory } = request;
+		const place = { directory, imageDirectory, workDirectory, manifest, hook: paths.criu, volumePath };
 		await writeFile(join(directory.path, "restore"), encodeCommand(restoreArguments(this.#criu, place)), {
 			mode: 0o600,
 		});
@@ -238,15 +244,30 @@ async function workDirectoryOf(container: Container): Promise<string> {
 	return path;
 }
 
-/** The source names mounts, this node decides which of its own paths a container may see. */
-function checkHostPaths(manifest: DumpManifest, { create }: RestoreRequest): void {
-	const { hostPaths } = create.image;
-	for (const { place } of manifest.externals)
-		if (place.kind === "host" && !hostPaths.some((path) => place.path === path || place.path.startsWith(`${path}/`)))
-			throw new SwarmError(
-				"refused",
-				`Cannot restore ${create.container}: it has ${place.path} of its node, which image ${create.image.name} does not show here`,
-			);
+/** The source names mounts, this node decides which of its own paths and volumes a container may see. */
+function checkPlaces(manifest: DumpManifest, { create }: RestoreRequest): void {
+	const shared = bindsOf(create.spec.volumes).flatMap(({ shared, source }) => (shared ? [source] : []));
+	const isIn = (paths: readonly string[], path: string) =>
+		paths.some((one) => path === one || path.startsWith(`${one}/`));
+	const isAllowed = ({ place }: ExternalMount) => {
+		switch (place.kind) {
+			case "container":
+				return true;
+			case "host":
+				return isIn(create.image.hostPaths, place.path);
+			case "bind":
+				return isIn(shared, place.path);
+			case "volume":
+				return volumeNamesOf(create.spec).includes(place.name);
+		}
+	};
+	const wrong = manifest.externals.find((external) => !isAllowed(external))?.place;
+	if (wrong === undefined) return;
+	const what = wrong.kind === "volume" ? `the volume ${wrong.name}` : wrong.path;
+	throw new SwarmError(
+		"refused",
+		`Cannot restore ${create.container}: it has ${what} of its node, which neither image ${create.image.name} nor its spec shows here`,
+	);
 }
 
 async function bytesIn(directory: string): Promise<number> {

@@ -47,6 +47,8 @@ export interface RestorePlace {
 	readonly workDirectory: string;
 	readonly manifest: DumpManifest;
 	readonly hook: string;
+	/** Contents of a named volume on this machine. */
+	readonly volumePath: (name: string) => string;
 }
 
 export function restoreArguments(criu: CriuInstallation, place: RestorePlace): readonly string[] {
@@ -57,10 +59,7 @@ export function restoreArguments(criu: CriuInstallation, place: RestorePlace): r
 		...["-D", place.imageDirectory, "-W", place.workDirectory, "-o", "restore.log"],
 		...both,
 		...["--root", directory.merged],
-		...manifest.externals.flatMap((external) => [
-			"--external",
-			`mnt[${external.key}]:${hostPath(directory, external)}`,
-		]),
+		...manifest.externals.flatMap((external) => ["--external", `mnt[${external.key}]:${hostPath(place, external)}`]),
 		...["--action-script", place.hook],
 		// The first process becomes the monitor's child when criu ends.
 		"-d",
@@ -74,6 +73,7 @@ export function encodeCommand(strings: readonly string[]): Uint8Array {
 	return new TextEncoder().encode(strings.map((text) => `${text}\0`).join(""));
 }
 
-function hostPath(directory: ContainerDirectory, { place }: ExternalMount): string {
-	return place.kind === "host" ? place.path : join(directory.path, place.path);
+function hostPath({ directory, volumePath }: RestorePlace, { place }: ExternalMount): string {
+	if (place.kind === "volume") return volumePath(place.name);
+	return place.kind === "container" ? join(directory.path, place.path) : place.path;
 }

@@ -27,15 +27,22 @@ export function decodeManifest(value: Readonly<Record<string, unknown>>): DumpMa
 function checkExternal(external: ExternalMount): void {
 	if (!/^m\d{1,4}$/.test(external?.key)) throw wrong("key", external?.key, "m and a number");
 	const { place } = external;
-	if (place?.kind !== "container" && place?.kind !== "host") throw wrong("place", place, "container or host");
+	if (place?.kind === "volume") {
+		if (!/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/.test(place.name))
+			throw wrong("name", place.name, "the name of a volume");
+		return;
+	}
+	const { kind } = place ?? {};
+	if (kind !== "container" && kind !== "host" && kind !== "bind")
+		throw wrong("place", place, "container, host, bind or volume");
 	const parts = String(place.path).split("/");
 	const climbs = parts.includes("..") || parts.includes(".");
 	const absolute = String(place.path).startsWith("/");
-	if (typeof place.path !== "string" || climbs || absolute !== (place.kind === "host"))
+	if (typeof place.path !== "string" || climbs || absolute === (kind === "container"))
 		throw wrong(
 			"path",
 			place.path,
-			place.kind === "host" ? "an absolute path" : "a path inside the container directory",
+			kind === "container" ? "a path inside the container directory" : "an absolute path",
 		);
 	// Only what the monitor itself makes: nothing else of the directory may be shown to a container.
 	if (place.kind === "container" && parts[0] !== "dev" && parts[0] !== "shm")

@@ -15,11 +15,17 @@ export interface Mount {
 export interface ExternalMount {
 	readonly key: string;
 	readonly point: string;
-	readonly place: /** Below the container directory: `dev`, `shm`, `dev/null`. */
-		| { readonly kind: "container"; readonly path: string }
-		/** The same path on every node (the `host` image). */
-		| { readonly kind: "host"; readonly path: string };
+	readonly place: ExternalPlace;
 }
+
+export type ExternalPlace =
+	/** Below the container directory: `dev`, `shm`, `dev/null`. */
+	| { readonly kind: "container"; readonly path: string }
+	/** The same path on every node (the `host` image). */
+	| { readonly kind: "host"; readonly path: string }
+	/** A path of the node that the spec shows, the same on every node because it is declared shared. */
+	| { readonly kind: "bind"; readonly path: string }
+	| { readonly kind: "volume"; readonly name: string };
 
 const ownTypes = ["proc", "sysfs", "devpts"];
 
@@ -36,13 +42,14 @@ export function parseMountinfo(text: string): readonly Mount[] {
 }
 
 /**
- * `containerPath` is the container directory, `hostPaths` those of the image. A mount that is neither is refused: it was
+ * `containerPath` is the container directory, `hostPaths` those of the image, `shown` says of a mount point which volume is there. A mount that is neither is refused: it was
  * made by the workload or is of a kind that no other node has.
  */
 export function externalMounts(
 	mounts: readonly Mount[],
 	containerPath: string,
 	hostPaths: readonly string[],
+	shown: (point: string) => ExternalPlace | null = () => null,
 ): readonly ExternalMount[] {
 	const externals: ExternalMount[] = [];
 	for (const { point, root, type } of mounts) {
@@ -50,7 +57,9 @@ export function externalMounts(
 		const key = `m${externals.length}`;
 		const inside = pathInContainer(root, containerPath);
 		const host = hostPaths.find((path) => point === path || point.startsWith(`${path}/`));
-		if (inside !== null) externals.push({ key, point, place: { kind: "container", path: inside } });
+		const volume = shown(point);
+		if (volume !== null) externals.push({ key, point, place: volume });
+		else if (inside !== null) externals.push({ key, point, place: { kind: "container", path: inside } });
 		else if (host !== undefined) externals.push({ key, point, place: { kind: "host", path: point } });
 		else if (type !== "tmpfs" && type !== "mqueue")
 			throw new SwarmError(

@@ -22,7 +22,7 @@ export interface IdRanges {
 	keepOnly(containers: readonly ContainerId[]): void;
 }
 
-export function openIdRanges(directory: string, scope: string): IdRanges {
+export function openIdRanges(directory: string, scope: string, rangesMax = ID_RANGES_MAX): IdRanges {
 	const own = new Map<string, number>();
 	const releaseNumber = (name: string, number: number) => {
 		rmSync(join(directory, String(number)), { force: true });
@@ -44,11 +44,11 @@ export function openIdRanges(directory: string, scope: string): IdRanges {
 			if (known !== undefined) return firstIdOf(known);
 			mkdirSync(directory, { recursive: true, mode: 0o700 });
 			const taken = new Set(readdirSync(directory));
-			for (let number = 0; number < ID_RANGES_MAX; number++)
+			for (let number = 0; number < rangesMax; number++)
 				if (!taken.has(String(number)) && take(container, number)) return firstIdOf(number);
 			throw new SwarmError(
 				"refused",
-				`Cannot create ${container}: all ${ID_RANGES_MAX} ranges of user ids are taken, wanted one`,
+				`Cannot create ${container}: all ${rangesMax} ranges of user ids are taken, wanted one`,
 			);
 		},
 		release(container) {

@@ -1,6 +1,6 @@
 // From what a spec says about security to what monitor and init are told. Pure.
 
-import { type SeccompProfile, type Spec, volumeNamesOf } from "../../model.js";
+import type { SeccompProfile, Spec } from "../../model.js";
 import type { LaunchDevice, LaunchSecurity } from "../../native/launch.js";
 import { bindsOf } from "../volumes/binds.js";
 import { capabilitySetsOf } from "./capabilities.js";
@@ -57,16 +57,12 @@ export function tiesOf(
 ): readonly string[] {
 	const { isolation, security, terminal, stdin, volumes } = spec;
 	const devices = security.devices.map(({ path }) => path).join(", ");
-	const named = volumeNamesOf({ volumes }).join(", ");
-	const binds = bindsOf(volumes)
-		.map(({ source }) => source)
-		.join(", ");
+	const binds = bindsOf(volumes).filter(({ shared }) => !shared);
 	return [
 		...(isolation === "minimal" ? ["runs with isolation minimal, on the network and the files of its node"] : []),
 		// CRIU makes a user namespace of its own, which has no power over the network namespace that a move brings along.
 		...(security.userNamespace ? ["has a user namespace, which CRIU cannot bring along with open connections"] : []),
-		...(named === "" ? [] : [`has named volumes of its node (${named})`]),
-		...(binds === "" ? [] : [`shows paths of its node (${binds})`]),
+		...binds.map(({ source }) => `shows ${source} of its node, which is not declared :shared`),
 		...(devices === "" ? [] : [`uses devices of its node (${devices})`]),
 		...(terminal ? ["has a terminal, whose other end is with its monitor on this node"] : []),
 		...(stdin && !terminal ? ["has an open standard input, which is with its monitor on this node"] : []),

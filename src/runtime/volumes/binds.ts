@@ -4,8 +4,8 @@ import { realpathSync } from "node:fs";
 import { SwarmError } from "../../errors.js";
 import { type BindMount, type ContainerId, type Spec, volumeNamesOf } from "../../model.js";
 
-/** Why it cannot be shown, as a part of a sentence; null when it can. `ownState`: this node's state directory. */
-export function bindRefusal(source: string, ownState: string): string | null {
+/** Why it cannot be shown, as a part of a sentence; null when it can. `ownState`: this node's state directory; null: not asked. */
+export function bindRefusal(source: string, ownState: string | null): string | null {
 	const real = realPathOf(source);
 	if (real === null) return `${source} is not on this node, wanted a directory or file`;
 	if (real !== source) return `${source} leads over a symbolic link, wanted where it leads to: ${real}`;

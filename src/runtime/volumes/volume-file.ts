@@ -7,6 +7,10 @@ import type { VolumeState } from "./volumes.js";
 
 export interface VolumeFile extends VolumeState {
 	readonly version: 1;
+	/** The move that brought it and has not told that the container runs here; absent: none. */
+	readonly arriving?: string;
+	/** The move that has brought it away. */
+	readonly leaving?: string;
 }
 
 const FILE = "volume.json";

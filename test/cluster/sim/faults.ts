@@ -1,5 +1,6 @@
 // What happens to a simulated cluster: each fault is begun at a moment drawn by the seed and mended after a while, drawn too.
 
+import { GOOD_LINKS } from "./sim-mesh.js";
 import type { World, WorldNode } from "./world.js";
 
 export type FaultKind =
@@ -22,8 +23,7 @@ export interface Faults {
 	readonly counts: Map<FaultKind, number>;
 }
 
-const GOOD_LINKS = { delayMsMin: 0.5, delayMsMax: 15, frameLoss: 0 };
-const BAD_LINKS = { delayMsMin: 5, delayMsMax: 300, frameLoss: 0.1 };
+const BAD_LINKS = { delayMsMin: 5, delayMsMax: 300, frameLoss: 0.1, frameTwice: 0.1, frameAstray: 0.2 };
 /** Wall clocks are off by up to this after a restart. */
 const CLOCK_OFFSET_MS_MAX = 2_000;
 
@@ -61,7 +61,7 @@ export function createFaults(world: World): Faults {
 
 	const restartLater = (one: WorldNode, leastMs: number, mostMs: number) => {
 		one.clockOffsetMs = chance.between(-CLOCK_OFFSET_MS_MAX, CLOCK_OFFSET_MS_MAX);
-		one.clockRate = chance.between(0.995, 1.005);
+		one.clockRate = chance.between(0.99, 1.01);
 		mendLater(leastMs, mostMs, () => world.start(one));
 	};
 

@@ -52,6 +52,8 @@ export interface SimMachine {
 	readonly files: Map<string, CheckpointImage | null>;
 	/** Entries of the move journal by move; null: forgotten. What was not written durably can be lost. */
 	readonly moves: Map<string, { readonly text: string | null; readonly durableText: string | null }>;
+	/** Called when a container begins to execute, or goes on. */
+	onRun: (container: SimContainer) => void;
 	isPowered: boolean;
 	/** The guard's clock: goes on while daemons stand still, and at a rate of its own. */
 	guardNowMs(): number;
@@ -98,6 +100,7 @@ export function createSimMachine(
 		fences: new Map(),
 		files: new Map(),
 		moves: new Map(),
+		onRun: () => {},
 		isPowered: true,
 		guardNowMs,
 		extendLease(container, untilMs) {

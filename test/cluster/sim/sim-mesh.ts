@@ -17,6 +17,17 @@ export interface LinkQuality {
 	readonly delayMsMax: number;
 	/** Probability that a frame is lost although the connection lives. */
 	readonly frameLoss: number;
+	/** Probabilities that a frame arrives twice, and that it does not keep its place among the others. */
+	readonly frameTwice: number;
+	readonly frameAstray: number;
+}
+
+/** A frame on its way, for checkers. */
+export interface SimFrame {
+	readonly from: NodeId;
+	readonly to: NodeId;
+	readonly plane: FramePlane;
+	readonly bytes: Uint8Array;
 }
 
 export interface SimNetwork {
@@ -36,6 +47,8 @@ export interface SimNetwork {
 	setQuality(quality: LinkQuality): void;
 	/** Members that `keepConnected` was not asked for are connected all the same. */
 	connectEverybody(): void;
+	/** Called for every frame that is sent. */
+	onSend: (frame: SimFrame) => void;
 }
 
 interface Endpoint {
@@ -61,6 +74,14 @@ const NOTICE_MS_MAX = 8000;
 const REDIAL_MS_MIN = 200;
 const REDIAL_MS_MAX = 1500;
 
+export const GOOD_LINKS: LinkQuality = {
+	delayMsMin: 0.5,
+	delayMsMax: 15,
+	frameLoss: 0,
+	frameTwice: 0,
+	frameAstray: 0,
+};
+
 export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetwork {
 	const endpoints = new Map<NodeId, Endpoint>();
 	const connections = new Map<string, Connection>();
@@ -68,7 +89,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 	const dials = new Set<string>();
 	let everybody = false;
 	let changes = 0;
-	let quality: LinkQuality = { delayMsMin: 0.5, delayMsMax: 15, frameLoss: 0 };
+	let quality: LinkQuality = GOOD_LINKS;
 
 	const isCut = (from: NodeId, to: NodeId) => cuts.has(`${from}>${to}`);
 	const connectionOf = (a: NodeId, b: NodeId) => connections.get(pairOf(a, b)) ?? null;
@@ -131,15 +152,28 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		});
 	};
 
+	/** The same without a place among the others, and up to ten times as late. */
+	const carryAstray = (connection: Connection, to: Endpoint, deliver: () => void) => {
+		const from = to === connection.a ? connection.b : connection.a;
+		timeline.after(chance.between(quality.delayMsMin, 10 * quality.delayMsMax), () => {
+			const isCurrent = connectionOf(from.node, to.node) === connection;
+			if (isCurrent && !isCut(from.node, to.node) && to.process.isAlive()) deliver();
+		});
+	};
+
 	const sendFrame = (from: Endpoint, to: NodeId, plane: FramePlane, frame: Uint8Array) => {
 		const connection = connectionOf(from.node, to);
 		if (connection === null || !from.process.isAlive()) return;
 		const target = connection.a === from ? connection.b : connection.a;
 		const bytes = frame.slice();
+		network.onSend({ from: from.node, to, plane, bytes });
 		if (chance.happens(quality.frameLoss)) return;
-		carry(connection, target, () => {
+		const deliver = () => {
 			for (const listener of [...(target.frames.get(plane) ?? [])]) listener(from.node, bytes);
-		});
+		};
+		if (chance.happens(quality.frameTwice)) carryAstray(connection, target, deliver);
+		if (chance.happens(quality.frameAstray)) carryAstray(connection, target, deliver);
+		else carry(connection, target, deliver);
 	};
 
 	/** Resolves when the far end has answered that it speaks the protocol. */
@@ -254,7 +288,8 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 		});
 	};
 
-	return {
+	const network: SimNetwork = {
+		onSend: () => {},
 		join,
 		cut(from, to) {
 			if (cuts.has(`${from}>${to}`)) return;
@@ -282,6 +317,7 @@ export function createSimNetwork(timeline: Timeline, chance: SimChance): SimNetw
 			for (const a of endpoints.keys()) for (const b of endpoints.keys()) dial(a, b);
 		},
 	};
+	return network;
 }
 
 function untilAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {

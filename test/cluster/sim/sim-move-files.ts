@@ -50,6 +50,7 @@ export function simMoveFiles(machine: SimMachine, process: SimProcess): MoveFile
 
 function simPacker(machine: SimMachine): Packer {
 	return {
+		async sendVolumes() {},
 		async send(channel, parts, onBytes) {
 			const image = machine.files.get(parts.images) ?? null;
 			if (image === null) throw new SwarmError("failed", "Cannot send the memory: nothing was dumped");
@@ -58,7 +59,7 @@ function simPacker(machine: SimMachine): Packer {
 			await channel.sendBytes(bytes);
 			await channel.post({ kind: "file-end", bytes: bytes.length, crc32: crc32(bytes) });
 			onBytes(bytes.length);
-			return { bytes: bytes.length, imageBytes: bytes.length, files: 1 };
+			return { bytes: bytes.length, imageBytes: bytes.length, volumeBytes: 0, files: 1 };
 		},
 		cancel() {},
 	};

@@ -15,6 +15,7 @@ import { votersOf } from "../../../src/node/lease/voters.js";
 import type { ImagesPort, KeepSuperseded, NodePorts } from "../../../src/node/ports.js";
 import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 import type { PreparedImage } from "../../../src/runtime/runtime.js";
+import { type Break, journalDiskOf, promisesDiskOf, voterClockOf } from "./breaks.js";
 import type { SimChance } from "./sim-chance.js";
 import type { SimMachine } from "./sim-machine.js";
 import type { SimNetwork } from "./sim-mesh.js";
@@ -41,6 +42,7 @@ export interface DaemonSurroundings {
 	readonly chance: SimChance;
 	readonly clockOffsetMs: number;
 	readonly clockRate: number;
+	readonly broken: Break | null;
 	/** A line of a trace; null: no trace. */
 	readonly trace: ((line: string) => void) | null;
 }
@@ -72,7 +74,7 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 	const mesh = network.join(self, process);
 	const state = await openState({
 		self,
-		disk: machine.disk.openFor(process),
+		disk: journalDiskOf(machine.disk.openFor(process), around.broken),
 		signer: signerFor(self),
 		verifier: simVerifier,
 		certificate: () => new TextEncoder().encode(`member ${self}`),
@@ -97,9 +99,10 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 	state.subscribe(watch);
 	const runtime = openSimRuntime(machine, process, timeline, chance.split("runtime"));
 	const images = simImages;
-	const promises = await openPromises(machine.promises.openFor(process));
+	const promises = await openPromises(promisesDiskOf(machine.promises.openFor(process), around.broken));
 	const leases = new Leases({
-		...{ self, mesh, clock, chance: chance.split("leases"), logger, promises },
+		...{ self, mesh, chance: chance.split("leases"), logger, promises },
+		clock: voterClockOf(clock, around.broken),
 		guard: {
 			nowMs: () => runtime.guardNowMs(),
 			extend: (container, epoch, untilMs) => runtime.extendLease(container, epoch, untilMs),

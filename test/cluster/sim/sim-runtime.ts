@@ -102,6 +102,7 @@ export function openSimRuntime(
 	const run = (container: SimContainer) => {
 		container.runsSinceMs = timeline.nowMs();
 		container.hasProcesses = true;
+		machine.onRun(container);
 	};
 
 	/** As the monitor does, whatever the daemon believes. */

@@ -33,6 +33,17 @@ export function openSimVolumes(machine: Pick<SimMachine, "volumes" | "containers
 		},
 		measure: async () => 0,
 		pathOf: (name) => `volume ${name}`,
+		moves: {
+			hold() {},
+			letGo() {},
+			leave() {},
+			left() {},
+			incoming: (move, name) => `volume ${name} of ${move}`,
+			async arrive() {},
+			settle() {},
+			discard() {},
+			list: () => new Map(),
+		},
 		subscribe(listener) {
 			const own = () => listener();
 			listeners.add(own);

@@ -11,7 +11,7 @@ test("a seed is the same run every time, line for line", async () => {
 	const traces = await Promise.all(
 		[0, 1].map(async () => {
 			const lines: string[] = [];
-			await runScenario("replay", (line) => void lines.push(line));
+			await runScenario("replay", { trace: (line) => void lines.push(line) });
 			return lines;
 		}),
 	);
@@ -23,8 +23,8 @@ test("a seed is the same run every time, line for line", async () => {
 async function quietWorld(): Promise<{ world: World; user: User }> {
 	const user: { it: User | null } = { it: null };
 	const checkers = [oneLiveCopy, nothingLost].map((make) => (world: World) => make(world, () => user.it as User));
-	const world = createWorld({ seed: "quiet", nodeCount: 2, checkers, trace: null });
-	user.it = createUser(world);
+	const world = createWorld({ seed: "quiet", nodeCount: 2, checkers, broken: null, trace: null });
+	user.it = createUser(world, "everything");
 	for (const one of world.nodes) world.start(one);
 	await world.run(8_000);
 	while (world.nodes.every(({ machine }) => machine.running().length === 0)) {

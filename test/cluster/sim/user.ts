@@ -4,6 +4,7 @@ import type { ContainerId, RestartPolicy, Spec, SpecRecord } from "../../../src/
 import { containerIdOf, wholeSpec } from "../../../src/model.js";
 import { HEAL_MS_MAX } from "./checkers/checker.js";
 import type { SimDaemon } from "./sim-node.js";
+import type { Weather } from "./weather.js";
 import type { World, WorldNode } from "./world.js";
 
 export interface User {
@@ -16,12 +17,14 @@ export interface User {
 	promised(): ReadonlySet<string>;
 	/** Whether the name was given twice at nearly the same time: both deploys can succeed before they hear of each other. */
 	isDisputed(name: string): boolean;
+	/** Whether its removal was ever asked for. */
+	wasRemoved(name: string): boolean;
 	readonly counts: { deployed: number; removed: number; moved: number; refused: number };
 }
 
 const NAMES = ["web", "db", "mail", "cache", "queue"] as const;
 
-export function createUser(world: World): User {
+export function createUser(world: World, about: Weather["user"]): User {
 	const chance = world.chance.split("user");
 	const promised = new Set<string>();
 	const contested = new Set<string>();
@@ -50,8 +53,8 @@ export function createUser(world: World): User {
 		if (isSplit) contested.add(name);
 	};
 
-	/** Half of the names stand for exclusive workloads, so that a name keeps its policy. */
-	const policyOf = (name: string) => (name === "db" || name === "queue" ? "exclusive" : "available");
+	/** A name keeps its policy. */
+	const isExclusive = (name: string) => about === "owner" || name === "db" || name === "queue";
 
 	const deploy = (daemon: SimDaemon, name: string) => {
 		const now = world.timeline.nowMs();
@@ -60,7 +63,7 @@ export function createUser(world: World): User {
 		const removals = removalsAsked.get(name);
 		const replicas = chance.happens(0.3) ? 2 : 1;
 		const made = chance.happens(0.3) ? flakySpecOf(name, replicas, chance.pick(RESTARTING)) : specOf(name, replicas);
-		const spec = { ...made, policy: policyOf(name) } as const;
+		const spec = { ...made, policy: isExclusive(name) ? "exclusive" : "available" } as const;
 		answer(`deploy ${name} through ${daemon.state.self}`, daemon.core.operations.deploy(spec, patience), () => {
 			counts.deployed += 1;
 			noteSplit(name);
@@ -104,6 +107,9 @@ export function createUser(world: World): User {
 		return [owner, target] as const;
 	};
 
+	/** Deploys until there is something to own, then mostly moves. */
+	const ownersDraw = (specCount: number) => (specCount < NAMES.length - 1 ? 0 : chance.between(0.3, 2));
+
 	return {
 		counts,
 		promised: () => new Set([...promised].filter((name) => !contested.has(name))),
@@ -111,13 +117,14 @@ export function createUser(world: World): User {
 			const since = disputedAtMs.get(name) ?? Number.NEGATIVE_INFINITY;
 			return world.timeline.nowMs() - since < HEAL_MS_MAX;
 		},
+		wasRemoved: (name) => removalsAsked.has(name),
 		act() {
 			const up = world.nodes.filter((one) => one.daemon !== null);
 			if (up.length === 0) return null;
 			const daemon = chance.pick(up).daemon as SimDaemon;
 			const specs = [...daemon.state.view().specs.values()].filter((spec) => !spec.removed);
 			const name = chance.pick(NAMES);
-			const draw = chance.fraction();
+			const draw = about === "owner" ? ownersDraw(specs.length) : chance.fraction();
 			if (specs.length === 0 || draw < 0.25) deploy(daemon, name);
 			else if (draw < 0.35) remove(daemon, chance.pick(specs).name);
 			else if (draw < 0.5) pauseOrResume(daemon, chance.pick(specs));

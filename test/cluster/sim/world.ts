@@ -2,6 +2,7 @@
 // (what can happen), user.ts (what is asked of the cluster) and checkers/ (what must hold then).
 
 import type { ContainerId, NodeId } from "../../../src/model.js";
+import type { Break } from "./breaks.js";
 import type { Checker } from "./checkers/checker.js";
 import { createSimChance, type SimChance } from "./sim-chance.js";
 import { createSimMachine, type SimMachine } from "./sim-machine.js";
@@ -49,6 +50,8 @@ export interface WorldOptions {
 	readonly seed: string;
 	readonly nodeCount: number;
 	readonly checkers: readonly ((world: World) => Checker)[];
+	/** A rule that is broken on purpose; null: none. */
+	readonly broken: Break | null;
 	/** Takes the lines of a trace; null: none is made. */
 	readonly trace: ((line: string) => void) | null;
 }
@@ -71,7 +74,8 @@ export function createWorld(options: WorldOptions): World {
 	const nodes = Array.from({ length: options.nodeCount }, (_, index): WorldNode => {
 		const node = nodeIdOf(index);
 		const own = chance.split(`machine ${node}`);
-		const guard = { rate: own.between(0.99, 1.01), lateMs: own.between(0, GUARD_LATE_MS_MAX) };
+		const lateMs = options.broken === "no-guard" ? 1e12 : own.between(0, GUARD_LATE_MS_MAX);
+		const guard = { rate: own.between(0.99, 1.01), lateMs };
 		const machine = createSimMachine(node, timeline, own, () => ++lives, guard);
 		const clock = { clockOffsetMs: 0, clockRate: 1 };
 		return { node, machine, process: null, daemon: null, ...clock, isolatedSinceMs: null };
@@ -111,7 +115,11 @@ export function createWorld(options: WorldOptions): World {
 			kill(one);
 			timeline.after(RESTART_MS, () => start(one));
 		};
-		one.process = startSimDaemon({ ...around, clockOffsetMs, clockRate, trace: trace && note }, onUp, onExit);
+		one.process = startSimDaemon(
+			{ ...around, clockOffsetMs, clockRate, broken: options.broken, trace: trace && note },
+			onUp,
+			onExit,
+		);
 	};
 
 	const reached = new Set<WorldNode>();

@@ -99,6 +99,18 @@ describe("a program with a capability", () => {
 		);
 		const open = { name: "new", labels: { team: "a" }, isolation: "minimal" } as const;
 		expect((await refusalOf(client.deploy(open))).message).toMatch(/isolation minimal needs the verb privileged/);
+		const bound = { name: "new", labels: { team: "a" }, volumes: ["/etc:/host:ro"] } as const;
+		expect((await refusalOf(client.deploy(bound as never))).message).toMatch(
+			/path of the node needs the verb privileged/,
+		);
+		node.state.put([{ kind: "volume", name: "data", node: node.mesh.self, labels: {}, createdAtMs: 1 }]);
+		await until("the volume", () => node.state.view().volumes.length === 1);
+		const reading = { name: "new", labels: { team: "a" }, volumes: ["data:/data"] } as const;
+		expect((await refusalOf(client.deploy(reading as never))).message).toMatch(
+			/the volume data is there and not of a workload/,
+		);
+		const own = { name: "new", labels: { team: "a" }, volumes: ["fresh:/data"] } as const;
+		expect((await refusalOf(client.deploy(own as never))).code).toBe("not-found");
 		expect((await refusalOf(client.deploy({ name: "No Name", labels: { team: "a" } }))).code).toBe("usage");
 		// Permitted: this node has no images.
 		expect((await refusalOf(client.deploy({ name: "new", labels: { team: "a" } }))).code).toBe("not-found");

@@ -25,6 +25,8 @@ const withheld = [
 	"POST /v1/nodes/:name/rename",
 	"POST /v1/authority",
 	"GET /v1/rtt",
+	"POST /v1/volumes",
+	"DELETE /v1/volumes/:name",
 ];
 
 function pathsOf(text: string): readonly string[] {

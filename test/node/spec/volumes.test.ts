@@ -69,5 +69,6 @@ describe("volumes of a spec", () => {
 			expect(() => read([`data:${target}`])).toThrow(/outside \/proc, \/sys and \/dev/);
 		expect(read(["data:/process"]).volumes).toHaveLength(1);
 		expect(() => read(["a:/x", "b:/x"])).toThrow(/\/x a second time/);
+		expect(() => read(["a:/x", "a:/y:ro"])).toThrow(/a a second time, wanted every volume once/);
 	});
 });

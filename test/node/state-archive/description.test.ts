@@ -3,7 +3,7 @@ import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 import { decodeDescription } from "../../../src/node/state-archive/description.js";
 
 const machine = { architecture: "x64", cpuFlags: ["sse2"], kernel: "6.12", criuVersion: "4.2", kernelFeatures: [] };
-const facts = { machine, phase: "running", memoryBytes: 1, fileBytes: 2, ports: [] };
+const facts = { machine, phase: "running", memoryBytes: 1, fileBytes: 2, ports: [], volumes: [] };
 const whole = {
 	...{
 		version: 1,

@@ -17,14 +17,22 @@ const table = `117 113 0:41 / / rw,relatime - overlay overlay rw,lowerdir=lower
 describe("the mounts of a container", () => {
 	it("that come from the host are external, with the place where the other node has them", () => {
 		const externals = externalMounts(parseMountinfo(table), directory, ["/usr"]);
-		expect(externals.map(({ point, place }) => [point, place.kind, place.path])).toEqual([
-			["/dev", "container", "dev"],
-			["/dev/shm", "container", "shm"],
-			["/proc/kcore", "container", "dev/null"],
-			["/usr", "host", "/usr"],
-			["/usr/share/odd name", "host", "/usr/share/odd name"],
-		]);
+		expect(externals.map(({ point, place }) => [point, place.kind, "path" in place ? place.path : place.name])).toEqual(
+			[
+				["/dev", "container", "dev"],
+				["/dev/shm", "container", "shm"],
+				["/proc/kcore", "container", "dev/null"],
+				["/usr", "host", "/usr"],
+				["/usr/share/odd name", "host", "/usr/share/odd name"],
+			],
+		);
 		expect(new Set(externals.map(({ key }) => key)).size).toBe(externals.length);
+	});
+
+	it("are the volume that they show, wherever that is mounted", () => {
+		const shown = (point: string) => (point === "/usr" ? ({ kind: "volume", name: "data" } as const) : null);
+		const externals = externalMounts(parseMountinfo(table), directory, ["/usr"], shown);
+		expect(externals.find(({ point }) => point === "/usr")?.place).toEqual({ kind: "volume", name: "data" });
 	});
 
 	it("are refused when no other node has them", () => {
