@@ -38,7 +38,11 @@ export class NodeCore {
 			(begin) => begin(),
 		);
 		this.operations = createOperations(ports);
-		this.#reconciler = new Reconciler(ports, () => this.#settled);
+		this.#reconciler = new Reconciler(
+			ports,
+			() => this.#settled,
+			(event) => this.events.add({ timeMs: ports.clock.nowMs(), ...event }),
+		);
 		this.#seen = this.#look(ports.state.view());
 	}
 

@@ -14,11 +14,13 @@ import type { DaemonConfig } from "./config.js";
 import type { NodeCore } from "./core.js";
 import { createLocalPool } from "./local-pool.js";
 import { runLocally } from "./local-runs.js";
+import type { SplitKeeper } from "./partition/split-keeper.js";
 import { freeAddress } from "./placement.js";
 import type { NodePorts } from "./ports.js";
 import { imageRows } from "./rows.js";
 import { exportState, type StateArchiveParts } from "./state-archive/export.js";
 import { importState } from "./state-archive/import.js";
+import { keptArchive } from "./superseded.js";
 import { dataOnlyOn } from "./volume-places.js";
 
 export interface DaemonParts {
@@ -28,6 +30,7 @@ export interface DaemonParts {
 	readonly ports: NodePorts;
 	readonly archives: StateArchiveParts;
 	readonly core: NodeCore;
+	readonly splits: SplitKeeper;
 	readonly tokens: Tokens;
 	readonly stop: () => void;
 	/** Ends, and takes what the cluster knew with it. */
@@ -73,12 +76,14 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 			await core.publishImages();
 			return rowOf(ports, ports.own().name, summary);
 		},
+		splits: () => parts.splits.splits(),
+		keptArchive: (id, signal) => keptArchive(config.stateDirectory, id, parts.archives.migration, signal),
 		exportState: (container, signal) => exportState(parts.archives, container, signal),
-		async importState(archive, signal) {
+		async importState(archive, name, signal) {
 			const { operations } = core;
 			const remove = (workload: string, until: AbortSignal) => operations.remove(workload, until);
 			const { membership } = ports;
-			const workload = await importState({ ...parts.archives, membership, remove }, archive, signal);
+			const workload = await importState({ ...parts.archives, membership, remove }, archive, name, signal);
 			const isStopped = ports.state.view().specs.get(workload)?.desired === "stopped";
 			// Nothing is left to do: both wait until the view says it.
 			return isStopped ? operations.stop(workload, signal) : operations.resume(workload, signal);

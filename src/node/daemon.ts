@@ -19,6 +19,7 @@ import { readMachineFacts, readMemoryBytesFree } from "../migration/facts.js";
 import { createFileJournal } from "../migration/journal.js";
 import { createMoveFiles } from "../migration/move-files.js";
 import type { LocalFacts, MigrationPorts } from "../migration/ports.js";
+import { readSourceFacts } from "../migration/verdict-facts.js";
 import type { HardwareProfile, NodeId } from "../model.js";
 import { loadNative } from "../native/binding.js";
 import { nativePaths } from "../native/paths.js";
@@ -59,6 +60,7 @@ import type { StartReport } from "./launch-daemon.js";
 import { Leases } from "./lease/leases.js";
 import { openPromises } from "./lease/promises.js";
 import { votersOf } from "./lease/voters.js";
+import { keepSplits } from "./partition/split-keeper.js";
 import type { NodePorts, OwnSubject } from "./ports.js";
 import { scopeOf } from "./scope.js";
 import { keepConfig, lockState } from "./settings.js";
@@ -149,6 +151,8 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	});
 	const core = new NodeCore(ports);
 	tell = (event) => core.events.add(event);
+	const splits = await keepSplits(join(directory, "splits.json"), core.events, mesh.self, logger);
+	undo.add("splits", () => splits.stop());
 	for (const event of early) tell(event);
 	let stop: () => void = () => {};
 	const asked = new Promise<void>((resolve) => {
@@ -161,7 +165,7 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 		stop();
 	};
 	await rm(join(directory, "commits"), { recursive: true, force: true });
-	const parts = { config, mesh, store, ports, archives, core, tokens, stop: () => stop(), forget };
+	const parts = { config, mesh, store, ports, archives, core, tokens, splits, stop: () => stop(), forget };
 	const daemon = createDaemonActions(parts);
 	const capabilities = await openCapabilities(directory, mesh, state);
 	const router = createRouter({ ports, operations: core.operations, events: core.events, daemon, capabilities });
@@ -299,7 +303,7 @@ async function openPorts(opened: Opened): Promise<OpenedPorts> {
 		images,
 		migrations: createMigrations(moving),
 		leases,
-		keepSuperseded: keeperIn(directory, logger),
+		keepSuperseded: keeperIn(directory, (held) => readSourceFacts(moving, held), logger),
 		probe: createProbe(runtime),
 		clock: systemClock,
 		chance: systemChance,

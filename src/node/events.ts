@@ -1,11 +1,20 @@
 // What happened, as lines of `swarm events`: the differences between one view and the next, seen on every node alike, in a
 // ring that followers read. Pure differences; the ring keeps the last EVENTS_KEPT_MAX.
 
+import { basename } from "node:path";
 import { canonicalJson } from "../crdt/canonical.js";
 import type { ClusterView } from "../crdt/state.js";
-import type { ContainerId, ContainerRecord, ImageRecord, NodeId, OomReport, SwarmEvent } from "../model.js";
+import type {
+	ClaimRecord,
+	ContainerId,
+	ContainerRecord,
+	ImageRecord,
+	NodeId,
+	OomReport,
+	SwarmEvent,
+} from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
-import type { QuotaChange } from "../runtime/runtime.js";
+import type { ContainerState, QuotaChange } from "../runtime/runtime.js";
 import { bytesInWords } from "../scheduler/words.js";
 import { admissionEvents } from "./admission/admission-events.js";
 import type { Draft, Seen } from "./event-draft.js";
@@ -195,6 +204,23 @@ function oomNumbers({ limitBytes, peakBytes, usageBytes }: OomReport): string {
 }
 
 /** Seen on the node of the container alone: quotas change too often to be told to all. */
+/** A copy that lost against another one is put aside in the directory `kept`. */
+export function supersededEvent(
+	view: ClusterView,
+	held: Pick<ContainerState, "container" | "epoch">,
+	winner: ClaimRecord,
+	self: NodeId,
+	kept: string,
+): Draft {
+	const nameOf = (node: NodeId) => view.nodes.get(node)?.name ?? node;
+	const { container, epoch } = held;
+	return {
+		...{ node: self, subject: container, kind: "container.superseded" },
+		message: `the copy of ${container} on ${nameOf(self)} (epoch ${epoch}) lost against the one on ${nameOf(winner.owner)} (epoch ${winner.epoch}) and is kept`,
+		details: { epoch, winner: winner.owner, winnerEpoch: winner.epoch, kept: basename(kept), path: kept },
+	};
+}
+
 export function quotaEvent(change: QuotaChange, node: NodeId, timeMs: number): SwarmEvent {
 	const { container, mode, before, after, squeezedFor, waitUsPerSecond } = change;
 	const why =
@@ -228,6 +254,12 @@ export class EventLog {
 		this.#kept.push(event);
 		if (this.#kept.length > EVENTS_KEPT_MAX) this.#kept.shift();
 		for (const follower of this.#followers) follower(event);
+	}
+
+	/** Called with every event from now on. Returns the unsubscribe function. */
+	onAdd(listener: (event: SwarmEvent) => void): () => void {
+		this.#followers.add(listener);
+		return () => void this.#followers.delete(listener);
 	}
 
 	/** The last `tail` (null: all kept), then, if asked, every new one until the signal aborts. */

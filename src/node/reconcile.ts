@@ -7,6 +7,8 @@ import { asSwarmError, SwarmError } from "../errors.js";
 import type { ClaimRecord, ContainerHealth, ContainerId, ContainerRecord, NodeId, SpecRecord } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { ContainerState } from "../runtime/runtime.js";
+import type { Draft } from "./event-draft.js";
+import { supersededEvent } from "./events.js";
 import { HealthChecks } from "./health/checks.js";
 import { isMajorityAlive, leasesWanted } from "./lease/voters.js";
 import { type Paced, paced } from "./paced.js";
@@ -34,6 +36,7 @@ interface Failure {
 export class Reconciler {
 	readonly #ports: NodePorts;
 	readonly #isSettled: () => boolean;
+	readonly #tell: (event: Draft) => void;
 	readonly #busy = new Set<ContainerId>();
 	readonly #failures = new Map<ContainerId, Failure>();
 	readonly #downSince = new Map<NodeId, number>();
@@ -44,8 +47,9 @@ export class Reconciler {
 	readonly #rounds: Paced;
 	#cancelTick: () => void = () => {};
 
-	constructor(ports: NodePorts, isSettled: () => boolean) {
+	constructor(ports: NodePorts, isSettled: () => boolean, tell: (event: Draft) => void) {
 		this.#ports = ports;
+		this.#tell = tell;
 		this.#rounds = paced(ports.clock, () => this.#round());
 		this.#isSettled = isSettled;
 		const { runtime, probe, clock, logger, state } = ports;
@@ -292,6 +296,7 @@ export class Reconciler {
 		if (winner.owner !== state.self) leases.release(container);
 		state.put([], [`container/${container}`]);
 		logger.warn("another copy won: this one is stopped and kept", { container, winner: winner.owner, kept });
+		this.#tell(supersededEvent(state.view(), held, winner, state.self, kept));
 	}
 
 	async #place(effect: Extract<Effect, { kind: "place" }>, view: ClusterView): Promise<void> {

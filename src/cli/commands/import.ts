@@ -1,5 +1,6 @@
 import { createReadStream, statSync } from "node:fs";
 import * as Args from "@oclif/core/args";
+import * as Flags from "@oclif/core/flags";
 import { SwarmError } from "../../errors.js";
 import { NodeCommand } from "../base-command.js";
 import { containerTable } from "../container-table.js";
@@ -13,12 +14,19 @@ export default class Import extends NodeCommand {
 		file: Args.string({ description: "File on this machine; - is standard input.", required: true, ignoreStdin: true }),
 	};
 
+	static override flags = {
+		name: Flags.string({
+			summary: "Name of the workload (default: the one it was exported under).",
+			helpValue: "NAME",
+		}),
+	};
+
 	async run(): Promise<void> {
 		const { args, flags } = await this.parse(Import);
 		if (args.file !== "-" && statSync(args.file, { throwIfNoEntry: false }) === undefined)
 			throw new SwarmError("not-found", `Cannot import ${args.file}: there is no such file`);
 		const archive = args.file === "-" ? process.stdin : createReadStream(args.file);
-		const rows = await this.client(flags).importState(archive, this.signal);
+		const rows = await this.client(flags).importState(archive, flags.name ?? null, this.signal);
 		this.answer(rows, () => containerTable(rows, Date.now()));
 	}
 }

@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import { SwarmError } from "../../errors.js";
 import type { LogLine, MoveProgress, MoveResult, Spec, SwarmEvent, Verdict } from "../../model.js";
 import type { ExecRequest, LogOptions, PoolState } from "../../runtime/runtime.js";
+import type { SplitAnswer } from "../partition/report.js";
 import type { VolumeWish } from "../spec/volume-wish.js";
 import { callsTransport } from "./calls/transport.js";
 import type {
@@ -83,7 +84,11 @@ export interface Client {
 	commit(ref: string, image: string, onProgress: (message: string) => void, signal: AbortSignal): Promise<ImageRow>;
 	/** All that a container is, with its memory when it runs, as an archive that `importState` takes. */
 	exportState(ref: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-	importState(archive: Readable, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	importState(archive: Readable, name: string | null, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	/** What each node saw and did during splits. */
+	splits(): Promise<SplitAnswer>;
+	/** A losing copy that a node keeps, as an archive that `importState` takes; null: this node. */
+	keptCopy(id: string, node: string | null, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	/** An OCI image layout as a tar archive. */
 	exportImage(name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	/** Follows a container's own streams; resolves with its exit code when it ends. */
@@ -198,10 +203,13 @@ export function clientOver(transport: Transport): Client {
 				(line) => onProgress(line.message),
 			),
 		exportState: (name, signal) => transport.bytes({ method: "GET", path: `${ref(name)}/state`, signal }),
-		importState: (archive, signal) =>
+		importState: (archive, name, signal) =>
 			json<readonly ContainerRow[]>({
-				...{ method: "POST", path: "/v1/imports", stream: archive, signal },
+				...{ method: "POST", path: "/v1/imports", query: { name }, stream: archive, signal },
 			}),
+		splits: () => json({ method: "GET", path: "/v1/splits" }),
+		keptCopy: (id, node, signal) =>
+			transport.bytes({ method: "GET", path: `/v1/superseded/${encodeURIComponent(id)}`, query: { node }, signal }),
 		exportImage: (name, signal) =>
 			transport.bytes({ method: "GET", path: `/v1/images/${encodeURIComponent(name)}/archive`, signal }),
 		attach(name, streams, signal) {

@@ -28,7 +28,9 @@
 // GET    /v1/containers/:ref/files?path=&name=     → a tar archive
 // POST   /v1/containers/:ref/files?path=&how=      body: a tar archive → {}     how: as, into
 // GET    /v1/containers/:ref/state         → a tar archive (node/state-archive/description.ts)
-// POST   /v1/imports                       body: such an archive → ContainerRow[]
+// POST   /v1/imports?name=                 body: such an archive → ContainerRow[]
+// GET    /v1/splits                        → SplitAnswer (node/partition/report.ts)
+// GET    /v1/superseded/:id?node=          → a tar archive as above: a copy that lost a split
 // POST   /v1/containers/:ref/commit {image} → lines of {message}, then ImageRow
 // POST   /v1/containers/:ref/attach?stdin= body: frames (see InputFrame) → frames (see ExecFrame): the container's own streams
 // POST   /v1/containers/:ref/migrate {to, dryRun} → lines of MoveProgress, then MoveResult or Verdict

@@ -9,6 +9,7 @@ import { type Capabilities, capabilityRequestOf } from "../guests/capabilities.j
 import { leaseInWords } from "../lease/notes.js";
 import { placementCheck, refuseUnfitTarget } from "../move-target.js";
 import type { Operations } from "../operations.js";
+import type { SplitRecord } from "../partition/split-log.js";
 import { workloadOf } from "../plan.js";
 import type { NodePorts } from "../ports.js";
 import { imageRows, nodeRows } from "../rows.js";
@@ -44,6 +45,7 @@ import { withNodeNames } from "./node-names.js";
 import { readerDoes } from "./readers.js";
 import { changeHere, updateWorkload } from "./resources.js";
 import { runRequestOf } from "./run-request.js";
+import { listSplits, sendKept } from "./splits.js";
 import { stats } from "./stats.js";
 import { createVolume, listVolumes, removeVolume, showVolume } from "./volumes.js";
 import { watchDocuments, watchRows } from "./watch.js";
@@ -70,7 +72,14 @@ export interface DaemonActions extends AdmissionActions {
 	/** Spec, written files, logs and memory of a container of this node, as a tar (state-archive/). */
 	exportState(container: ContainerId, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	/** The containers that came of it. */
-	importState(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<readonly ContainerRow[]>;
+	importState(
+		archive: AsyncIterable<Uint8Array>,
+		name: string | null,
+		signal: AbortSignal,
+	): Promise<readonly ContainerRow[]>;
+	/** That this node saw; and one of the copies that it kept of them. */
+	splits(): readonly SplitRecord[];
+	keptArchive(id: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	/** An OCI layout as a tar; null when the image is not on this node. */
 	exportImage(name: string): AsyncIterable<Uint8Array> | null;
 	run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
@@ -150,13 +159,15 @@ const routes: readonly Route[] = [
 	route("POST", "/v1/containers/:/files", (match) => onOwner(match, writeFiles)),
 	route("GET", "/v1/containers/:/state", (match) => onOwner(match, exportState)),
 	localRoute("POST", "/v1/imports", async ({ daemon, call }) =>
-		jsonAnswer(await daemon.importState(call.body, call.signal)),
+		jsonAnswer(await daemon.importState(call.body, call.query.get("name"), call.signal)),
 	),
 	route("POST", "/v1/containers/:/commit", (match) => onOwner(match, commit)),
 	route("POST", "/v1/containers/:/attach", (match) => onOwner(match, attach)),
 	route("POST", "/v1/containers/:/migrate", (match) => onOwner(match, migrate)),
 	route("POST", "/v1/containers/:/resources", changeHere),
 	route("GET", "/v1/containers/:/runtime", (match) => onOwner(match, runtimeDetail)),
+	route("GET", "/v1/splits", listSplits),
+	route("GET", "/v1/superseded/:", sendKept),
 	route("GET", "/v1/stats", stats),
 	route("GET", "/v1/images", ({ operations }) => jsonAnswer(imageRows(operations.view()))),
 	localRoute("POST", "/v1/images", importImage),

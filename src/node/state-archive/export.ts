@@ -49,7 +49,7 @@ export async function exportState(
 	const scratch = await files.make(id);
 	try {
 		const memory = held.phase === "running" ? await freezeAndKeep(parts, held, id, scratch, signal) : null;
-		if (memory === null) await keepFiles(parts, container, scratch, signal);
+		if (memory === null) await keepFiles(containerDirectoryOf(parts.containersPath, container), scratch, signal);
 		const description = describe(held, memory, parts.migration.clock.nowMs());
 		await writeFile(join(scratch.path, "container.json"), JSON.stringify(description), { mode: 0o600 });
 		return sendAndRemove(scratch, () => files.remove(id));
@@ -59,7 +59,7 @@ export async function exportState(
 	}
 }
 
-function describe(held: ContainerState, memory: ExportedMemory | null, exportedAtMs: number): StateDescription {
+export function describe(held: ContainerState, memory: ExportedMemory | null, exportedAtMs: number): StateDescription {
 	const { container, spec, imageName, imageDigest, address, createdAtMs, startedAtMs } = held;
 	return {
 		version: 1,
@@ -84,20 +84,19 @@ async function freezeAndKeep(
 	const facts = await readSourceFacts(parts.migration, held);
 	const { manifest } = await checkpoints.dump(held.container, held.epoch, scratch.images, id, signal);
 	try {
-		await keepFiles(parts, held.container, scratch, signal);
+		await keepFiles(containerDirectoryOf(parts.containersPath, held.container), scratch, signal);
 	} finally {
 		await checkpoints.thaw(held.container, held.epoch);
 	}
 	return { manifest, facts };
 }
 
-async function keepFiles(
-	{ containersPath }: StateArchiveParts,
-	container: ContainerId,
+/** Written files and logs, as the archive has them. */
+export async function keepFiles(
+	{ upper, log }: { readonly upper: string; readonly log: string },
 	scratch: MoveDirectory,
 	signal: AbortSignal,
 ): Promise<void> {
-	const { upper, log } = containerDirectoryOf(containersPath, container);
 	const tar = startPacking(upper);
 	try {
 		tar.begin();
@@ -111,7 +110,7 @@ async function keepFiles(
 	await rm(scratch.upper, { recursive: true });
 }
 
-async function* sendAndRemove(scratch: MoveDirectory, remove: () => Promise<void>): AsyncIterable<Uint8Array> {
+export async function* sendAndRemove(scratch: MoveDirectory, remove: () => Promise<void>): AsyncIterable<Uint8Array> {
 	try {
 		const { tar, ended } = packTar(scratch.path, ["container.json", "images", "log", "upper.tar"]);
 		yield* tar as AsyncIterable<Uint8Array>;

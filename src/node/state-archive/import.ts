@@ -55,11 +55,15 @@ export function interruptedImports(
 }
 
 const ID_BYTES = 12;
+/** Of a cluster whose majority answers. */
+const LEASE_MS_MAX = 20_000;
 
 /** The workload's name. Codes: `corrupt`, `conflict` (the name is taken), `refused` (this machine cannot go on with it, or has no room). */
 export async function importState(
 	parts: ImportParts,
 	archive: AsyncIterable<Uint8Array>,
+	/** Another name than it was exported under; null: that one. */
+	name: string | null,
 	signal: AbortSignal,
 ): Promise<string> {
 	const { files, chance } = parts.migration;
@@ -68,7 +72,7 @@ export async function importState(
 	try {
 		const space = guardSpace(scratch.path, "the archive", ARCHIVE_BYTES_MAX);
 		await unpackTar(scratch.path, guarded(archive, space));
-		const description = await lookAt(parts, scratch);
+		const description = named(await lookAt(parts, scratch), name, parts.migration.validateSpec);
 		await unpackUpper(scratch);
 		return await takeIn(parts, description, id, scratch, signal);
 	} finally {
@@ -92,6 +96,10 @@ async function lookAt({ migration }: ImportParts, scratch: MoveDirectory): Promi
 	}
 	const text = await readFile(join(scratch.path, "container.json"), "utf8");
 	return decodeDescription(text, migration.validateSpec);
+}
+
+function named(description: StateDescription, name: string | null, validateSpec: (given: unknown) => Spec) {
+	return name === null ? description : { ...description, spec: validateSpec({ ...description.spec, name }) };
 }
 
 async function unpackUpper(scratch: MoveDirectory): Promise<void> {
@@ -177,6 +185,7 @@ async function make(
 		signal,
 	);
 	await state.commit([wishFor(parts, spec, revision + 1, revision, "running")]);
+	if (spec.policy === "exclusive") await parts.migration.leases.acquire(container, epoch, LEASE_MS_MAX, signal);
 	await runtime.checkpoints.release(container, epoch, signal);
 }
 

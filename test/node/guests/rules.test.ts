@@ -27,6 +27,8 @@ const withheld = [
 	"GET /v1/rtt",
 	"POST /v1/volumes",
 	"DELETE /v1/volumes/:name",
+	"GET /v1/splits",
+	"GET /v1/superseded/:id",
 ];
 
 function pathsOf(text: string): readonly string[] {
