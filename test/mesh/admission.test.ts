@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => network.close());
 
-const deadline = () => AbortSignal.timeout(10_000);
+const deadline = () => AbortSignal.timeout(45_000);
 const said = (text: RegExp) => network.log.some((entry) => text.test(`${entry.message} ${entry.reason ?? ""}`));
 
 describe("joining with a token", () => {
@@ -168,9 +168,9 @@ describe("a member", () => {
 test("sixteen nodes on one address all join at once and connect with each other", async () => {
 	const members = await network.members(16);
 	// 120 connections in one process; their handshakes take 2 to 3 s of CPU.
-	await until("a full mesh", () => members.every((mesh) => mesh.peers().length === 15), 25_000);
+	await until("a full mesh", () => members.every((mesh) => mesh.peers().length === 15), 60_000);
 	const got = new Map<string, number>();
 	for (const mesh of members) mesh.onFrame("state", () => void got.set(mesh.self, (got.get(mesh.self) ?? 0) + 1));
 	for (const mesh of members) mesh.broadcast("state", Buffer.from(mesh.self));
 	await network.until("all frames", () => [...got.values()].reduce((sum, each) => sum + each, 0) === 16 * 15);
-}, 40_000);
+}, 120_000);

@@ -74,7 +74,7 @@ export async function loopbackNetwork(): Promise<LoopbackNetwork> {
 			const issuer = await first();
 			const token = ledger.issue(issuer, { uses: count });
 			const others = await Promise.all(Array.from({ length: count - 1 }, () => stranger()));
-			await Promise.all(others.map((mesh) => mesh.join(token, [], AbortSignal.timeout(10_000))));
+			await Promise.all(others.map((mesh) => mesh.join(token, [], AbortSignal.timeout(60_000))));
 			keepAll([issuer, ...others]);
 			return [issuer, ...others];
 		},
@@ -90,7 +90,7 @@ export async function loopbackNetwork(): Promise<LoopbackNetwork> {
 			keepAll(running.keys());
 			return again;
 		},
-		until: (what, look) => until(what, look),
+		until: (what, look) => until(what, look, 45_000),
 		async close() {
 			await Promise.all([...running.keys()].map((mesh) => mesh.stop()));
 			await rm(root, { recursive: true, force: true });
