@@ -72,7 +72,8 @@ export async function guestNode(): Promise<GuestNode> {
 			}
 		},
 	};
-	const ports = { state, mesh, membership, runtime, clock: systemClock, chance: systemChance, logger };
+	const own = () => ({ name: "n1", role: "member" });
+	const ports = { own, state, mesh, membership, runtime, clock: systemClock, chance: systemChance, logger };
 	const operations = createOperations(ports as unknown as NodePorts);
 	const events = new EventLog();
 	const clock = systemClock;
