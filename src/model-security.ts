@@ -13,9 +13,10 @@ export interface Security {
 	readonly sysctls: Readonly<Record<string, string>>;
 	/**
 	 * The container's root is nobody outside: its ids are a range of the node's that no other container has, and its capabilities hold
-	 * inside its own user namespace alone, not for network and mounts. Needs Linux 6.13. Such a workload stays on its node.
+	 * for what its own user namespace owns alone. true: it must have one; false: its root is the node's; null: where the node can (Linux
+	 * 6.13), and not with isolation minimal. It moves as any other, to nodes that can too.
 	 */
-	readonly userNamespace: boolean;
+	readonly userNamespace: boolean | null;
 	/** −1000 (never) to 1000 (first) when memory runs out; null: the daemon's own. */
 	readonly oomScoreAdj: number | null;
 	/** Beside those that every container has (null, zero, full, random, urandom, tty, terminals). Such a workload stays on its node. */
@@ -96,7 +97,7 @@ export const standardSecurity: Security = {
 	readOnlyRoot: null,
 	rlimits: [],
 	sysctls: {},
-	userNamespace: false,
+	userNamespace: null,
 	oomScoreAdj: null,
 	devices: [],
 	seccomp: "default",

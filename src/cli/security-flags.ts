@@ -16,7 +16,8 @@ export const securityFlags = {
 	}),
 	"read-only": Flags.boolean({ summary: "Show the root read-only; /dev/shm stays writable.", allowNo: true }),
 	userns: Flags.boolean({
-		summary: "Give it a user namespace: its root is nobody outside. It cannot be moved then (default: none).",
+		summary:
+			"Insist on a user namespace, in which its root is nobody of the node, or go without (default: where the node can, not with isolation minimal).",
 		allowNo: true,
 	}),
 	device: many("Device of the node that it may use too, such as /dev/fuse or /dev/fuse:rw (default: rwm).", "PATH"),

@@ -70,7 +70,7 @@ const security = record({
 	rlimits: list(record({ name: text(16), soft: nullable(integer(0)), hard: nullable(integer(0)) }), 16),
 	sysctls: dictionary(text(256), 64),
 	oomScoreAdj: nullable(integer(-1000, 1000)),
-	userNamespace: flag,
+	userNamespace: nullable(flag),
 	devices: list(record({ path: text(256, /^\/dev\//), access: text(3, /^r?w?m?$/) }), 64),
 	seccomp: seccompShape,
 });

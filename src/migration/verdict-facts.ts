@@ -20,6 +20,7 @@ export async function readSourceFacts(ports: MigrationPorts, held: ContainerStat
 		ports: held.spec.ports,
 		memoryBytesRequested: held.spec.resources.memoryBytes,
 		volumes: await volumesOf(ports, held),
+		userNamespace: held.firstId !== null,
 	};
 }
 
@@ -45,6 +46,7 @@ export async function readTargetFacts(
 		leaving,
 		volumesHere: volumeNamesOf(offer.spec).filter((name) => runtime.volumes.get(name) !== null),
 		pathsLacking: bindsOf(offer.spec.volumes).flatMap(({ source }) => bindRefusal(source, null) ?? []),
+		userNamespaceLack: runtime.userNamespaceLack,
 	};
 }
 

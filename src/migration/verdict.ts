@@ -30,6 +30,8 @@ export interface SourceFacts {
 	readonly memoryBytesRequested: number | null;
 	/** Named volumes that move with it. */
 	readonly volumes: readonly (VolumeState & { readonly bytes: number })[];
+	/** Whether it has a user namespace: what is in its memory can only go on in one. */
+	readonly userNamespace: boolean;
 }
 
 /** What the target finds on itself for that offer. */
@@ -53,6 +55,8 @@ export interface TargetFacts {
 	readonly volumesHere: readonly string[];
 	/** Of the shared paths of the node, why they cannot be shown there. */
 	readonly pathsLacking: readonly string[];
+	/** Why it has none for containers; null: it has. */
+	readonly userNamespaceLack: string | null;
 }
 
 /** Kept free on the target's disk whatever arrives. */
@@ -126,6 +130,13 @@ export function compare(source: SourceFacts, target: TargetFacts): readonly Verd
 		...(target.pathsLacking.length === 0
 			? []
 			: [check("paths", false, "shared", "lacking", target.pathsLacking.join("; "))]),
+		check(
+			"user namespace",
+			!source.userNamespace || target.userNamespaceLack === null,
+			source.userNamespace ? "has one" : "none",
+			target.userNamespaceLack === null ? "can" : "cannot",
+			`its root is nobody outside, which the target cannot do (${target.userNamespaceLack})`,
+		),
 		check(
 			"container",
 			!target.holdsContainer,

@@ -175,6 +175,8 @@ function factsOf(fields: Fields): SourceFacts {
 		memoryBytesRequested: fields.orNull("memoryBytesRequested", () => fields.count("memoryBytesRequested")),
 		// Sources of versions before volumes could move have no word of them.
 		volumes: fields.has("volumes") ? fields.list("volumes", 64).map(volumeOf) : [],
+		// Offers of versions before user namespaces could move have no word of it.
+		userNamespace: fields.has("userNamespace") && fields.flag("userNamespace"),
 	};
 }
 

@@ -62,7 +62,7 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			void call(`make bridge ${name}`, (error) => f.bridgeEnsure(name, address, prefix, mac, error)),
 		vethCreate: (o) =>
 			void call(`make link ${o.hostName}`, (error) =>
-				f.vethCreate(o.hostName, o.bridge, o.netnsPath, o.address, o.prefix, o.gateway, o.mac, error),
+				f.vethCreate(o.hostName, o.bridge, o.netnsPath, o.address, o.prefix, o.gateway, o.mac, o.up ? 1 : 0, error),
 			),
 		linkDelete: (name) => onThread(`remove link ${name}`, f.linkDelete, name),
 		linkSetUp: (name, up) => void call(`set link ${name}`, (error) => f.linkSetUp(name, up ? 1 : 0, error)),
@@ -186,7 +186,7 @@ function functionsOf(library: LibraryHandle) {
 		netnsKeep: func("sw_netns_keep", "str", "int32_t"),
 		netnsDelete: func("sw_netns_delete", "str"),
 		bridgeEnsure: func("sw_bridge_ensure", "str", "str", "uint32_t", "str"),
-		vethCreate: func("sw_veth_create", "str", "str", "str", "str", "uint32_t", "str", "str"),
+		vethCreate: func("sw_veth_create", "str", "str", "str", "str", "uint32_t", "str", "str", "uint32_t"),
 		linkDelete: func("sw_link_delete", "str"),
 		linkSetUp: func("sw_link_set_up", "str", "uint32_t"),
 		linkShape: func("sw_link_shape", "str", "str", "uint64_t"),

@@ -23,6 +23,8 @@ export interface LaunchConfig {
 	readonly stdin: boolean;
 	/** Runs only under a lease, which the monitor is told (`lease`): it freezes the container at its end. */
 	readonly guarded: boolean;
+	/** With a user namespace: says `state standing` when it has its network namespace, and waits for `launch`. */
+	readonly networkLater: boolean;
 	/** At most 64 bytes (sethostname(2)). */
 	readonly hostname: string;
 	/** Of all log files of the container together; at least 1 MiB. */
@@ -48,7 +50,7 @@ export interface LaunchConfig {
 	readonly cgroup2: string;
 	/** Directories of the container in v1 hierarchies; they exist (cpuset with cpus and mems set). */
 	readonly cgroup1: readonly string[];
-	/** Kept by Native.netnsCreate; null gives a new one with loopback only, which ends with the container. */
+	/** Kept by Native.netnsCreate, null with a user namespace; null gives a new one with loopback only, which ends with the container. */
 	readonly netns: string | null;
 	/** What cannot be raised is lowered to what this process has, with a line in `stderr`. */
 	readonly rlimits: readonly LaunchRlimit[];
@@ -136,6 +138,7 @@ function entriesOf(config: LaunchConfig): readonly Entry[] {
 		...(config.terminal ? [["terminal", "yes"] as const] : []),
 		...(config.stdin ? [["stdin", "yes"] as const] : []),
 		...(config.guarded ? [["guarded", "yes"] as const] : []),
+		...(config.networkLater ? [["network-later", "yes"] as const] : []),
 		["hostname", config.hostname],
 		["log-bytes", String(config.logBytesMax)],
 		["workdir", config.workdir],

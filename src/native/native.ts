@@ -101,4 +101,6 @@ export interface VethOptions {
 	readonly gateway: string;
 	/** `02:…`, six hexadecimal octets. */
 	readonly mac: string;
+	/** Of the host's end: down, nobody hears of the address before `linkSetUp`. */
+	readonly up: boolean;
 }

@@ -70,6 +70,7 @@ function containerOf(containersPath: string, record: ContainerFile, around: Cont
 	const { epoch, revision, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, oom, error, move } = record;
 	container.adopt(adoptedPhase(record, readExit(directory), around.cgroups), {
 		...{ epoch, revision, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, oom: oom ?? null, error, move },
+		firstId: record.firstId ?? null,
 		...endOf(record, readExit(directory), around),
 	});
 	return container;

@@ -33,8 +33,9 @@ import type { ContainerState, RestoreRequest } from "./runtime.js";
 import type { SeccompPrograms } from "./seccomp/programs.js";
 import { findDevices } from "./security/devices.js";
 import type { IdRanges } from "./security/id-ranges.js";
-import { hasUserNamespace, hasUsualDevices } from "./security/launch-security.js";
-import type { Spares } from "./spares.js";
+import { hasUsualDevices } from "./security/launch-security.js";
+import { lackingUserNamespaces, type UserNamespaces } from "./security/user-namespaces.js";
+import type { Spares, StandingKind } from "./spares.js";
 import type { Trash } from "./trash.js";
 import { checkBinds } from "./volumes/binds.js";
 import type { VolumeStore } from "./volumes/volume-store.js";
@@ -51,6 +52,7 @@ export interface AssemblyParts {
 	readonly ids: IdRanges;
 	readonly volumes: VolumeStore;
 	readonly stateDirectory: string;
+	readonly userNamespaces: UserNamespaces;
 }
 
 /** Monitor and init have this long to build the container: mounts on a loaded machine, not the workload. */
@@ -73,39 +75,93 @@ export function moveFilesIn(
 		renameSync(join(request.logDirectory, name), join(directory.log, name));
 }
 
-/** Cgroups with limits, network, launch file; then only processes are missing. Volumes are the caller's (VolumeStore.using). */
-export async function makeSurroundings(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
+/**
+ * Cgroups with limits, network, launch file; then only processes are missing. `mapped`: whether it gets a user namespace, where that is not
+ * for this node to decide. Volumes are the caller's (VolumeStore.using).
+ */
+export async function makeSurroundings(
+	container: Container,
+	parts: AssemblyParts,
+	signal: AbortSignal,
+	mapped?: boolean,
+): Promise<void> {
 	const { spec } = container.request;
 	checkBinds(container.id, spec, parts.stateDirectory);
+	await chooseIds(container, parts, mapped);
 	const cgroup = parts.cgroups.create(container.id, spec.resources);
 	// Another filter than the usual one is the monitor's to attach, and one that stood ready has it from its own.
 	if (hasUsualDevices(spec) && container.standingPid === null) parts.native.deviceFilterAttach(cgroup.unified);
-	await attachNetwork(container, parts, container.standingPid);
+	// The network namespace is the user namespace's own and comes with it; that of an earlier life goes.
+	if (getsNetworkLater(container)) await parts.network.detach(container.id);
+	else await attachNetwork(container, parts, { pid: container.standingPid });
 	signal.throwIfAborted();
 	writeLaunch(container, parts);
 }
 
-/** `pid`: whose network namespace it is; null: a new one. */
-async function attachNetwork(container: Container, { network }: AssemblyParts, pid: number | null): Promise<void> {
+/** Of which kind one that stands ready must be to become this container. */
+export async function standingKindOf(
+	id: ContainerId,
+	spec: Spec,
+	{ userNamespaces }: Pick<AssemblyParts, "userNamespaces">,
+): Promise<StandingKind> {
+	return (await userNamespaces.wants(id, spec)) ? "mapped" : "plain";
+}
+
+/** One that stood ready has its range of ids, or none. */
+async function chooseIds(
+	container: Container,
+	{ ids, cgroups, userNamespaces }: AssemblyParts,
+	mapped: boolean | undefined,
+): Promise<void> {
+	const { id, request } = container;
+	if (container.standingPid !== null) return;
+	if (mapped === true && userNamespaces.lack !== null) throw lackingUserNamespaces(id, userNamespaces.lack);
+	const wanted = mapped ?? (await userNamespaces.wants(id, request.spec));
+	container.change({ firstId: wanted ? ids.take(cgroups.nameOf(id) ?? id) : null });
+}
+
+/** Whether its network namespace is there only when its processes are. */
+export function getsNetworkLater({ state, standingPid, request }: Container): boolean {
+	return state.firstId !== null && standingPid === null && request.spec.network === "bridge";
+}
+
+/** When its monitor says that its namespaces are there: gives the network its link, and lets the monitor go on. */
+export async function connectStanding(
+	container: Container,
+	parts: AssemblyParts,
+	signal: AbortSignal,
+	{ action, msMax, up }: { readonly action: string; readonly msMax: number; readonly up: boolean },
+): Promise<void> {
+	await container.until(action, () => container.standingPid !== null, msMax, signal);
+	await attachNetwork(container, parts, { pid: container.standingPid, up });
+	await container.launchStanding();
+}
+
+/** `pid`: whose network namespace it is; null: a new one. `up`: others hear of it at once. */
+async function attachNetwork(
+	container: Container,
+	{ network }: AssemblyParts,
+	{ pid, up = true }: { readonly pid: number | null; readonly up?: boolean },
+): Promise<void> {
 	const { spec, address } = container.request;
 	if (spec.network === "bridge" && address === null)
 		throw new SwarmError("usage", `Cannot create ${container.id}: it has no address, wanted one for network bridge`);
 	if (spec.network === "bridge" && address !== null && !network.isWhole(container.id)) {
 		// What an earlier life left and a reboot took half of.
 		await network.detach(container.id);
-		await network.attach(container.id, { address, ports: spec.ports, pid });
+		await network.attach(container.id, { address, ports: spec.ports, pid, up });
 	}
 	network.shape(container.id, spec.resources);
 }
 
-function writeLaunch(container: Container, { network, seccomp, ids, volumes }: AssemblyParts): void {
+function writeLaunch(container: Container, { network, seccomp, volumes }: AssemblyParts): void {
 	const config = launchConfigOf(container.request, container.state.epoch, {
 		directory: container.directory,
 		cgroup: container.cgroup,
 		netnsPath: network.attachmentOf(container.id)?.netnsPath ?? null,
 		resolvConf: resolvConf(container.request.spec.network),
 		passing: container.passing && container.ahead ? "when-told" : container.passing,
-		firstId: hasUserNamespace(container.request.spec) ? ids.take(container.id) : null,
+		firstId: container.state.firstId,
 		devices: findDevices(container.id, container.request.spec.security.devices),
 		programOf: (profile) => seccomp.pathOf(profile),
 		volumeDirectory: (name) => volumes.directoryOf(name),
@@ -118,7 +174,7 @@ function writeLaunch(container: Container, { network, seccomp, ids, volumes }: A
  * gives it its name with the start.
  */
 export async function fitMade(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
-	await attachNetwork(container, parts, container.state.pid);
+	await attachNetwork(container, parts, { pid: container.state.pid });
 	signal.throwIfAborted();
 	const { address } = container.request;
 	if (address !== null) rewrite(container, hostsFile(hostnameOf(container.id), address));
@@ -169,18 +225,21 @@ export async function beginPassing(container: Container, parts: AssemblyParts, s
 		else await makeSurroundings(container, parts, signal);
 		container.step("start");
 		if (isMade) await container.tellToStart(container.request.epoch);
-		else await startPassing(container, parts);
+		else await startPassing(container, parts, signal);
 		const begun = ({ phase }: ContainerState) => phase === "running" || hasEnded(phase);
 		await container.until("run", begun, BUILD_MS_MAX + START_MS_MAX, signal);
 	});
 }
 
 /** Starts the monitor of a passing container, which begins to build and then to run it. Its end is told by its monitor alone. */
-async function startPassing(container: Container, { native, paths }: AssemblyParts): Promise<void> {
+async function startPassing(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
 	if (await launchStanding(container)) return;
 	const { path, stderr } = container.directory;
-	container.followMonitor(native.spawnConnected([paths.monitor, "run", path], stderr).connection);
+	container.followMonitor(parts.native.spawnConnected([parts.paths.monitor, "run", path], stderr).connection);
+	if (getsNetworkLater(container)) await connectStanding(container, parts, signal, building);
 }
+
+const building = { action: "create", msMax: BUILD_MS_MAX, up: true } as const;
 
 /** Starts the monitor and waits until all but the first instruction is done. `failed` with the reason when it cannot be. */
 export async function startMonitor(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
@@ -188,6 +247,7 @@ export async function startMonitor(container: Container, parts: AssemblyParts, s
 	if (!(await launchStanding(container))) {
 		parts.native.spawnDetached([parts.paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
 		await container.attachMonitor();
+		if (getsNetworkLater(container)) await connectStanding(container, parts, signal, building);
 	}
 	await container.until("create", (state) => state.pid !== null, BUILD_MS_MAX, signal);
 }
@@ -213,9 +273,11 @@ export async function endProcesses(container: Container, cgroups: Cgroups): Prom
 }
 
 /** Ends a container that was made ahead and that nobody took. */
-export async function endMade(container: Container, { cgroups, trash }: AssemblyParts): Promise<void> {
+export async function endMade(container: Container, { cgroups, trash, ids }: AssemblyParts): Promise<void> {
 	await endProcesses(container, cgroups);
+	const name = cgroups.nameOf(container.id) ?? container.id;
 	await cgroups.remove(container.id);
+	ids.release(name);
 	trash.take(container.directory.path, "spare");
 }
 
@@ -225,9 +287,10 @@ export async function dismantle(
 	directory: ContainerDirectory,
 	{ cgroups, network, trash, ids }: AssemblyParts,
 ): Promise<void> {
+	const name = cgroups.nameOf(container) ?? container;
 	await cgroups.remove(container);
 	await network.detach(container);
-	ids.release(container);
+	ids.release(name);
 	trash.take(directory.path, container);
 }
 

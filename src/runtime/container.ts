@@ -44,6 +44,7 @@ export type StateChanges = Partial<
 		| "error"
 		| "move"
 		| "createdAtMs"
+		| "firstId"
 	>
 >;
 
@@ -61,7 +62,7 @@ export class Container {
 	readonly ahead: boolean;
 	/** What the start has to tell a container that was made ahead: its host name. */
 	#hostname: string | null = null;
-	/** First process of one that stood ready (standing.ts), until it is told to build: from then on, and for others, null. */
+	/** Who waits in its namespaces to be told to build (standing.ts, or its own monitor said so): from then on, and before, null. */
 	standingPid: number | null = null;
 	readonly #around: ContainerSurroundings;
 	#state: ContainerState;
@@ -179,9 +180,10 @@ export class Container {
 	}
 
 	/** The same with one that stood ready: it is this container from now on. */
-	takeStanding({ pid, monitor, cgroupName }: Standing): void {
+	takeStanding({ pid, firstId, monitor, cgroupName }: Standing): void {
 		this.#around.cgroups.adopt(this.id, cgroupName);
 		this.standingPid = pid;
+		this.#state = { ...this.#state, firstId };
 		monitor.handTo(this.id, (event) => this.#follow(event));
 		this.#attached(monitor);
 	}
@@ -195,7 +197,7 @@ export class Container {
 		made.#onMonitorGone();
 		this.#around.cgroups.adopt(this.id, name);
 		this.#hostname = hostnameOf(this.id);
-		this.#state = { ...this.#state, pid: made.state.pid };
+		this.#state = { ...this.#state, pid: made.state.pid, firstId: made.state.firstId };
 		monitor.handTo(this.id, (event) => this.#follow(event));
 		this.#attached(monitor);
 	}
@@ -212,7 +214,7 @@ export class Container {
 		await this.#monitor?.request("start", argument);
 	}
 
-	/** What stood ready builds now, from the launch file. Rejects when its monitor is gone. */
+	/** What stands builds now, from the launch file, or is restored. Rejects when its monitor is gone. */
 	async launchStanding(): Promise<void> {
 		this.standingPid = null;
 		await this.#monitor?.request("launch");
@@ -320,6 +322,8 @@ export class Container {
 		try {
 			switch (event.kind) {
 				case "standing":
+					this.standingPid = event.pid;
+					this.#look();
 					return;
 				case "created":
 					this.change({ pid: event.pid });
@@ -364,20 +368,25 @@ export class Container {
 
 	#record(): ContainerFile {
 		const { epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs } = this.#state;
-		const { exitCode, oomKilled, oom, error, move } = this.#state;
+		const { exitCode, oomKilled, oom, error, move, firstId } = this.#state;
 		return {
 			version: 1,
 			bootId: this.#around.bootId,
 			cgroupName: this.#around.cgroups.nameOf(this.id),
 			request: this.request,
 			...{ epoch, revision, phase, createdAtMs, startedAtMs, finishedAtMs, exitCode, oomKilled, oom, error, move },
+			firstId,
 		};
 	}
 
 	#set(state: ContainerState): void {
 		this.#state = state;
 		this.#around.announce(state);
-		for (const look of [...this.#waiting]) look(state);
+		this.#look();
+	}
+
+	#look(): void {
+		for (const look of [...this.#waiting]) look(this.#state);
 	}
 }
 
@@ -392,6 +401,7 @@ function firstState(request: CreateRequest, phase: Phase, nowMs: number): Contai
 		imageDigest: request.image.digest,
 		pid: null,
 		address: request.address,
+		firstId: null,
 		exitCode: null,
 		oomKilled: false,
 		oom: null,

@@ -60,8 +60,8 @@ export function launchConfigOf(request: CreateRequest, epoch: number, place: Lau
 		files: filesOf(hostname, request.address, place.resolvConf),
 		cgroup2: place.cgroup.unified,
 		cgroup1: place.cgroup.legacy,
-		// The monitor is in the node's own, and its init stays there.
-		netns: spec.network === "host" ? "/proc/self/ns/net" : place.netnsPath,
+		netns: netnsOf(spec, place),
+		networkLater: place.firstId !== null && spec.network === "bridge",
 		rlimits: spec.security.rlimits,
 		security: launchSecurityOf(spec, place),
 	};
@@ -77,6 +77,12 @@ function launchVolumeOf(mount: VolumeMount, { volumeDirectory }: LaunchPlace): L
 		case "tmpfs":
 			return { kind, target, sizeBytes: mount.sizeBytes };
 	}
+}
+
+/** Of a user namespace's own it is made with it; with network host the monitor is in the node's, and its init stays there. */
+function netnsOf({ network }: CreateRequest["spec"], { firstId, netnsPath }: LaunchPlace): string | null {
+	if (network === "host") return "/proc/self/ns/net";
+	return firstId === null ? netnsPath : null;
 }
 
 function argumentsOf({ container, spec, image }: CreateRequest): readonly string[] {

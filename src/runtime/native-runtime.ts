@@ -9,16 +9,7 @@ import type { ContainerId, ContainerStats, LimitName, LogLine, ResourceRequest }
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
 import { findContainers } from "./adoption.js";
-import {
-	type AssemblyParts,
-	beginPassing,
-	build,
-	fitMade,
-	makeSurroundings,
-	moveFilesIn,
-	START_MS_MAX,
-	stripProcesses,
-} from "./assembly.js";
+import { type AssemblyParts, beginPassing, build, fitMade, START_MS_MAX, stripProcesses } from "./assembly.js";
 import { attachTo } from "./attach.js";
 import { openCgroups } from "./cgroup/cgroups.js";
 import { detectCgroups } from "./cgroup/layout.js";
@@ -46,15 +37,16 @@ import type {
 	ExecSession,
 	LogOptions,
 	QuotaChange,
-	RestoreRequest,
 	Runtime,
 	RuntimePool,
 } from "./runtime.js";
-import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "./seams.js";
+import { createSeams } from "./runtime-seams.js";
+import type { CheckpointsFactory, CheckpointsPart } from "./seams.js";
 import { standardProfile, strictProfile } from "./seccomp/profiles.js";
 import { openSeccompPrograms } from "./seccomp/programs.js";
 import { openIdRanges } from "./security/id-ranges.js";
 import { seccompProfileOf } from "./security/launch-security.js";
+import { openUserNamespaces, type UserNamespaces } from "./security/user-namespaces.js";
 import { openSpares, STANDING_MAX_DEFAULT } from "./spares.js";
 import { readStats, readStatsOf, type StatsParts } from "./stats/container-stats.js";
 import { StatsReader } from "./stats/stats-reader.js";
@@ -91,7 +83,9 @@ const KILL_MS_MAX = 30_000;
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
 	if (!/^[a-z0-9]{1,16}$/.test(options.scope))
 		throw new SwarmError("usage", `Cannot open the runtime: scope is ${options.scope}, wanted 1 to 16 of a-z and 0-9`);
-	const runtime = new NativeRuntime(options);
+	const { stateDirectory, paths, native, logger } = options;
+	const userNamespaces = await openUserNamespaces(join(stateDirectory, "spares"), paths.init, { native, logger });
+	const runtime = new NativeRuntime(options, userNamespaces);
 	await runtime.adopt();
 	return runtime;
 }
@@ -119,7 +113,7 @@ class NativeRuntime implements Runtime {
 	readonly #quiet: Quiet;
 	readonly #closing = new AbortController();
 
-	constructor(options: RuntimeOptions) {
+	constructor(options: RuntimeOptions, userNamespaces: UserNamespaces) {
 		this.#quiet = createQuiet(options.clock);
 		const { stateDirectory, scope, native, paths, clock, logger, runDirectory = "/run/stratoswarm" } = options;
 		this.#options = options;
@@ -132,14 +126,27 @@ class NativeRuntime implements Runtime {
 		const calm: Clock = { ...clock, after: (ms, act) => this.#quiet.after(ms, act) };
 		const trash = openTrash(join(stateDirectory, "removed"), { remove, clock: calm, logger });
 		const leftovers = openLeftovers({ trash, clock: calm, logger });
-		const standing = { native, paths, cgroups, clock };
+		const ids = openIdRanges(join(runDirectory, "ids"), scope);
+		const standing = { native, paths, cgroups, clock, ids };
 		const standingMax = options.standingMax ?? STANDING_MAX_DEFAULT;
 		const spares = openSpares({ stateDirectory, native, standing, standingMax, trash, clock: calm, logger });
-		const ids = openIdRanges(join(runDirectory, "ids"), scope);
 		const seccomp = openSeccompPrograms(join(stateDirectory, "seccomp"));
 		const containers = () => this.#roster.all().map(({ request }) => request);
 		const volumes = openVolumeStore({ directory: join(stateDirectory, "volumes"), containers, remove, clock, logger });
-		this.#parts = { native, paths, cgroups, network, trash, leftovers, spares, seccomp, ids, volumes, stateDirectory };
+		this.#parts = {
+			native,
+			paths,
+			cgroups,
+			network,
+			trash,
+			leftovers,
+			spares,
+			seccomp,
+			ids,
+			volumes,
+			stateDirectory,
+			userNamespaces,
+		};
 		this.volumes = volumes;
 		this.#around = { native, clock, logger, cgroups, bootId: readBootId(), announce };
 		this.#quotas = new QuotaLoop({ native, cgroups, clock, logger, containers: () => this.list() });
@@ -177,7 +184,8 @@ class NativeRuntime implements Runtime {
 		this.readFiles = files.readFiles;
 		this.writeFiles = files.writeFiles;
 		this.withWrittenLayer = files.withWrittenLayer;
-		this.#part = options.checkpoints?.(this.#seams()) ?? null;
+		const seams = createSeams({ parts: this.#parts, roster: this.#roster, clock, logger, announce });
+		this.#part = options.checkpoints?.(seams) ?? null;
 		const stderrPath = join(stateDirectory, "exec.stderr");
 		this.#execServer = new ExecServer({ native, initPath: paths.init, stderrPath, logger });
 	}
@@ -185,6 +193,10 @@ class NativeRuntime implements Runtime {
 	get limits(): readonly LimitName[] {
 		const { cgroups, network } = this.#parts;
 		return network.canShape() ? [...cgroups.limits, "bandwidth"] : cgroups.limits;
+	}
+
+	get userNamespaceLack(): string | null {
+		return this.#parts.userNamespaces.lack;
 	}
 
 	get checkpoints(): Checkpoints | null {
@@ -203,7 +215,7 @@ class NativeRuntime implements Runtime {
 			if (address !== null) network.adopt(container.id, address, spec.ports);
 		}
 		const profiles = containers.map(({ request }) => seccompProfileOf(request.spec));
-		this.#parts.ids.keepOnly(containers.map(({ id }) => id));
+		this.#parts.ids.keepOnly(containers.map(({ id }) => cgroups.nameOf(id) ?? id));
 		this.#parts.seccomp.keepOnly([standardProfile, strictProfile, ...profiles.filter((profile) => profile !== null)]);
 		for (const id of halfMade) await this.#roster.dismantle(id);
 		for (const name of cgroups.spares()) await cgroups.discard(name);
@@ -406,35 +418,6 @@ class NativeRuntime implements Runtime {
 		await this.#parts.leftovers.emptied();
 		await this.#parts.volumes.emptied();
 		this.#parts.cgroups.close();
-	}
-
-	#seams(): RuntimeSeams {
-		const { clock, logger } = this.#options;
-		const { native, paths, cgroups, network, volumes } = this.#parts;
-		return {
-			...{ native, paths, cgroups, network, volumes },
-			clock,
-			logger,
-			find: (id) => this.#roster.find("find", id),
-			exclusive: (action, id, epoch, work) => this.#roster.alone(action, id, epoch, work),
-			restoring: (request, signal, work) => this.#restoring(request, signal, work),
-		};
-	}
-
-	#restoring(request: RestoreRequest, signal: AbortSignal, work: (container: Container) => Promise<void>) {
-		return this.#roster.makeNew(
-			"restore",
-			request.create,
-			async (container) => {
-				container.adopt("restoring", { ...request.source, move: request.move });
-				moveFilesIn(container.directory, request);
-				await makeSurroundings(container, this.#parts, signal);
-				container.save(true);
-				await work(container);
-				this.#announce(container.state);
-			},
-			false,
-		);
 	}
 
 	/** A move that was under way: its own part knows whether the copy is whole. */

@@ -25,6 +25,8 @@ export interface ContainerFile {
 	readonly oom?: OomReport | null;
 	readonly error: string | null;
 	readonly move: string | null;
+	/** Of its user namespace. Absent in records from before. */
+	readonly firstId?: number | null;
 	/** Name of its cgroups where that is not its own (cgroup/cgroups.ts). Absent in records from before. */
 	readonly cgroupName?: string | null;
 }

@@ -68,6 +68,8 @@ export interface ContainerState {
 	/** PID of the container's first process in the host's pid namespace; null unless it has one. */
 	readonly pid: number | null;
 	readonly address: string | null;
+	/** Ids 0 to 65,535 of its user namespace are this one and the following outside; null: it has none. */
+	readonly firstId: number | null;
 	/** 0–255; 128 + signal when a signal ended it; null while it runs or when it never ran. */
 	readonly exitCode: number | null;
 	readonly oomKilled: boolean;
@@ -226,6 +228,8 @@ export interface Runtime {
 	readonly volumes: Volumes;
 	/** What this machine can limit; a request for another limit fails with `unsupported`. */
 	readonly limits: readonly LimitName[];
+	/** Why containers here have no user namespace, one line; null: all have one that are not to be without. */
+	readonly userNamespaceLack: string | null;
 	/** What is made ahead; null where nothing is. */
 	readonly pool: RuntimePool | null;
 	/** The halves of a move; null where this machine cannot checkpoint (doctor says why). */

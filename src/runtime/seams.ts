@@ -33,13 +33,20 @@ export interface RuntimeSeams {
 		work: (container: Container) => Promise<T>,
 	): Promise<T>;
 	/**
+	 * For one with a user namespace and network bridge: when its monitor says that its namespaces are there, gives it its link, which is down
+	 * still, and lets the monitor go on. `timeout` after `msMax`.
+	 */
+	connect(container: Container, msMax: number, signal: AbortSignal): Promise<void>;
+	/**
 	 * Makes all of a container but its processes, in phase `restoring`: directory with the given upper layer and logs moved in,
-	 * cgroups with limits, network, launch file, durable record. Then runs `work`, which brings the processes and attaches the
+	 * cgroups with limits, network, launch file, durable record. `mapped`: with a range of ids for a user namespace, `unsupported` where this
+	 * node has none; its network comes with the processes (`connect`). Then runs `work`, which brings the processes and attaches the
 	 * monitor (`container.attachMonitor()`). When `work` throws, everything is removed again. `conflict` when the container
 	 * is here already.
 	 */
 	restoring(
 		request: RestoreRequest,
+		mapped: boolean,
 		signal: AbortSignal,
 		work: (container: Container) => Promise<void>,
 	): Promise<ContainerState>;

@@ -24,14 +24,17 @@ export interface SparesCount {
 	readonly madeMs: number;
 }
 
+/** `mapped`: in a user namespace. */
+export type StandingKind = "plain" | "mapped";
+
 export interface Spares {
 	/**
-	 * The directory of a new container, with all that native/README.md lists. `conflict` when there is one already. With `mayStand`, where
-	 * one stands ready, it comes with its processes, whose directory it is.
+	 * The directory of a new container, with all that native/README.md lists. `conflict` when there is one already. With `kind`, where one of
+	 * that kind stands ready, it comes with its processes, whose directory it is.
 	 */
-	place(container: ContainerId, path: string, mayStand: boolean): Promise<Standing | null>;
+	place(container: ContainerId, path: string, kind: StandingKind | null): Promise<Standing | null>;
 	/** One that stands ready, made for the caller. */
-	stand(): Promise<Standing>;
+	stand(kind: StandingKind): Promise<Standing>;
 	count(): SparesCount;
 	/** Resolves when as many are ready as wanted. */
 	filled(): Promise<void>;
@@ -49,6 +52,15 @@ export const STANDING_MAX_DEFAULT = 16;
 const STANDING_IDLE_MS_MAX = 60_000;
 /** More are made when no container was made for this long, or less than a quarter is left: the work of making is not in their way. */
 const QUIET_MS = 20;
+
+const kinds: readonly StandingKind[] = ["plain", "mapped"];
+
+interface Shelf {
+	readonly ready: Standing[];
+	/** One of its kind was made within STANDING_IDLE_MS_MAX. */
+	wanted: boolean;
+	cancelIdle: () => void;
+}
 
 export interface SparesOptions {
 	/** Holds `containers/` and `spares/`, both on one file system. */
@@ -71,44 +83,52 @@ export function openSpares(options: SparesOptions): Spares {
 	for (const name of readdirSync(sparesPath)) trash.take(join(sparesPath, name), "spare");
 	const startedMs = clock.nowMs();
 	const directories: string[] = [];
-	const ready: Standing[] = [];
+	const shelves: Readonly<Record<StandingKind, Shelf>> = {
+		plain: { ready: [], wanted: false, cancelIdle: () => {} },
+		mapped: { ready: [], wanted: false, cancelIdle: () => {} },
+	};
 	let count = 0;
 	let made = 0;
 	let madeMs = 0;
-	let wanted = 0;
 	let closed = false;
 	let filling: Promise<void> | null = null;
 	let cancelFill = () => {};
-	let cancelIdle = () => {};
+
+	/** Kinds that are asked for share the bound. */
+	const countOf = ({ wanted }: Shelf) =>
+		wanted ? Math.ceil(standingMax / kinds.filter((kind) => shelves[kind].wanted).length) : 0;
+	const kindToFill = () => kinds.find((kind) => shelves[kind].ready.length < countOf(shelves[kind])) ?? null;
+	const isLow = (shelf: Shelf) => shelf.ready.length < countOf(shelf) / 4;
 
 	const makeDirectory = async () => {
 		const path = join(sparesPath, `${startedMs}-${++count}`);
 		await native.containerDirectoryMake(path);
 		return path;
 	};
-	const stand = async () => {
+	const stand = async (kind: StandingKind) => {
 		const path = directories.shift() ?? (await makeDirectory());
 		try {
-			return await standReady(path, `${SPARE_PREFIX}${startedMs.toString(36)}-${++count}`, parts);
+			return await standReady(path, `${SPARE_PREFIX}${startedMs.toString(36)}-${++count}`, kind === "mapped", parts);
 		} catch (thrown) {
 			trash.take(path, "spare");
 			throw thrown;
 		}
 	};
-	const makeStanding = async () => {
+	const makeStanding = async (kind: StandingKind) => {
 		const beganMs = clock.monotonicMs();
-		const standing = await stand();
-		if (closed || ready.length >= wanted) await discard(standing);
-		else ready.push(standing);
+		const standing = await stand(kind);
+		const shelf = shelves[kind];
+		if (closed || shelf.ready.length >= countOf(shelf)) await discard(standing);
+		else shelf.ready.push(standing);
 		made += 1;
 		madeMs += clock.monotonicMs() - beganMs;
 	};
 	const discard = async (standing: Standing) => {
-		await dismiss(standing, parts.cgroups);
+		await dismiss(standing, parts);
 		trash.take(standing.directory, "spare");
 	};
 	/** One whose processes somebody has ended is of no use. */
-	const takeLiving = async () => {
+	const takeLiving = async ({ ready }: Shelf) => {
 		for (let standing = ready.shift(); standing !== undefined; standing = ready.shift()) {
 			if (standing.monitor.isOpen) return standing;
 			await discard(standing);
@@ -116,8 +136,8 @@ export function openSpares(options: SparesOptions): Spares {
 		return null;
 	};
 	const makeAll = async () => {
-		while (!closed && (ready.length < wanted || directories.length < SPARES_KEPT)) {
-			if (ready.length < wanted) await makeStanding();
+		for (let kind = kindToFill(); !closed && (kind !== null || directories.length < SPARES_KEPT); kind = kindToFill()) {
+			if (kind !== null) await makeStanding(kind);
 			else directories.push(await makeDirectory());
 		}
 	};
@@ -130,31 +150,36 @@ export function openSpares(options: SparesOptions): Spares {
 				filling = null;
 			});
 	};
-	const clear = async () => {
-		wanted = 0;
-		cancelIdle();
-		cancelFill();
+	const clearShelf = async (shelf: Shelf) => {
+		shelf.wanted = false;
+		shelf.cancelIdle();
 		await filling;
-		await Promise.all(ready.splice(0).map(discard));
+		await Promise.all(shelf.ready.splice(0).map(discard));
+	};
+	const clear = async () => {
+		cancelFill();
+		await Promise.all(kinds.map((kind) => clearShelf(shelves[kind])));
 	};
 	const fillSoon = () => {
 		cancelFill();
-		if (ready.length < wanted / 4 || directories.length === 0) fill();
+		if (kinds.some((kind) => isLow(shelves[kind])) || directories.length === 0) fill();
 		else cancelFill = clock.after(QUIET_MS, fill);
 	};
-	/** Containers are being made here: from now on some stand ready. */
-	const expectMore = () => {
+	/** Containers of that kind are being made here: from now on some stand ready. */
+	const expectMore = (shelf: Shelf) => {
 		if (closed) return;
-		wanted = standingMax;
-		cancelIdle();
-		cancelIdle = clock.after(STANDING_IDLE_MS_MAX, () => {
-			clear().catch((error: unknown) => logger.warn("what stood ready cannot be ended", { error: String(error) }));
+		shelf.wanted = true;
+		shelf.cancelIdle();
+		shelf.cancelIdle = clock.after(STANDING_IDLE_MS_MAX, () => {
+			clearShelf(shelf).catch((error: unknown) =>
+				logger.warn("what stood ready cannot be ended", { error: String(error) }),
+			);
 		});
 	};
 	fill();
 	return {
-		async place(container, path, mayStand) {
-			const standing = mayStand ? await takeLiving() : null;
+		async place(container, path, kind) {
+			const standing = kind === null ? null : await takeLiving(shelves[kind]);
 			const spare = standing?.directory ?? directories.shift();
 			try {
 				if (spare === undefined) await native.containerDirectoryMake(path);
@@ -164,15 +189,18 @@ export function openSpares(options: SparesOptions): Spares {
 				else if (spare !== undefined) trash.take(spare, "spare");
 				throw isTaken(thrown) ? conflict(container, path) : thrown;
 			} finally {
-				if (mayStand) expectMore();
+				if (kind !== null) expectMore(shelves[kind]);
 				fillSoon();
 			}
 			return standing;
 		},
 		stand,
-		count: () => ({ ready: ready.length, max: standingMax, directories: directories.length, made, madeMs }),
+		count() {
+			const ready = kinds.reduce((sum, kind) => sum + shelves[kind].ready.length, 0);
+			return { ready, max: standingMax, directories: directories.length, made, madeMs };
+		},
 		async filled() {
-			if (ready.length < wanted || directories.length < SPARES_KEPT) fill();
+			if (kindToFill() !== null || directories.length < SPARES_KEPT) fill();
 			await filling;
 		},
 		clear,

@@ -9,12 +9,14 @@ import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
 import type { Cgroups } from "./cgroup/cgroups.js";
 import { Monitor } from "./monitor.js";
+import type { IdRanges } from "./security/id-ranges.js";
 
 export interface StandingParts {
 	readonly native: Pick<Native, "spawnConnected">;
 	readonly paths: NativePaths;
 	readonly cgroups: Pick<Cgroups, "prepare" | "discard">;
 	readonly clock: Clock;
+	readonly ids: Pick<IdRanges, "take" | "release">;
 }
 
 export interface Standing {
@@ -22,6 +24,8 @@ export interface Standing {
 	readonly cgroupName: string;
 	/** Its first process, whose network namespace is the container's. */
 	readonly pid: number;
+	/** Of the user namespace that it stands in; null: none. */
+	readonly firstId: number | null;
 	readonly monitor: Monitor;
 }
 
@@ -29,12 +33,18 @@ export interface Standing {
 const STAND_MS_MAX = 10_000;
 
 /** In a directory that `containerDirectoryMake` made. When it fails only the directory is left. */
-export async function standReady(directory: string, cgroupName: string, parts: StandingParts): Promise<Standing> {
-	const { native, paths, cgroups, clock } = parts;
+export async function standReady(
+	directory: string,
+	cgroupName: string,
+	hasUserNamespace: boolean,
+	parts: StandingParts,
+): Promise<Standing> {
+	const { native, paths, cgroups, clock, ids } = parts;
 	const cgroup = cgroups.prepare(cgroupName);
 	let monitor: Monitor | null = null;
 	try {
-		const argv = [paths.monitor, "stand", directory, cgroup];
+		const firstId = hasUserNamespace ? ids.take(cgroupName) : null;
+		const argv = [paths.monitor, "stand", directory, cgroup, String(firstId ?? 0)];
 		const { connection } = native.spawnConnected(argv, join(directory, "stderr"));
 		const { promise, resolve, reject } = Promise.withResolvers<number>();
 		const refuse = (why: string) => reject(new SwarmError("failed", `Cannot make a container stand ready: ${why}`));
@@ -46,16 +56,21 @@ export async function standReady(directory: string, cgroupName: string, parts: S
 			else if (event.kind === "gone") refuse("its monitor ended");
 		});
 		const pid = await promise.finally(cancel);
-		return { directory, cgroupName, pid, monitor };
+		return { directory, cgroupName, pid, firstId, monitor };
 	} catch (thrown) {
 		monitor?.close();
 		await cgroups.discard(cgroupName);
+		ids.release(cgroupName);
 		throw thrown;
 	}
 }
 
 /** Resolves when nothing but its directory is left. */
-export async function dismiss(standing: Standing, cgroups: Pick<Cgroups, "discard">): Promise<void> {
+export async function dismiss(
+	standing: Standing,
+	{ cgroups, ids }: Pick<StandingParts, "cgroups" | "ids">,
+): Promise<void> {
 	standing.monitor.close();
 	await cgroups.discard(standing.cgroupName);
+	ids.release(standing.cgroupName);
 }

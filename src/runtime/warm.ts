@@ -6,7 +6,7 @@ import { basename, dirname } from "node:path";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import { type ContainerId, containerIdOf, type Spec, volumeNamesOf } from "../model.js";
-import { type AssemblyParts, endMade, makeSurroundings, startMonitor } from "./assembly.js";
+import { type AssemblyParts, endMade, makeSurroundings, standingKindOf, startMonitor } from "./assembly.js";
 import { Container, type ContainerSurroundings } from "./container.js";
 import { containerDirectoryOf } from "./container-directory.js";
 import type { PreparedImage, WarmRow, WarmWish } from "./runtime.js";
@@ -71,7 +71,9 @@ export function openWarm({ parts, around, clock, logger, max }: WarmOptions): Wa
 
 	const make = async (shelf: Shelf) => {
 		const beganMs = clock.monotonicMs();
-		const standing = await parts.spares.stand();
+		const { spec } = shelf.wish;
+		const kind = await standingKindOf(containerIdOf(spec.name, 0), spec, parts);
+		const standing = await parts.spares.stand(kind);
 		const directory = containerDirectoryOf(dirname(standing.directory), basename(standing.directory) as ContainerId);
 		const container = new Container(placeholder(shelf.wish, ++number), directory, "created", quiet, {
 			passing: shelf.wish.passing,

@@ -107,6 +107,7 @@ export function containerDetail(): ContainerDetail {
 			pid: 4242,
 			address: "10.99.0.2",
 			exitCode: null,
+			firstId: null,
 			oomKilled: false,
 			oom: null,
 			createdAtMs: 0,

@@ -26,7 +26,7 @@ describe.skipIf(missing !== null)(`moves that fail${missing === null ? "" : ` (n
 	let a: RealNode;
 	let b: RealNode;
 	beforeEach(async () => {
-		cluster = await openRealCluster(2, (directory) => busyboxImage(`${directory}/rootfs`));
+		cluster = await openRealCluster(2, (directory) => busyboxImage(`${directory}/rootfs`), 0);
 		[a, b] = cluster.nodes as [RealNode, RealNode];
 	});
 	afterEach(async () => {

@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerIdOf, type MoveProgress, standardSecurity } from "../../src/model.js";
 import { plainExec } from "../../src/runtime/exec-request.js";
+import { missingMappedLayers } from "../native/support/mapped-layers.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { noTraces, tracesOf } from "../support/kernel.js";
 import { busyboxImage } from "../support/native-world.js";
@@ -17,6 +18,7 @@ import {
 } from "./support/real-nodes.js";
 
 const missing = missingForMoves();
+const mappedMissing = missing ?? missingMappedLayers();
 const web = containerIdOf("web", 0);
 const never = new AbortController().signal;
 const address = "10.99.77.7";
@@ -168,17 +170,54 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 		expect(await lines(b)).toEqual(["ready", "one", "two", "ghost", "b", "go", "over"]);
 	});
 
-	it("keeps an open connection: every byte sent during the move is answered, in order", async () => {
-		await run("while :; do nc -l -p 5000 -e cat; done");
-		const socket = await until("the server to listen", () => connected(5000));
-		const answered = echoes(socket);
-		const result = await answered.during(() => a.migrations.migrate(web, b.id, quiet));
-		expect(await answered.missing()).toEqual([]);
-		// Twice the downtime and a retransmission: packets that were on their way at the freeze are sent again.
-		expect(answered.largestGapMs()).toBeLessThan(2 * result.downtimeMs + 1_500);
-		socket.destroy();
-		await until("nothing to be left", () => [a, b].every((node) => leftoversOf(node).length === 0));
-	});
+	it.each([
+		["in a user namespace", null],
+		["without a user namespace", false],
+	])(
+		"keeps an open connection: every byte sent during the move is answered, in order (%s)",
+		async (_, userNamespace) => {
+			const security = { ...standardSecurity, userNamespace };
+			await run("while :; do nc -l -p 5000 -e cat; done", { security });
+			expect(a.runtime.get(web)?.firstId === null).toBe(userNamespace === false || mappedMissing !== null);
+			const socket = await until("the server to listen", () => connected(5000));
+			const answered = echoes(socket);
+			const result = await answered.during(() => a.migrations.migrate(web, b.id, quiet));
+			expect(await answered.missing()).toEqual([]);
+			// Twice the downtime and a retransmission: packets that were on their way at the freeze are sent again.
+			expect(answered.largestGapMs()).toBeLessThan(2 * result.downtimeMs + 1_500);
+			socket.destroy();
+			await until("nothing to be left", () => [a, b].every((node) => leftoversOf(node).length === 0));
+		},
+	);
+
+	it.skipIf(mappedMissing !== null)(
+		"takes its user namespace along, with ids that are its own on the target",
+		async () => {
+			const other = containerIdOf("other", 0);
+			await cluster.run(b, createRequest(other, { command: ["/bin/sleep", "1000"], image: cluster.image }));
+			await run("while :; do sleep 0.05; done", { address: null, user: "1000:1001" });
+			const asRoot = async (node: RealNode, script: string) => {
+				const session = await node.runtime.exec(web, { ...plainExec(["/bin/sh", "-c", script]), user: "0:0" });
+				let text = "";
+				session.stdout.on("data", (chunk: Buffer) => {
+					text += chunk.toString();
+				});
+				session.stdin.end();
+				await Promise.all([session.exit, once(session.stdout, "close")]);
+				return text.trim();
+			};
+			await asRoot(a, "touch /tmp/mine; chmod 600 /tmp/mine; chown 1000:1001 /tmp/mine");
+			await a.migrations.migrate(web, b.id, quiet);
+			const [held, beside] = [b.runtime.get(web), b.runtime.get(other)];
+			expect(held?.firstId).toBeGreaterThanOrEqual(0x70000000);
+			expect(held?.firstId).not.toBe(beside?.firstId);
+			const status = readFileSync(`/proc/${held?.pid}/status`, "utf8");
+			expect(status).toMatch(new RegExp(`^Uid:\\t${(held?.firstId ?? 0) + 1000}\\t`, "m"));
+			expect(await asRoot(b, "stat -c %u:%g:%a /tmp/mine; stat -c %u /dev /bin/busybox")).toBe("1000:1001:600\n0\n0");
+			const [path] = [b.runtime.checkpoints?.files(web).upperDirectory ?? ""];
+			expect(statSync(`${path}/tmp/mine`).uid).toBe(1000);
+		},
+	);
 
 	it("keeps what it may do: capabilities, limits, read-only root, kernel parameters", async () => {
 		const security = {

@@ -31,6 +31,7 @@ const source: SourceFacts = {
 	ports: [{ host: 80, container: 80, protocol: "tcp" }],
 	memoryBytesRequested: 200 * MIB,
 	volumes: [],
+	userNamespace: true,
 };
 const target: TargetFacts = {
 	machine,
@@ -43,6 +44,7 @@ const target: TargetFacts = {
 	leaving: false,
 	volumesHere: [],
 	pathsLacking: [],
+	userNamespaceLack: null,
 };
 const refusedBy = (changes: Partial<TargetFacts>, of: Partial<SourceFacts> = {}) =>
 	compare({ ...source, ...of }, { ...target, ...changes }).filter(({ ok }) => !ok);
@@ -70,6 +72,7 @@ describe("the verdict of a move", () => {
 		["address", { addressHolder: containerIdOf("db", 0) }],
 		["ports", { portHolder: { port: "tcp/80", container: containerIdOf("db", 0) } }],
 		["staying", { leaving: true }],
+		["user namespace", { userNamespaceLack: "no layers by descriptor" }],
 	] as const)("refuses by %s", (name, changes) => {
 		const refusals = refusedBy(changes as Partial<TargetFacts>);
 		expect(refusals.map(({ check }) => check)).toEqual([name]);
@@ -103,7 +106,7 @@ describe("the verdict of a move", () => {
 			"criu",
 		]);
 		expect(refusalOf(checks)).toContain(
-			"ties: it runs with isolation minimal, on the network and the files of its node, and it has a user namespace, which CRIU cannot bring along with open connections, and it uses devices of its node (/dev/fuse)",
+			"ties: it runs with isolation minimal, on the network and the files of its node, and it uses devices of its node (/dev/fuse)",
 		);
 		expect(refusalOf(checks)).toContain("phase: web.0 is stopped, wanted running");
 		expect(refusalOf(checks)).toContain("volumes: other.0 has a volume of it too");
@@ -131,6 +134,10 @@ describe("the verdict of a move", () => {
 			"shows /srv of its node, which is not declared :shared",
 		]);
 		expect(tiesOf({ ...spec, volumes: [{ ...bind, shared: true }] })).toEqual([]);
+	});
+
+	it("lets a container without a user namespace go to a node that has none", () => {
+		expect(refusedBy({ userNamespaceLack: "no layers by descriptor" }, { userNamespace: false })).toEqual([]);
 	});
 
 	it("says why a container with a terminal or an open input stays", () => {

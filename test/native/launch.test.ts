@@ -9,6 +9,7 @@ const config: LaunchConfig = {
 	terminal: false,
 	stdin: false,
 	guarded: false,
+	networkLater: false,
 	epoch: 3,
 	hostname: "web-0",
 	logBytesMax: 1024 * 1024,

@@ -159,6 +159,7 @@ describe.skipIf(lacking !== null)(lacking === null ? "library" : `library (skipp
 				prefix: 24,
 				gateway: "10.213.0.1",
 				mac: "02:00:0a:d5:00:02",
+				up: true,
 			});
 			expect(readlinkSync("/proc/self/ns/net")).toBe(inside);
 			expect(ip("link", "show", host)).toContain(`master ${bridge}`);
@@ -181,6 +182,7 @@ describe.skipIf(lacking !== null)(lacking === null ? "library" : `library (skipp
 						prefix: 24,
 						gateway: "10.213.0.1",
 						mac: "02:00:0a:d5:00:03",
+						up: true,
 					}),
 				),
 			).toBe("conflict");
@@ -209,6 +211,7 @@ describe.skipIf(lacking !== null)(lacking === null ? "library" : `library (skipp
 			address: "10.213.1.2",
 			prefix: 24,
 			mac: "02:00:0a:d5:01:02",
+			up: true,
 		};
 		expect(codeOf(() => native.vethCreate({ ...options, gateway: "192.168.77.1" }))).not.toBe("none");
 		expect(existsSync(`/sys/class/net/${own}w`)).toBe(false);

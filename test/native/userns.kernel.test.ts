@@ -68,4 +68,33 @@ describe.skipIf(lacking !== null)(`user namespaces${lacking === null ? "" : ` (n
 		]);
 		rmSync(data, { recursive: true });
 	});
+
+	test("with every capability it has power over nothing of the node", async () => {
+		const capabilities = { add: ["ALL"], drop: [], ambient: [] };
+		const security = securityOf({ capabilities, seccomp: "unconfined" }, "standard", FIRST);
+		const corePattern = readFileSync("/proc/sys/kernel/core_pattern", "utf8");
+		const lines = await run(
+			[
+				"exec 2>/dev/null",
+				"mknod /tmp/disk b 8 0 || echo no device",
+				"umount /proc/sys; echo x > /proc/sys/kernel/core_pattern || echo no core pattern",
+				"umount /proc/sysrq-trigger; echo h > /proc/sysrq-trigger || echo no sysrq",
+				"cp /bin/busybox /tmp/su && chmod 4755 /tmp/su && stat -c %u:%a /tmp/su",
+				"kill -0 -1; ls /proc | grep -c '^[0-9]'",
+				"ip link add probe type bridge && echo a network of its own",
+				"mkdir /made && mount -t tmpfs none /made && echo mounts of its own",
+			].join("\n"),
+			{ security },
+		);
+		expect(lines).toEqual([
+			"no device",
+			"no core pattern",
+			"no sysrq",
+			"0:4755",
+			expect.stringMatching(/^[1-4]$/),
+			"a network of its own",
+			"mounts of its own",
+		]);
+		expect(readFileSync("/proc/sys/kernel/core_pattern", "utf8")).toBe(corePattern);
+	});
 });

@@ -82,6 +82,7 @@ function held(epoch: number, phase: ContainerState["phase"], move: string | null
 		pid: null,
 		address: null,
 		exitCode: null,
+		firstId: null,
 		oomKilled: false,
 		oom: null,
 		createdAtMs: 0,

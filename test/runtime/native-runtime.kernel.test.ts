@@ -189,7 +189,7 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			const image = { ...world.image, lowerDirectories: ["/no/such/directory"] };
 			const request = { ...createRequest(web, {}), image };
 			await expect(world.runtime.create(request, never)).rejects.toThrow(
-				/^Cannot create web.0: mount the root overlay/,
+				/^Cannot create web.0: (mount the root overlay|clone mount .no.such.directory)/,
 			);
 			expect(existsSync(join(world.stateDirectory, "containers/web.0"))).toBe(false);
 		});

@@ -29,7 +29,8 @@ function world(stateDirectory: string) {
 	const trash = { take: (path: string) => void discarded.push(path), emptied: async () => {} };
 	const logger = createLogger((line) => void said.push(line), "warn");
 	const cgroups = { prepare: () => "/", discard: async () => {} };
-	const standing = { native: { spawnConnected: never }, paths: nativePaths(), cgroups, clock: systemClock };
+	const ids = { take: never, release: () => {} };
+	const standing = { native: { spawnConnected: never }, paths: nativePaths(), cgroups, clock: systemClock, ids };
 	const open = () =>
 		openSpares({ stateDirectory, native, standing, standingMax: 0, trash, clock: systemClock, logger });
 	return { said, discarded, counts, open, pathOf: (name: string) => join(stateDirectory, "containers", name) };
@@ -45,7 +46,7 @@ describe("spare directories", () => {
 		const { open, counts, pathOf } = world(state);
 		const spares = open();
 		const ids = Array.from({ length: SPARES_KEPT + 3 }, (_, index) => containerIdOf("web", index));
-		await Promise.all(ids.map((id) => spares.place(id, pathOf(id), true)));
+		await Promise.all(ids.map((id) => spares.place(id, pathOf(id), "plain")));
 		await spares.close();
 		for (const id of ids) expect(existsSync(join(pathOf(id), "launch"))).toBe(true);
 		expect(counts.made).toBeLessThanOrEqual(ids.length + SPARES_KEPT + 1);
@@ -55,9 +56,9 @@ describe("spare directories", () => {
 		const state = await temporaryDirectory();
 		const { open, pathOf } = world(state);
 		const spares = open();
-		await spares.place(web, pathOf(web), true);
+		await spares.place(web, pathOf(web), "plain");
 		writeFileSync(join(pathOf(web), "record.json"), "{}");
-		await expect(spares.place(web, pathOf(web), true)).rejects.toMatchObject({ code: "conflict" });
+		await expect(spares.place(web, pathOf(web), "plain")).rejects.toMatchObject({ code: "conflict" });
 		expect(existsSync(join(pathOf(web), "record.json"))).toBe(true);
 		await spares.close();
 	});
@@ -75,7 +76,7 @@ describe("spare directories", () => {
 		const { open, counts, said, pathOf } = world(state);
 		counts.failing = true;
 		const spares = open();
-		await expect(spares.place(web, pathOf(web), true)).rejects.toMatchObject({ code: "failed" });
+		await expect(spares.place(web, pathOf(web), "plain")).rejects.toMatchObject({ code: "failed" });
 		await spares.close();
 		expect(said.join()).toMatch(/disk is full/);
 		expect(readdirSync(join(state, "containers"))).toEqual([]);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.js";
@@ -7,7 +7,9 @@ import { loadNative } from "../../src/native/binding.js";
 import { nativePaths } from "../../src/native/paths.js";
 import { type Cgroups, openCgroups, SPARE_PREFIX } from "../../src/runtime/cgroup/cgroups.js";
 import { detectCgroups } from "../../src/runtime/cgroup/layout.js";
-import { dismiss, standReady } from "../../src/runtime/standing.js";
+import { openIdRanges } from "../../src/runtime/security/id-ranges.js";
+import { dismiss, type StandingParts, standReady } from "../../src/runtime/standing.js";
+import { missingMappedLayers } from "../native/support/mapped-layers.js";
 import { noTraces, tracesOf } from "../support/kernel.js";
 import { missingForContainers } from "../support/native-world.js";
 import { until } from "../support/until.js";
@@ -20,22 +22,20 @@ describe.skipIf(missing !== null)(
 		const scope = `s${process.pid}`;
 		let base: string;
 		let cgroups: Cgroups;
-		const stand = async (name: string) => {
-			const native = loadNative();
+		const ids = "/run/stratoswarm/ids";
+		let parts: StandingParts;
+		const stand = async (name: string, hasUserNamespace = false) => {
 			const directory = join(base, name);
-			await native.containerDirectoryMake(directory);
-			return standReady(directory, `${SPARE_PREFIX}${name}`, {
-				native,
-				paths: nativePaths(),
-				cgroups,
-				clock: systemClock,
-			});
+			await loadNative().containerDirectoryMake(directory);
+			return standReady(directory, `${SPARE_PREFIX}${name}`, hasUserNamespace, parts);
 		};
 		beforeEach(() => {
 			base = mkdtempSync(`/var/tmp/swarm-${scope}-`);
 			const signal = (pid: number, number: number) => loadNative().signal(pid, number);
 			const logger = createLogger(() => {}, "warn");
 			cgroups = openCgroups({ layout: detectCgroups(), scope, clock: systemClock, logger, signal });
+			const ranges = openIdRanges(ids, scope);
+			parts = { native: loadNative(), paths: nativePaths(), cgroups, clock: systemClock, ids: ranges };
 		});
 		afterEach(() => {
 			cgroups.close();
@@ -47,9 +47,21 @@ describe.skipIf(missing !== null)(
 			const standing = await stand("one");
 			expect(existsSync(`/proc/${standing.pid}`)).toBe(true);
 			expect(cgroups.spares()).toEqual([standing.cgroupName]);
-			await dismiss(standing, cgroups);
+			await dismiss(standing, parts);
 			expect(cgroups.spares()).toEqual([]);
 			await until("its process to end", () => !existsSync(`/proc/${standing.pid}`));
+		});
+
+		it("has a user namespace that owns its others, where it is to have one", async () => {
+			if (missingMappedLayers() !== null) return;
+			const standing = await stand("mapped", true);
+			expect(standing.firstId).toBeGreaterThanOrEqual(0x70000000);
+			for (const name of ["net", "uts", "ipc"])
+				expect(readlinkSync(`/proc/${standing.pid}/ns/${name}`)).not.toBe(readlinkSync(`/proc/self/ns/${name}`));
+			const owners = () => readdirSync(ids).map((name) => readlinkSync(join(ids, name)));
+			expect(owners()).toContain(`${scope}/${standing.cgroupName}`);
+			await dismiss(standing, parts);
+			expect(owners().filter((owner) => owner.startsWith(`${scope}/`))).toEqual([]);
 		});
 
 		it("ends by itself when its daemon goes away", async () => {

@@ -50,6 +50,7 @@ function linesOf(detail: ContainerDetail): readonly (readonly [string, string | 
 		["stdin", spec.stdin ? "open for swarm attach" : null],
 		["isolation", spec.isolation],
 		["security", securityInWords(spec.security)],
+		["user namespace", userNamespaceInWords(detail)],
 		["address", detail.address],
 		["ports", detail.ports.join(" ") || null],
 		["volumes", spec.volumes.map(volumeInWords).join(" ") || null],
@@ -81,7 +82,7 @@ function securityInWords(security: Security): string | null {
 			...capabilities.drop.map((name) => `-${name}`),
 			...capabilities.ambient.map((name) => `ambient ${name}`),
 			...(readOnlyRoot === null ? [] : [readOnlyRoot ? "read-only root" : "writable root"]),
-			...(userNamespace ? ["user namespace"] : []),
+			...(userNamespace === null ? [] : [`${userNamespace ? "always" : "without"} a user namespace`]),
 			...devices.map(({ path, access }) => `${path}:${access}`),
 			...rlimits.map(({ name, soft, hard }) => `${name} ${counts(soft)}:${counts(hard)}`),
 			...Object.entries(sysctls).map(([name, value]) => `${name}=${value}`),
@@ -89,6 +90,15 @@ function securityInWords(security: Security): string | null {
 			...(oomScoreAdj === null ? [] : [`oom score ${oomScoreAdj}`]),
 		].join(", ") || null
 	);
+}
+
+/** null where nothing is known of a container that runs. */
+function userNamespaceInWords({ spec: { spec }, state }: ContainerDetail): string | null {
+	if (state == null || state.pid === null) return null;
+	if (state.firstId != null) return `its root is user ${state.firstId} of the node`;
+	if (spec.security.userNamespace === false) return "none, as its spec says: its root is the node's";
+	if (spec.isolation === "minimal") return "none with isolation minimal: its root is the node's";
+	return "none, its root is the node's: its node, or what it shows of it, cannot map ids (swarm doctor)";
 }
 
 function healthInWords(health: ContainerHealth | null): string | null {

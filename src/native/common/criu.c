@@ -64,10 +64,11 @@ int criu_private_mounts(struct sw_error *error)
 		return sw_fail(error, errno, "make a mount namespace", NULL);
 	if (is_tmpfs("/run") || !is_tmpfs("/dev/shm"))
 		return 0;
-	/* Only speed depends on it. The directory is root's own, or it is not used. */
+	/* Only speed depends on it. The directory is root's own, or it is not used; the root of a user namespace goes through it. */
 	struct stat about;
-	mkdir(cache, 0700);
-	if (lstat(cache, &about) == 0 && S_ISDIR(about.st_mode) && about.st_uid == 0 && !(about.st_mode & 022))
+	mkdir(cache, 0711);
+	SW_AUTOCLOSE int own = open(cache, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (own >= 0 && fstat(own, &about) == 0 && about.st_uid == 0 && !(about.st_mode & 022) && fchmod(own, 0711) == 0)
 		mount(cache, "/run", NULL, MS_BIND, NULL);
 	return 0;
 }

@@ -156,6 +156,8 @@ static int take_single_entry(struct sw_launch *launch, const char *key, char *va
 		return set_flag(&launch->guarded, value);
 	if (strcmp(key, "stdin") == 0)
 		return set_flag(&launch->input, value);
+	if (strcmp(key, "network-later") == 0)
+		return set_flag(&launch->network_later, value);
 	if (strcmp(key, "log-bytes") == 0)
 		return set_log_bytes(launch, value);
 	if (strcmp(key, "container") == 0)

@@ -86,6 +86,7 @@ struct sw_launch {
 	bool guarded;  /* runs only under a lease (monitor/guard.h) */
 	bool input;    /* standard input is the monitor's; else /dev/null */
 	bool passing; /* for a caller that waits: starts as soon as it is made, and nothing need survive a power cut */
+	bool network_later; /* its network namespace gets a link from the daemon before anything is built in it */
 	bool when_told; /* passing, but it is made ahead of its caller: starts when it is told to */
 	const char *container, *hostname, *workdir, *user, *cgroup2;
 	const char *netns; /* NULL: a new one with loopback only */

@@ -1,7 +1,8 @@
 /* What the init, or criu's hook for a restored container, tells the monitor, and the one thing the monitor answers: a
  * SOCK_SEQPACKET pair, one record a message. After SW_READY the init waits for the byte 'S'; then it executes the workload,
  * which closes the socket. The hook gives the pid of the restored first process as `code` of SW_READY and waits alike. An init that
- * stands ready (`stand`) waits for the byte 'L' before it reads the launch file. */
+ * stands ready (`stand`) says SW_STANDING and waits for the byte 'L' before it reads the launch file; one with `network-later` does so after it
+ * has read it, and the hook when a restored container has its namespaces. */
 #ifndef SW_REPORT_H
 #define SW_REPORT_H
 
@@ -13,6 +14,7 @@ enum sw_report_kind {
 	SW_FAILED = 3,	/* the init ends with `code`; text says why */
 	SW_INPUT = 5,	 /* comes with the writing end of standard input */
 	SW_TERMINAL = 6, /* comes with the master of the terminal */
+	SW_STANDING = 7, /* the namespaces are there, nothing else; waits for the byte 'L'. `code`: its pid, where the monitor does not know it */
 	SW_RUNNING = 4, /* a restored container runs (an init says so by executing the workload) */
 };
 

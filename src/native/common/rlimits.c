@@ -65,6 +65,16 @@ int sw_rlimit_set(const struct sw_rlimit *limit, struct sw_error *error)
 	return 1;
 }
 
+void sw_rlimit_raise(const struct sw_rlimit *limit)
+{
+	struct rlimit present;
+	rlim_t wanted = from_launch(limit->hard);
+	if (getrlimit(limit->resource, &present) < 0 || wanted <= present.rlim_max)
+		return;
+	present.rlim_max = wanted;
+	setrlimit(limit->resource, &present);
+}
+
 const char *sw_rlimit_name(int resource)
 {
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -41,6 +41,15 @@ int sw_tree_clone_below(int source, uint64_t set, struct sw_error *error)
 	return clone_tree(source, "", true, &attributes, error);
 }
 
+int sw_tree_make(const char *type, uint64_t attributes, struct sw_error *error)
+{
+	SW_AUTOCLOSE int context = (int)syscall(SW_NR_FSOPEN, type, SW_FSOPEN_CLOEXEC);
+	if (context < 0 || syscall(SW_NR_FSCONFIG, context, SW_FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return sw_fail(error, errno, "make file system", type);
+	int tree = (int)syscall(SW_NR_FSMOUNT, context, SW_FSMOUNT_CLOEXEC, attributes);
+	return tree < 0 ? sw_fail(error, errno, "make mount", type) : tree;
+}
+
 int sw_tree_attach(int tree, const char *target, struct sw_error *error)
 {
 	if (syscall(SW_NR_MOVE_MOUNT, tree, "", AT_FDCWD, target, SW_MOVE_MOUNT_F_EMPTY_PATH) < 0)

@@ -14,6 +14,9 @@ int sw_tree_clone(const char *path, bool recursive, uint64_t set, uint64_t clear
 /* The same of what an open descriptor stands for, without the mounts below it. */
 int sw_tree_clone_at(int source, uint64_t set, struct sw_error *error);
 
+/* What mount(2) makes of a file system without a device, detached. */
+int sw_tree_make(const char *type, uint64_t attributes, struct sw_error *error);
+
 /* Mounts the tree at `target`. */
 int sw_tree_attach(int tree, const char *target, struct sw_error *error);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -15,6 +17,8 @@
 #include "syscalls.h"
 
 static const char step[] = "make a user namespace";
+
+const struct sw_userns sw_userns_none = { -1, 0, -1 };
 
 /* In the numbers of the host's /proc, whatever pid namespace we are in. */
 static int pid_outside(int pidfd, char pid[16], struct sw_error *error)
@@ -42,29 +46,44 @@ static int map_ids(const char *pid, uint32_t base, struct sw_error *error)
 	return result == 0 ? sw_write_file(path, line, error) : result;
 }
 
-static int open_namespace(int pidfd, uint32_t base, struct sw_error *error)
+static int open_namespace(const char *pid, const char *name, struct sw_error *error)
 {
-	char pid[16], path[64];
-	int result = pid_outside(pidfd, pid, error);
-	if (result == 0)
-		result = map_ids(pid, base, error);
-	if (result < 0)
-		return result;
-	snprintf(path, sizeof path, "/proc/%s/ns/user", pid);
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%s/ns/%s", pid, name);
 	int namespace = open(path, O_RDONLY | O_CLOEXEC);
 	return namespace < 0 ? sw_fail(error, errno, step, path) : namespace;
 }
 
-/* A namespace is made with a process in it; it stays as long as its descriptor. */
-int sw_userns_make(uint32_t base, struct sw_userns *userns, struct sw_error *error)
+/* Of the process that they were made with. */
+static int take_namespaces(int pidfd, int owned, struct sw_userns *userns, struct sw_error *error)
+{
+	char pid[16];
+	int result = pid_outside(pidfd, pid, error);
+	if (result == 0)
+		result = map_ids(pid, userns->base, error);
+	if (result < 0)
+		return result;
+	userns->fd = open_namespace(pid, "user", error);
+	if (userns->fd < 0 || !owned)
+		return userns->fd < 0 ? userns->fd : 0;
+	userns->mounts = open_namespace(pid, "mnt", error);
+	if (userns->mounts < 0)
+		return userns->mounts;
+	return setns(pidfd, owned & ~CLONE_NEWNS) < 0 ? sw_fail(error, errno, step, "its namespaces") : 0;
+}
+
+/* Namespaces are made with a process in them; they stay as long as their descriptors. */
+int sw_userns_make(uint32_t base, int owned, struct sw_userns *userns, struct sw_error *error)
 {
 	SW_AUTOCLOSE int pidfd = -1;
+	if (owned)
+		owned |= (int)sw_clone_newtime();
 	struct sw_clone_args args = {
-		.flags = CLONE_NEWUSER | SW_CLONE_PIDFD,
+		.flags = CLONE_NEWUSER | SW_CLONE_PIDFD | (uint64_t)owned,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
-	*userns = (struct sw_userns){ -1, base };
+	*userns = (struct sw_userns){ -1, base, -1 };
 	if (base == 0)
 		return 0;
 	pid_t pid = sw_clone3(&args);
@@ -73,12 +92,19 @@ int sw_userns_make(uint32_t base, struct sw_userns *userns, struct sw_error *err
 			pause();
 	if (pid < 0)
 		return sw_fail(error, errno, step, NULL);
-	int result = open_namespace(pidfd, base, error);
+	int result = take_namespaces(pidfd, owned, userns, error);
 	sw_pidfd_send_signal(pidfd, SIGKILL);
 	SW_RETRY(waitpid(pid, NULL, 0));
-	if (result >= 0)
-		userns->fd = result;
-	return result < 0 ? result : 0;
+	return result;
+}
+
+int sw_userns_enter_mounts(struct sw_userns *userns, struct sw_error *error)
+{
+	if (userns->mounts < 0)
+		return 0;
+	if (setns(userns->mounts, CLONE_NEWNS) < 0)
+		return sw_fail(error, errno, "enter the mount namespace", NULL);
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? sw_fail(error, errno, "make mounts private", NULL) : 0;
 }
 
 int sw_userns_map_tree(const struct sw_userns *userns, int tree, bool recursive, struct sw_error *error)
@@ -110,6 +136,28 @@ int sw_userns_assume(const struct sw_userns *userns, struct sw_error *error)
 		return 0;
 	setfsgid(userns->base);
 	setfsuid(userns->base);
+	return raise_effective(error);
+}
+
+int sw_userns_resume(const struct sw_userns *userns, struct sw_error *error)
+{
+	if (userns->fd < 0)
+		return 0;
+	setfsgid(0);
+	setfsuid(0);
+	return raise_effective(error);
+}
+
+int sw_userns_act(const struct sw_userns *userns, bool is_its, struct sw_error *error)
+{
+	uint32_t id = is_its ? userns->base : 0;
+	if (userns->fd < 0)
+		return 0;
+	/* The group is changed by the host's root, either way. */
+	if ((!is_its && seteuid(id) < 0) || setegid(id) < 0 || (is_its && seteuid(id) < 0))
+		return sw_fail(error, errno, "act as the root of the user namespace", NULL);
+	/* Another user makes a process undumpable, and its /proc the root's alone. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return raise_effective(error);
 }
 

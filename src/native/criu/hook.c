@@ -5,13 +5,17 @@
  *   frozen sockets acknowledged would be lost to the copy.
  *   A file that is open under a name that is gone, but has another one, stands in the image as `link_remap.<n>` beside it. criu
  *   deletes these links when it ends, and the copy needs them: each gets a second name, and the line `remaps` is said.
+ * setup-namespaces: those of a copy with a user namespace are there, and nothing in them. Loopback and kernel parameters of its network are
+ *   made here; then waits for the monitor's word that it has its link too: sockets get their addresses next.
  * post-restore: the copy is whole and has not run one instruction. Waits for the monitor's word; without it criu kills the copy.
  * post-resume: it runs. */
 #include "hook.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +27,11 @@
 
 #include "../common/cleanup.h"
 #include "../common/file.h"
+#include "../common/launch.h"
+#include "../common/loopback.h"
 #include "../common/report.h"
 #include "../common/syscalls.h"
+#include "../common/sysctls.h"
 
 /* Standard error is the log of whoever started criu. */
 static int complain(const struct sw_error *error)
@@ -120,14 +127,65 @@ static int report(int socket_fd, uint32_t kind, int32_t code)
 	return SW_RETRY(send(socket_fd, &message, sizeof message, MSG_NOSIGNAL)) == sizeof message ? 0 : 1;
 }
 
+static int read_launch(const char *directory, struct sw_launch *launch, struct sw_error *error)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/launch", directory);
+	SW_AUTOCLOSE int file = open(path, O_RDONLY | O_CLOEXEC);
+	return file < 0 ? sw_fail(error, errno, "open", path) : sw_launch_read(file, launch, error);
+}
+
+static int enter_network(const char *pid, struct sw_error *error)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%s/ns/net", pid);
+	SW_AUTOCLOSE int theirs = open(path, O_RDONLY | O_CLOEXEC);
+	return theirs < 0 || setns(theirs, CLONE_NEWNET) < 0 ? sw_fail(error, errno, "enter the network of", path) : 0;
+}
+
+static int make_network(const char *directory, const char *pid, bool *has_link, struct sw_error *error)
+{
+	struct sw_launch launch;
+	int result = read_launch(directory, &launch, error);
+	if (result < 0)
+		return result;
+	result = enter_network(pid, error);
+	if (result == 0)
+		result = sw_loopback_up(error);
+	/* The others are in the image. */
+	if (result == 0)
+		result = sw_sysctls_set(&launch.security, "net/", error);
+	*has_link = launch.network_later;
+	sw_launch_free(&launch);
+	return result;
+}
+
+static int wait_for(int monitor, char wanted)
+{
+	char answer = 0;
+	return SW_RETRY(recv(monitor, &answer, 1, 0)) == 1 && answer == wanted ? 0 : 1;
+}
+
+static int with_namespaces(void)
+{
+	struct sw_error error = { 0 };
+	bool has_link;
+	const char *pid = getenv("CRTOOLS_INIT_PID"), *directory = getenv(SW_CRIU_DIRECTORY);
+	if (!directory || !pid)
+		return 0;
+	SW_AUTOCLOSE int monitor = borrow(SW_CRIU_REPORT_FD);
+	if (make_network(directory, pid, &has_link, &error) < 0)
+		return complain(&error);
+	if (!has_link)
+		return 0;
+	return report(monitor, SW_STANDING, atoi(pid)) == 0 ? wait_for(monitor, SW_LAUNCH_BYTE) : 1;
+}
+
 static int after_restore(void)
 {
 	const char *pid = getenv("CRTOOLS_INIT_PID");
-	char answer = 0;
 	SW_AUTOCLOSE int monitor = borrow(SW_CRIU_REPORT_FD);
-	if (!pid || report(monitor, SW_READY, atoi(pid)) != 0)
-		return 1;
-	return SW_RETRY(recv(monitor, &answer, 1, 0)) == 1 && answer == SW_START_BYTE ? 0 : 1;
+	return pid && report(monitor, SW_READY, atoi(pid)) == 0 ? wait_for(monitor, SW_START_BYTE) : 1;
 }
 
 static int after_resume(void)
@@ -142,6 +200,8 @@ int hook_run(const char *action)
 		return before_dump();
 	if (strcmp(action, "post-dump") == 0)
 		return after_dump();
+	if (strcmp(action, "setup-namespaces") == 0)
+		return with_namespaces();
 	if (strcmp(action, "post-restore") == 0)
 		return after_restore();
 	if (strcmp(action, "post-resume") == 0)

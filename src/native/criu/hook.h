@@ -17,6 +17,9 @@
 /* What the hook adds to the names of link remaps that it keeps. */
 #define SW_CRIU_KEPT ".kept"
 
+/* Restore only, for a copy with a user namespace: the container directory. */
+#define SW_CRIU_DIRECTORY "SWARM_DIRECTORY"
+
 /* 0, or what makes criu fail. */
 int hook_run(const char *action);
 

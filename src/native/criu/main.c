@@ -1,5 +1,6 @@
-/* swarm-criu dump <file>: executes `criu dump` for one container, in its network namespace. <file> is made by
- * runtime/checkpoint/criu-command.ts: strings, each ended by NUL: pid, v2 cgroup, link, upper layer, place for our pid, then criu's
+/* swarm-criu dump <file>: executes `criu dump` for one container. <file> is made by
+ * runtime/checkpoint/criu-command.ts: strings, each ended by NUL: pid whose network namespace criu enters (0: none, it finds a namespace that
+ * the container's user namespace owns by itself), v2 cgroup, link, upper layer, place for our pid, then criu's
  * argument vector. Standard output is the report pipe (hook.h).
  * Called by criu itself (CRTOOLS_SCRIPT_ACTION is set) it is the action script. */
 #include <fcntl.h>
@@ -54,6 +55,8 @@ static int arrange_descriptors(struct sw_error *error)
 static int enter_network(const char *pid, struct sw_error *error)
 {
 	char path[64];
+	if (strcmp(pid, "0") == 0)
+		return 0;
 	snprintf(path, sizeof path, "/proc/%s/ns/net", pid);
 	SW_AUTOCLOSE int theirs = open(path, O_RDONLY | O_CLOEXEC);
 	if (theirs < 0 || setns(theirs, CLONE_NEWNET) < 0)

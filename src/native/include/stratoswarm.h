@@ -49,8 +49,9 @@ int32_t sw_netns_delete(const char *path, struct sw_error *error);
 /* Addresses as text (IPv4), mac as six hexadecimal octets with colons. */
 int32_t sw_bridge_ensure(const char *name, const char *address, uint32_t prefix, const char *mac,
 			 struct sw_error *error);
+/* up 0: the host's end stays down. */
 int32_t sw_veth_create(const char *host_name, const char *bridge, const char *netns_path, const char *address,
-		       uint32_t prefix, const char *gateway, const char *mac, struct sw_error *error);
+		       uint32_t prefix, const char *gateway, const char *mac, uint32_t up, struct sw_error *error);
 int32_t sw_link_delete(const char *name, struct sw_error *error);
 int32_t sw_link_set_up(const char *name, uint32_t up, struct sw_error *error);
 /* Limits what leaves by the link, in the namespace kept at netns_path or, when that is NULL, the caller's. 0 lifts the limit. */

@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,13 +13,14 @@
 #include "../common/cgroup.h"
 #include "../common/cleanup.h"
 #include "../common/descriptors.h"
+#include "../common/loopback.h"
+#include "../common/oom-score.h"
 #include "../common/report.h"
 #include "../common/signals.h"
 #include "../common/syscalls.h"
 #include "../common/sysctls.h"
 #include "console.h"
 #include "identity.h"
-#include "oom-score.h"
 #include "privileges.h"
 #include "root.h"
 #include "terminal.h"
@@ -39,24 +38,35 @@ static void warn(const char *text)
 	report(SW_WARNING, 0, text);
 }
 
-static int loopback_up(struct sw_error *error)
+/* False when the monitor has gone away: a container that nobody will start ends. */
+static bool wait_for(char wanted)
 {
-	struct ifreq request = { .ifr_name = "lo" };
-	SW_AUTOCLOSE int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (any < 0 || ioctl(any, SIOCGIFFLAGS, &request) < 0)
-		return sw_fail(error, errno, "find the loopback interface", NULL);
-	request.ifr_flags |= IFF_UP;
-	return ioctl(any, SIOCSIFFLAGS, &request) < 0 ? sw_fail(error, errno, "set loopback up", NULL) : 0;
+	char byte = 0;
+	return SW_RETRY(recv(SW_REPORT_FD, &byte, 1, 0)) == 1 && byte == wanted;
 }
 
-/* The daemon's namespace has its loopback up already; a new one (clone flag of the monitor) has not. One who stood ready has had his own
- * since then: the daemon may have given it a name and a link. */
+/* The namespaces are there: until the daemon says that all the others have done what they had to do with them. */
+static void stand_by(void)
+{
+	report(SW_STANDING, 0, "");
+	if (!wait_for(SW_LAUNCH_BYTE))
+		_exit(SW_EXIT_SETUP_FAILED);
+}
+
+/* The daemon's namespace has its loopback up already; a new one (clone flag of the monitor, or the user namespace's) has not. One who stood
+ * ready has had his own since then: the daemon may have given it a name and a link. */
 static int enter_network(const struct sw_launch *launch, bool standing, struct sw_error *error)
 {
 	if (standing)
 		return 0;
+	if (launch->network_later) {
+		int result = sw_loopback_up(error);
+		if (result == 0)
+			stand_by();
+		return result;
+	}
 	if (!launch->netns)
-		return loopback_up(error);
+		return sw_loopback_up(error);
 	SW_AUTOCLOSE int namespace = open(launch->netns, O_RDONLY | O_CLOEXEC);
 	if (namespace < 0 || setns(namespace, CLONE_NEWNET) < 0)
 		return sw_fail(error, errno, "join network namespace", launch->netns);
@@ -124,17 +134,34 @@ static int open_streams(const struct sw_launch *launch, const struct identity *i
 	return launch->input ? open_input(error) : open_null(error);
 }
 
+/* One that stood ready has it already. Where the launch file names a network namespace that one stays. */
+static int make_user_namespace(const struct sw_launch *launch, bool standing, struct sw_userns *userns, struct sw_error *error)
+{
+	if (standing)
+		return 0;
+	return sw_userns_make(launch->security.userns_base, SW_USERNS_OWNED & ~(launch->netns ? CLONE_NEWNET : 0), userns, error);
+}
+
+static int set_parameters(const struct sw_launch *launch, const struct sw_userns *userns, struct sw_error *error)
+{
+	if (launch->security.sysctl_count == 0)
+		return 0;
+	int result = sw_userns_act(userns, true, error);
+	if (result == 0)
+		result = sw_sysctls_set(&launch->security, "", error);
+	return result == 0 ? sw_userns_act(userns, false, error) : result;
+}
+
 static int build(const char *directory, bool standing, struct sw_launch *launch, struct identity *identity,
-		 struct sw_error *error)
+		 struct sw_userns *userns, struct sw_error *error)
 {
 	struct sw_seccomp seccomp;
-	struct sw_userns userns;
 	int result = sw_launch_read(SW_LAUNCH_FD, launch, error);
 	close(SW_LAUNCH_FD);
 	if (result == 0)
 		result = sw_seccomp_read(launch->security.seccomp, &seccomp, error);
 	if (result == 0)
-		result = sw_userns_make(launch->security.userns_base, &userns, error);
+		result = make_user_namespace(launch, standing, userns, error);
 	if (result == 0)
 		result = oom_score_adjust(&launch->security, warn, error);
 	if (result == 0)
@@ -144,32 +171,25 @@ static int build(const char *directory, bool standing, struct sw_launch *launch,
 	if (result == 0 && sethostname(launch->hostname, strlen(launch->hostname)) < 0)
 		result = sw_fail(error, errno, "set the host name", launch->hostname);
 	if (result == 0)
-		result = sw_sysctls_set(&launch->security, "", error);
+		result = set_parameters(launch, userns, error);
 	if (result == 0)
-		result = root_build(launch, directory, &userns, error);
+		result = root_build(launch, directory, userns, error);
 	if (result == 0)
 		result = identity_find(launch->user, identity, error);
 	if (result == 0)
 		result = open_streams(launch, identity, error);
-	return result == 0 ? privileges_drop(launch, &seccomp, &userns, identity, launch->workdir, warn, error) : result;
-}
-
-/* False when the monitor has gone away: a container that nobody will start ends. */
-static bool wait_for(char wanted)
-{
-	char byte = 0;
-	return SW_RETRY(recv(SW_REPORT_FD, &byte, 1, 0)) == 1 && byte == wanted;
+	return result == 0 ? privileges_drop(launch, &seccomp, userns, identity, launch->workdir, warn, error) : result;
 }
 
 /* Until it is known which container this is. What it is to be built in has its place by then. */
-static int stand(char directory[PATH_MAX], struct sw_error *error)
+static int stand(char directory[PATH_MAX], uint32_t base, struct sw_userns *userns, struct sw_error *error)
 {
-	int result = loopback_up(error);
+	int result = sw_userns_make(base, SW_USERNS_OWNED, userns, error);
+	if (result == 0)
+		result = sw_loopback_up(error);
 	if (result < 0)
 		return result;
-	report(SW_READY, 0, "");
-	if (!wait_for(SW_LAUNCH_BYTE))
-		_exit(SW_EXIT_SETUP_FAILED);
+	stand_by();
 	return getcwd(directory, PATH_MAX) ? 0 : sw_fail(error, errno, "find the container directory", NULL);
 }
 
@@ -181,12 +201,22 @@ static int fail(int code, const char *prefix, const struct sw_error *error)
 	return code;
 }
 
-int create_container(const char *directory, bool standing)
+/* Whoever waits for the end of a passing container does not wait for its mounts to be taken down: the monitor holds them. */
+static void report_ready(const struct sw_launch *launch, const struct sw_userns *userns)
+{
+	struct sw_report message = { .kind = SW_READY };
+	if (!launch->passing || userns->mounts < 0 ||
+	    sw_descriptors_send(SW_REPORT_FD, &message, sizeof message, &userns->mounts, 1) < 0)
+		report(SW_READY, 0, "");
+}
+
+int create_container(const char *directory, bool standing, uint32_t base)
 {
 	char place[PATH_MAX];
 	struct sw_error error = { 0 };
 	struct sw_launch launch;
 	struct identity identity;
+	struct sw_userns userns = sw_userns_none;
 	const struct sw_strings nothing = { 0 };
 	fcntl(SW_REPORT_FD, F_SETFD, FD_CLOEXEC);
 	/* Executed from a memory file, the process would be called after its descriptor. */
@@ -194,13 +224,13 @@ int create_container(const char *directory, bool standing)
 	sw_signals_reset();
 	setsid();
 	umask(0022);
-	if ((standing && stand(place, &error) < 0) ||
-	    build(standing ? place : directory, standing, &launch, &identity, &error) < 0)
+	if ((standing && stand(place, base, &userns, &error) < 0) ||
+	    build(standing ? place : directory, standing, &launch, &identity, &userns, &error) < 0)
 		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: ", &error);
 	const char **environment = workload_environment(&launch.env, &nothing, identity.home);
 	if (!environment)
 		return fail(SW_EXIT_SETUP_FAILED, "Cannot create: out of memory", &error);
-	report(SW_READY, 0, "");
+	report_ready(&launch, &userns);
 	if ((!launch.passing || launch.when_told) && !wait_for(SW_START_BYTE))
 		return SW_EXIT_SETUP_FAILED;
 	int code = workload_execute(launch.args.items, environment, &error);

@@ -14,10 +14,10 @@
 #include "../common/cleanup.h"
 #include "../common/descriptors.h"
 #include "../common/file.h"
+#include "../common/oom-score.h"
 #include "../common/report.h"
 #include "../common/syscalls.h"
 #include "identity.h"
-#include "oom-score.h"
 #include "privileges.h"
 #include "terminal.h"
 #include "workload.h"
@@ -137,7 +137,7 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 	const char *user = options->user ? options->user : join->launch.user;
 	const char *workdir = options->workdir ? options->workdir : join->launch.workdir;
 	uint32_t base = join->launch.security.userns_base;
-	struct sw_userns userns = { base ? join->pidfd : -1, base };
+	struct sw_userns userns = { base ? join->pidfd : -1, base, -1 };
 	int result = arrange_streams(streams, error);
 	if (result == 0)
 		result = enter(join, error);

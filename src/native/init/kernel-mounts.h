@@ -8,6 +8,9 @@
 /* The container directory's dev and shm (monitor/device-directory.h), taken before the pivot. */
 struct device_trees {
 	int dev, shm;
+	/* /proc and /sys for a mount namespace that is a user namespace's: there they could not be made where the host's are covered in part.
+	 * Else -1: they are made in their places. */
+	int proc, sys;
 };
 
 int device_trees_take(const char *directory, const struct sw_userns *userns, struct device_trees *trees,

@@ -145,22 +145,29 @@ static int seal(const struct sw_launch *launch, struct sw_error *error)
 	return result == 0 ? root_read_only(error) : result;
 }
 
+static int make_private(struct sw_error *error)
+{
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? sw_fail(error, errno, "make mounts private", NULL) : 0;
+}
+
 /* Everything of the host is taken before the pivot and shown after it: no name of the image is resolved outside. */
-int root_build(const struct sw_launch *launch, const char *directory, const struct sw_userns *userns,
-	       struct sw_error *error)
+int root_build(const struct sw_launch *launch, const char *directory, struct sw_userns *userns, struct sw_error *error)
 {
 	struct device_trees devices;
 	struct shown_list list;
 	struct volume_trees volumes;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return sw_fail(error, errno, "make mounts private", NULL);
-	int result = root_files_write(launch, directory, error);
+	bool apart = userns->mounts >= 0;
+	int result = apart ? 0 : make_private(error);
+	if (result == 0)
+		result = root_files_write(launch, directory, error);
 	if (result == 0)
 		result = device_trees_take(directory, userns, &devices, error);
 	if (result == 0)
 		result = take_all(launch, userns, &list, error);
 	if (result == 0)
 		result = volumes_take(launch, userns, &volumes, error);
+	if (result == 0)
+		result = sw_userns_enter_mounts(userns, error);
 	if (result == 0)
 		result = sw_userns_assume(userns, error);
 	if (result == 0)
@@ -175,5 +182,6 @@ int root_build(const struct sw_launch *launch, const char *directory, const stru
 		result = kernel_mounts_make(&devices, &launch->security, userns, error);
 	if (result == 0 && launch->security.read_only_root)
 		result = seal(launch, error);
-	return result;
+	/* What was taken from the host's own mounts may still have been one with them. */
+	return result == 0 && apart ? make_private(error) : result;
 }

@@ -5,9 +5,9 @@
 #include "../common/launch.h"
 #include "../common/userns.h"
 
-/* From inside the container's mount namespace; afterwards `/` and the working directory are the container's root and
+/* From inside the container's mount namespace, or, where a user namespace owns that, about to enter it; afterwards `/` and the working directory are the container's root and
  * nothing of the host's tree is reachable. The network namespace must be the container's already (sysfs shows it). */
-int root_build(const struct sw_launch *launch, const char *directory, const struct sw_userns *userns,
+int root_build(const struct sw_launch *launch, const char *directory, struct sw_userns *userns,
 	       struct sw_error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -121,17 +122,18 @@ struct veth {
 	struct in_addr address, gateway;
 	uint32_t prefix;
 	uint8_t mac[MAC_SIZE];
+	bool up;
 	/* Result of the work inside. */
 	int code;
 	const char *step;
 };
 
-/* One message: the host's end up and in its bridge, the other one born inside. It cannot be set up yet: at this point
+/* One message: the host's end in its bridge, up unless nobody may hear of it yet, the other one born inside. It cannot be set up yet: at this point
  * the kernel has not paired them. */
 static int make_pair(int socket, const struct veth *veth)
 {
 	struct netlink_request request;
-	struct ifinfomsg link = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	struct ifinfomsg link = { .ifi_flags = veth->up ? IFF_UP : 0, .ifi_change = IFF_UP };
 	netlink_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
 	netlink_add_text(&request, IFLA_IFNAME, veth->host_name);
 	netlink_add(&request, IFLA_MASTER, &veth->bridge, sizeof veth->bridge);
@@ -223,9 +225,9 @@ static int make_veth(struct veth *veth, struct sw_error *error)
 }
 
 int32_t sw_veth_create(const char *host_name, const char *bridge, const char *netns_path, const char *address,
-		       uint32_t prefix, const char *gateway, const char *mac, struct sw_error *error)
+		       uint32_t prefix, const char *gateway, const char *mac, uint32_t up, struct sw_error *error)
 {
-	struct veth veth = { .host_name = host_name, .prefix = prefix };
+	struct veth veth = { .host_name = host_name, .prefix = prefix, .up = up };
 	if (check_name(host_name) < 0 || parse_address(address, &veth.address) < 0 || prefix > 32 ||
 	    parse_address(gateway, &veth.gateway) < 0 || parse_mac(mac, veth.mac) < 0)
 		return sw_refuse(error, EINVAL, "read the arguments",

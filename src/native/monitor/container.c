@@ -23,7 +23,7 @@
 
 /* Besides the time namespace, with which clocks that count from the boot go on after a move (CRIU sets their offsets).
  * CLONE_NEWCGROUP would take the monitor's cgroups as root: the init unshares that one when it is in its own. */
-#define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC)
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
 
 /* What the child needs, all close-on-exec. */
 struct parts {
@@ -33,10 +33,11 @@ struct parts {
 };
 
 /* Descriptors 1 and 2 last: they may hold what the others come from no more. */
-static void become_init(const struct parts *parts, const char *how, const char *directory)
+static void become_init(const struct parts *parts, const struct monitor *monitor)
 {
 	static char *environment[] = { NULL };
-	char *arguments[] = { "swarm-init", (char *)how, (char *)directory, NULL };
+	const char *how = monitor->standing_cgroup2 ? "stand" : "create";
+	char *arguments[] = { "swarm-init", (char *)how, (char *)monitor->directory, (char *)monitor->standing_base, NULL };
 	/* Sources above every target, so that no dup2 overwrites one that is still needed. */
 	int program = fcntl(parts->program, F_DUPFD_CLOEXEC, 10);
 	int report = fcntl(parts->report, F_DUPFD, 10), launch = fcntl(parts->launch, F_DUPFD, 10);
@@ -48,17 +49,25 @@ static void become_init(const struct parts *parts, const char *how, const char *
 	_exit(SW_EXIT_SETUP_FAILED);
 }
 
+/* Those that a user namespace owns are made with it by the init. */
+static uint64_t namespaces_of(const struct monitor *monitor)
+{
+	const char *base = monitor->standing_base;
+	if (base ? strcmp(base, "0") != 0 : monitor->launch.security.userns_base != 0)
+		return CLONE_NEWPID;
+	return CLONE_NEWPID | sw_clone_newtime() | NAMESPACES | (monitor->launch.netns ? 0 : CLONE_NEWNET);
+}
+
 static int spawn(struct monitor *monitor, const struct parts *parts, struct sw_error *error)
 {
 	struct sw_clone_args args = {
-		.flags = NAMESPACES | sw_clone_newtime() | CLONE_VFORK | SW_CLONE_INTO_CGROUP |
-			 (monitor->launch.netns ? 0 : CLONE_NEWNET),
+		.flags = namespaces_of(monitor) | CLONE_VFORK | SW_CLONE_INTO_CGROUP,
 		.exit_signal = SIGCHLD,
 		.cgroup = (uint64_t)parts->cgroup2,
 	};
 	pid_t pid = sw_clone3(&args);
 	if (pid == 0)
-		become_init(parts, monitor->standing_cgroup2 ? "stand" : "create", monitor->directory);
+		become_init(parts, monitor);
 	if (pid < 0)
 		return sw_fail(error, errno, "clone the container's first process", NULL);
 	monitor->pid = pid;
@@ -94,11 +103,12 @@ static void close_parts(struct parts *parts)
 	sw_close(&parts->report);
 }
 
-/* Whoever waits for the end of a passing container does not wait for its mounts to be taken down: that happens when we end. */
+/* Whoever waits for the end of a passing container does not wait for its mounts to be taken down: that happens when we end. Those of a
+ * user namespace come from the init. */
 static void hold_mounts(const struct monitor *monitor)
 {
 	char path[64];
-	if (!monitor->launch.passing)
+	if (!monitor->launch.passing || monitor->launch.security.userns_base)
 		return;
 	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)monitor->pid);
 	/* Kept for the rest of our life; without it the end only takes longer. */
@@ -134,7 +144,7 @@ int container_run(struct monitor *monitor, struct sw_error *error)
 
 int container_stand(struct monitor *monitor, struct sw_error *error)
 {
-	monitor->phase = PHASE_STANDING;
+	monitor->phase = PHASE_CREATING;
 	return begin(monitor, error);
 }
 
@@ -153,7 +163,7 @@ static int listen_here(struct control *control, struct sw_error *error)
 	return 0;
 }
 
-int container_launch(struct monitor *monitor, struct sw_error *error)
+static int take_launch(struct monitor *monitor, struct sw_error *error)
 {
 	if (!getcwd(monitor->moved, sizeof monitor->moved))
 		return sw_fail(error, errno, "find the container directory", NULL);
@@ -163,16 +173,25 @@ int container_launch(struct monitor *monitor, struct sw_error *error)
 		return result;
 	if (strcmp(monitor->launch.cgroup2, monitor->standing_cgroup2) != 0)
 		return sw_refuse(error, EINVAL, "launch", "the container stands ready in another cgroup than it is to run in");
+	if (monitor->launch.security.userns_base != strtoul(monitor->standing_base, NULL, 10))
+		return sw_refuse(error, EINVAL, "launch", "the container stands ready in another user namespace than it is to run in");
 	monitor->epoch = monitor->launch.epoch;
 	monitor->guard.wanted = monitor->launch.guarded;
 	monitor->oom_kills_before = oom_kills(&monitor->launch);
 	outputs_bound(monitor);
 	if (!monitor->launch.passing)
 		result = listen_here(&monitor->control, error);
+	if (result == 0)
+		hold_mounts(monitor);
+	return result;
+}
+
+int container_launch(struct monitor *monitor, struct sw_error *error)
+{
+	int result = monitor->standing_cgroup2 ? take_launch(monitor, error) : 0;
 	if (result < 0)
 		return result;
 	monitor->phase = PHASE_CREATING;
-	hold_mounts(monitor);
 	/* When the init is dead already, SIGCHLD tells. */
 	send(monitor->report_fd, &(char){ SW_LAUNCH_BYTE }, 1, MSG_NOSIGNAL);
 	return 0;

@@ -38,7 +38,8 @@ void monitor_state(const struct monitor *monitor, char *line, size_t size)
 			   monitor->phase != PHASE_RUNNING  ? "created" :
 			   monitor->guard.frozen	    ? "frozen" :
 							      "running";
-	snprintf(line, size, "state %s %d", name, (int)monitor->pid);
+	bool other = monitor->phase == PHASE_STANDING && monitor->standing_pid > 0;
+	snprintf(line, size, "state %s %d", name, (int)(other ? monitor->standing_pid : monitor->pid));
 }
 
 /* With what is held back. */
@@ -118,6 +119,9 @@ static void take_descriptors(struct monitor *monitor, uint32_t kind, const int *
 		monitor->logs[0].pipe = fcntl(descriptors[0], F_DUPFD_CLOEXEC, 0);
 		monitor->logs[0].terminal = true;
 	}
+	/* The mounts of a passing container are held for the rest of our life. */
+	if (count == 1 && kind == SW_READY && monitor->launch.passing)
+		used = 1;
 	for (size_t i = used; i < count; i++)
 		close(descriptors[i]);
 }
@@ -141,7 +145,9 @@ static void take_reports(struct monitor *monitor)
 			take_failure(monitor, &report);
 		} else if (report.kind == SW_WARNING) {
 			monitor_complain("%s", report.text);
-		} else if (report.kind == SW_READY && monitor->phase == PHASE_STANDING) {
+		} else if (report.kind == SW_STANDING && monitor->phase == PHASE_CREATING) {
+			monitor->phase = PHASE_STANDING;
+			monitor->standing_pid = report.code;
 			announce(monitor);
 		} else if (report.kind == SW_READY && monitor->phase == PHASE_CREATING) {
 			bool begins = monitor->launch.passing && !monitor->launch.when_told;
@@ -227,7 +233,7 @@ static void start(struct monitor *monitor, int index, const struct command *comm
 	send(monitor->report_fd, &(char){ SW_START_BYTE }, 1, MSG_NOSIGNAL);
 }
 
-/* The container directory has been moved to its place and the launch file written. */
+/* The container directory has been moved to its place and the launch file written, or the network has its link. */
 static void launch(struct monitor *monitor, struct client *client)
 {
 	struct sw_error error = { 0 };
@@ -305,9 +311,10 @@ static void serve(struct monitor *monitor, int index, short events)
 	if (!open && monitor->starter == index)
 		monitor->starter = -1;
 	/* Nobody else knows of a container that was made ahead for a caller to come. */
-	bool ahead = monitor->phase == PHASE_STANDING || (monitor->launch.when_told && monitor->phase < PHASE_STARTING);
+	bool ahead = monitor->phase == PHASE_STANDING || (monitor->standing_cgroup2 && !monitor->launch.bytes) ||
+		     (monitor->launch.when_told && monitor->phase < PHASE_STARTING);
 	if (!open && ahead)
-		kill(monitor->pid, SIGKILL);
+		kill(monitor->phase == PHASE_STANDING && monitor->standing_pid > 0 ? monitor->standing_pid : monitor->pid, SIGKILL);
 }
 
 static void welcome(struct monitor *monitor)

@@ -1,4 +1,4 @@
-/* swarm-monitor run|restore <container directory> or stand <container directory> <v2 cgroup>, started by spawnDetached or
+/* swarm-monitor run|restore <container directory> or stand <container directory> <v2 cgroup> <first id or 0>, started by spawnDetached or
  * spawnConnected: standard error is the complaints file and descriptor 3 the control socket. Survives the daemon; ends when its container has. */
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "../common/cleanup.h"
+#include "../common/number.h"
+#include "../common/userns.h"
 #include "attach.h"
 #include "complain.h"
 #include "monitor.h"
@@ -96,6 +98,7 @@ typedef int beginning(struct monitor *monitor, struct sw_error *error);
 /* NULL: not an argument list of ours. */
 static beginning *beginning_of(int count, char **arguments)
 {
+	uint64_t base;
 	if (count < 3 || arguments[2][0] != '/')
 		return NULL;
 	if (count == 3 && strcmp(arguments[1], "run") == 0)
@@ -103,9 +106,11 @@ static beginning *beginning_of(int count, char **arguments)
 	monitor.restored = count == 3 && strcmp(arguments[1], "restore") == 0;
 	if (monitor.restored)
 		return container_restore;
-	if (count != 4 || strcmp(arguments[1], "stand") != 0 || arguments[3][0] != '/')
+	if (count != 5 || strcmp(arguments[1], "stand") != 0 || arguments[3][0] != '/' ||
+	    sw_parse_number(arguments[4], &base) < 0 || (base > 0 && base < SW_USERNS_IDS) || base > UINT32_MAX - SW_USERNS_IDS)
 		return NULL;
 	monitor.standing_cgroup2 = arguments[3];
+	monitor.standing_base = arguments[4];
 	return container_stand;
 }
 
@@ -114,7 +119,7 @@ int main(int count, char **arguments)
 	struct sw_error error = { 0 };
 	beginning *begin = beginning_of(count, arguments);
 	if (!begin) {
-		monitor_complain("usage: swarm-monitor run|restore <container directory> | stand <container directory> <cgroup>");
+		monitor_complain("usage: swarm-monitor run|restore <container directory> | stand <container directory> <cgroup> <first id or 0>");
 		return 2;
 	}
 	if (prepare(arguments[2], &error) < 0) {

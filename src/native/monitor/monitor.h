@@ -16,7 +16,7 @@
 
 enum phase {
 	PHASE_CREATING, /* the init is building */
-	PHASE_STANDING, /* the init has its namespaces and waits for the launch file to be written */
+	PHASE_STANDING, /* the namespaces are there; waits for `launch`: the launch file to be written, the network to get its link */
 	PHASE_CREATED,	/* everything but the first instruction */
 	PHASE_STARTING, /* told to execute */
 	PHASE_RUNNING,
@@ -31,6 +31,8 @@ struct monitor {
 	int lock;
 	enum phase phase;
 	const char *standing_cgroup2; /* the cgroup of a container that stands ready */
+	const char *standing_base;    /* first id of the user namespace that it stands in; "0": none */
+	pid_t standing_pid; /* who waits for `launch` in the namespaces of the container, where that is another than `pid` */
 	pid_t pid; /* the container's first process, a child of the monitor */
 	/* Highest epoch seen; `start` with a lower one is refused. */
 	uint64_t epoch;
@@ -60,7 +62,7 @@ int container_run(struct monitor *monitor, struct sw_error *error);
 /* The same before the launch file is written, in standing_cgroup2. */
 int container_stand(struct monitor *monitor, struct sw_error *error);
 
-/* The launch file of a container that stood ready is there: takes it and lets the init go on. */
+/* What a container that stands waited for is there (the launch file of one that stood ready is read): lets the init or criu go on. */
 int container_launch(struct monitor *monitor, struct sw_error *error);
 
 /* Starts criu with the arguments of <directory>/restore: builder, logs[].pipe and report_fd are set, pid when the copy is whole. */

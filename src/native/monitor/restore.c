@@ -1,21 +1,23 @@
 /* Starts criu for a container that comes from a checkpoint. The child makes what only the container shall see (root overlay in a
  * mount namespace of its own, cgroups, network namespace) and becomes criu; <directory>/restore holds the
- * arguments. When the copy is whole, the hook reports its pid and waits for `start`; when criu has ended, the copy's first
+ * arguments. A copy with a user namespace gets that and those that it owns from criu, because only what is made in it can be its own: the
+ * hook reports when they are there, and waits until the daemon has given the network its link. When the copy is whole, the hook reports its pid and waits for `start`; when criu has ended, the copy's first
  * process is our child, because we are its nearest subreaper. */
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "../common/cgroup.h"
 #include "../common/cleanup.h"
 #include "../common/criu.h"
-#include "../common/overlay.h"
+#include "../common/loopback.h"
+#include "../common/oom-score.h"
 #include "../common/report.h"
+#include "../common/rlimits.h"
 #include "../common/syscalls.h"
 #include "../common/sysctls.h"
 #include "../criu/hook.h"
@@ -24,6 +26,7 @@
 #include "monitor.h"
 #include "oom.h"
 #include "outputs.h"
+#include "restored-mounts.h"
 
 /* Descriptors that the arguments of criu name (runtime/checkpoint/criu-command.ts). */
 #define OUTPUT_FD 7
@@ -35,22 +38,12 @@ struct parts {
 	int report;
 };
 
-/* CRIU asks the kernel for features over loopback. */
-static int loopback_up(struct sw_error *error)
-{
-	struct ifreq request = { .ifr_name = "lo" };
-	SW_AUTOCLOSE int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (any < 0 || ioctl(any, SIOCGIFFLAGS, &request) < 0)
-		return sw_fail(error, errno, "find loopback", NULL);
-	request.ifr_flags |= IFF_UP;
-	return ioctl(any, SIOCSIFFLAGS, &request) < 0 ? sw_fail(error, errno, "set loopback up", NULL) : 0;
-}
-
 static int enter_network(const char *path, struct sw_error *error)
 {
+	/* CRIU asks the kernel for features over loopback. */
 	if (!path)
 		return unshare(CLONE_NEWNET) < 0 ? sw_fail(error, errno, "make a network namespace", NULL) :
-						   loopback_up(error);
+						   sw_loopback_up(error);
 	SW_AUTOCLOSE int netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0 || setns(netns, CLONE_NEWNET) < 0)
 		return sw_fail(error, errno, "enter network namespace", path);
@@ -72,26 +65,48 @@ static int arrange_descriptors(const struct parts *parts, struct sw_error *error
 	return 0;
 }
 
+/* criu makes the namespaces itself where a user namespace owns them, and its hook sees to the network (criu/hook.c). */
+static int make_network(const struct sw_launch *launch, const char *directory, struct sw_error *error)
+{
+	if (launch->security.userns_base)
+		return setenv(SW_CRIU_DIRECTORY, directory, 1) < 0 ? sw_fail(error, errno, "set the environment", NULL) : 0;
+	int result = enter_network(launch->netns, error);
+	/* The others are in the image. */
+	return result == 0 ? sw_sysctls_set(&launch->security, "net/", error) : result;
+}
+
+static void complain(const char *text)
+{
+	dprintf(STDERR_FILENO, "swarm-monitor: %s\n", text);
+}
+
+/* What only the host's root may do: a copy in a user namespace can only keep it. */
+static int give_rights(const struct sw_launch *launch, struct sw_error *error)
+{
+	if (!launch->security.userns_base)
+		return 0;
+	for (size_t i = 0; i < launch->rlimit_count; i++)
+		sw_rlimit_raise(&launch->rlimits[i]);
+	return launch->security.oom_score_adj < 0 ? oom_score_adjust(&launch->security, complain, error) : 0;
+}
+
 static int build(struct monitor *monitor, const struct parts *parts, struct criu_command *command,
 		 struct sw_error *error)
 {
-	/* The verdict of a move refuses user namespaces. */
-	const struct sw_userns none = { -1, 0 };
 	struct sw_cgroup1 cgroups;
 	int result = sw_cgroup1_open(&monitor->launch, &cgroups, error);
 	if (result == 0)
 		result = sw_cgroup1_join(&cgroups, error);
 	if (result == 0)
-		result = enter_network(monitor->launch.netns, error);
-	/* The others are in the image. */
+		result = make_network(&monitor->launch, monitor->directory, error);
 	if (result == 0)
-		result = sw_sysctls_set(&monitor->launch.security, "net/", error);
+		result = give_rights(&monitor->launch, error);
 	if (result == 0 && unshare(CLONE_NEWCGROUP) < 0)
 		result = sw_fail(error, errno, "make a cgroup namespace", NULL);
 	if (result == 0)
 		result = criu_private_mounts(error);
 	if (result == 0)
-		result = sw_overlay_mount(&monitor->launch, monitor->directory, &none, error);
+		result = restored_mounts_make(&monitor->launch, monitor->directory, error);
 	if (result == 0)
 		result = arrange_descriptors(parts, error);
 	return result < 0 ? result : criu_execute(command->items, error);

@@ -101,15 +101,6 @@ static int probe_bpf_device(int unused) {
 	return syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr) < 0 ? errno : 0;
 }
 
-// fsopen(2), fsconfig(2): FSCONFIG_SET_FD is 5. A layer by descriptor is taken since Linux 6.13, and only so with mapped ids.
-static int probe_layer_descriptor(int unused) {
-	(void)unused;
-	int context = (int)syscall(SYS_fsopen, "overlay", 1);
-	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (context < 0 || root < 0) return errno;
-	return syscall(SYS_fsconfig, context, 5, "lowerdir+", NULL, root) < 0 ? errno : 0;
-}
-
 static int probe_seccomp(int unused) {
 	(void)unused;
 	uint32_t action = SECCOMP_RET_ERRNO;
@@ -200,7 +191,6 @@ static const struct {
 	{"namespace-time", probe_namespace, CLONE_NEWTIME},
 	{"overlayfs", probe_overlay, 0},
 	{"seccomp", probe_seccomp, 0},
-	{"layer-descriptor", probe_layer_descriptor, 0},
 	{"bpf-cgroup-device", probe_bpf_device, 0},
 	{"veth", probe_link, 0},
 	{"bridge", probe_link, 1},

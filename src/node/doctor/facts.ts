@@ -14,7 +14,6 @@ export const probeNames = [
 	"namespace-time",
 	"overlayfs",
 	"seccomp",
-	"layer-descriptor",
 	"bpf-cgroup-device",
 	"veth",
 	"bridge",
@@ -67,6 +66,8 @@ export interface MachineFacts {
 	readonly capabilities: bigint;
 	readonly cgroup: CgroupFacts;
 	readonly probes: Readonly<Record<ProbeName, ProbeResult>>;
+	/** Making all of a container with a user namespace but its processes; null: nobody could ask. */
+	readonly userNamespaces: CommandFacts | null;
 	/** A NAT chain in the `ip` family, made in a network namespace of its own. */
 	readonly nft: CommandFacts;
 	readonly pressure: boolean;

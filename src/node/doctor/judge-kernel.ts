@@ -1,7 +1,14 @@
 // What the kernel offers: version, cgroups, and the features that swarm-probe and nft tried out. Pure.
 
 import { getSystemErrorName } from "node:util";
-import { type CgroupFacts, type MachineFacts, type ProbeName, type ProbeResult, probeNames } from "./facts.js";
+import {
+	type CgroupFacts,
+	type CommandFacts,
+	type MachineFacts,
+	type ProbeName,
+	type ProbeResult,
+	probeNames,
+} from "./facts.js";
 import type { DoctorFinding } from "./report.js";
 
 /** cgroup.kill came with 5.14; clone3 into a cgroup (5.7) and volatile overlays (5.10) are older. */
@@ -21,13 +28,6 @@ interface Feature {
 const features: readonly Feature[] = [
 	{ name: "overlayfs", probe: "overlayfs", wanted: "overlay mounts", without: null, fix: "modprobe overlay" },
 	{ name: "seccomp", probe: "seccomp", wanted: "system-call filters", without: null, fix: newerKernel },
-	{
-		name: "userns.idmapped-layers",
-		probe: "layer-descriptor",
-		wanted: "overlay layers with mapped ids (Linux 6.13)",
-		without: "containers with a user namespace are refused",
-		fix: newerKernel,
-	},
 	{
 		name: "ebpf.cgroup-device",
 		probe: "bpf-cgroup-device",
@@ -90,6 +90,7 @@ export function judgeKernel(facts: MachineFacts): readonly DoctorFinding[] {
 		judgeFreeze(facts),
 		judgeNamespaces(facts),
 		...features.map((feature) => judgeFeature(feature, facts.probes[feature.probe])),
+		judgeUserNamespaces(facts.userNamespaces),
 		judgeNft(facts),
 		judgePressure(facts.pressure),
 	];
@@ -99,6 +100,15 @@ export function judgeKernel(facts: MachineFacts): readonly DoctorFinding[] {
 export function kernelAtLeast(release: string, [major, minor]: readonly [number, number]): boolean {
 	const [foundMajor = 0, foundMinor = 0] = release.split(/[.-]/).map(Number);
 	return foundMajor > major || (foundMajor === major && foundMinor >= minor);
+}
+
+function judgeUserNamespaces(tried: CommandFacts | null): DoctorFinding {
+	const name = "userns";
+	const wanted = "user namespaces with mapped layers (Linux 6.13)";
+	if (tried === null) return { name, status: "limited", found: "not asked", wanted, fix: null };
+	if (tried.ok) return { name, status: "ok", found: "root of containers is nobody outside", wanted, fix: null };
+	const found = `${tried.said}: root of containers is root of the node, and containers that have one elsewhere cannot move here`;
+	return { name, status: "limited", found, wanted, fix: newerKernel };
 }
 
 function judgeVersion(kernel: string): DoctorFinding {

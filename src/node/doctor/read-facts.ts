@@ -2,12 +2,15 @@
 // absence is a fact. Never judges and never changes the machine.
 
 import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageDirectory } from "../../native/paths.js";
 import { listNames, readText } from "../../scheduler/hardware/read.js";
 import { readHardware } from "../../scheduler/hardware.js";
 import {
 	type CgroupFacts,
+	type CommandFacts,
 	type CriuFacts,
 	type MachineFacts,
 	type ProbeName,
@@ -18,6 +21,8 @@ import { run } from "./run.js";
 
 /** scripts/criu.sh writes here. */
 const criuDirectory = "var/lib/stratoswarm/criu";
+/** On the file system of the first that is there containers are, or would be. */
+const stateDirectories = ["/var/lib/stratoswarm", "/var/lib"];
 const cgroupsLookedAtMax = 64;
 const nativeFiles = ["libstratoswarm.so", "swarm-monitor", "swarm-init"];
 const natTable = "table ip stratoswarm-doctor { chain nat { type nat hook postrouting priority 100; masquerade; }; }";
@@ -25,8 +30,9 @@ const natTable = "table ip stratoswarm-doctor { chain nat { type nat hook postro
 /** `root` is `/`, or the directory of a recorded machine, of which only the files are read: no program is asked. */
 export async function readFacts(root: string, signal: AbortSignal): Promise<MachineFacts> {
 	const here = root === "/";
-	const [probes, nft, criu, hardware, status, mountinfo] = await Promise.all([
+	const [probes, userNamespaces, nft, criu, hardware, status, mountinfo] = await Promise.all([
 		here ? readProbes(signal) : noProbes(),
+		here ? tryUserNamespaces(signal) : null,
 		here ? run(["unshare", "--net", "nft", natTable], signal) : { ok: false, said: "not asked" },
 		readCriu(root, signal),
 		readHardware(root),
@@ -39,6 +45,7 @@ export async function readFacts(root: string, signal: AbortSignal): Promise<Mach
 		capabilities: BigInt(`0x${/^CapEff:\s+([0-9a-f]+)/m.exec(status ?? "")?.[1] ?? "0"}`),
 		cgroup: await readCgroup(root, mountinfo ?? ""),
 		probes,
+		userNamespaces,
 		nft,
 		pressure: (await readText(root, "proc/pressure/memory")) !== null,
 		criu,
@@ -65,6 +72,19 @@ async function readProbes(signal: AbortSignal): Promise<Record<ProbeName, ProbeR
 		if (known !== undefined) probes[known] = result === "ok" ? 0 : Number(result);
 	}
 	return probes;
+}
+
+/** In a directory where containers would be, or beside it where there are none yet; nothing of it stays. */
+async function tryUserNamespaces(signal: AbortSignal): Promise<CommandFacts> {
+	const parent = stateDirectories.find((path) => existsSync(path)) ?? tmpdir();
+	const place = await mkdtemp(join(parent, "swarm-doctor-")).catch(() => null);
+	if (place === null) return { ok: false, said: `nothing can be written in ${parent}` };
+	try {
+		for (const name of ["lower", "upper", "work", "merged"]) await mkdir(join(place, name));
+		return await run([join(nativeDirectory(), "swarm-init"), "try-userns", place], signal);
+	} finally {
+		await rm(place, { recursive: true, force: true });
+	}
 }
 
 // proc_pid_mountinfo(5): "id parent dev root path options [optional…] - type source superoptions"

@@ -63,8 +63,8 @@ export function securityOf(given: unknown, around: Surroundings, report: Report)
 	};
 }
 
-function userNamespaceOf(given: unknown, isolation: Isolation, report: Report): boolean {
-	const wished = optionalFlag(given, ["security", "userNamespace"], report) ?? false;
+function userNamespaceOf(given: unknown, isolation: Isolation, report: Report): boolean | null {
+	const wished = optionalFlag(given, ["security", "userNamespace"], report);
 	if (wished && isolation === "minimal")
 		report.phrase(
 			["security", "userNamespace"],

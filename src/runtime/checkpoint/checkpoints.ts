@@ -11,7 +11,6 @@ import type { Container } from "../container.js";
 import { hasEnded } from "../life-cycle.js";
 import type { Checkpoints, ContainerState, DumpResult, RestoreRequest } from "../runtime.js";
 import type { CheckpointsFactory, CheckpointsPart, RuntimeSeams } from "../seams.js";
-import { hasUserNamespace } from "../security/launch-security.js";
 import { bindsOf } from "../volumes/binds.js";
 import { dumpArguments, encodeCommand, restoreArguments } from "./criu-command.js";
 import type { CriuInstallation } from "./criu-installation.js";
@@ -21,6 +20,7 @@ import { type DumpManifest, decodeManifest } from "./manifest.js";
 import { type ExternalMount, externalMounts, parseMountinfo } from "./mounts.js";
 import { dropNetworkLocks } from "./network-lock.js";
 import { shownVolumes } from "./shown-volumes.js";
+import { mapUserNamespace } from "./user-namespace-image.js";
 
 /** In the work directory of a dump: the upper layer holds link remaps. */
 const REMAPS = "remaps";
@@ -48,10 +48,6 @@ class CriuCheckpoints implements Checkpoints {
 
 	dump(id: ContainerId, epoch: number, directory: string, move: string, signal: AbortSignal): Promise<DumpResult> {
 		return this.#seams.exclusive("checkpoint", id, epoch, async (container) => {
-			if (hasUserNamespace(container.request.spec))
-				throw new SwarmError("refused", `Cannot checkpoint ${id}: it has a user namespace, wanted one without`, {
-					details: { container: id },
-				});
 			container.step("checkpoint", { move });
 			try {
 				// Before CRIU: a crash from here on finds a container that may be frozen.
@@ -84,7 +80,8 @@ class CriuCheckpoints implements Checkpoints {
 				"refused",
 				`Cannot restore ${request.create.container}: it was dumped by CRIU ${manifest.criuVersion}, wanted ${this.#criu.version}`,
 			);
-		return this.#seams.restoring(request, signal, (container) => this.#restore(container, request, manifest, signal));
+		const restore = (container: Container) => this.#restore(container, request, manifest, signal);
+		return this.#seams.restoring(request, manifest.userNamespace, signal, restore);
 	}
 
 	release(id: ContainerId, epoch: number, signal: AbortSignal): Promise<ContainerState> {
@@ -134,9 +131,11 @@ class CriuCheckpoints implements Checkpoints {
 		const commandFile = join(workDirectory, "dump.command");
 		const { directory } = container;
 		const hook = this.#seams.paths.criu;
-		const place = { pid, directory, imageDirectory, workDirectory, externals: manifest.externals, hook };
+		const { externals, userNamespace } = manifest;
+		const place = { pid, directory, imageDirectory, workDirectory, externals, hook, userNamespace };
 		const link = network.attachmentOf(container.id)?.linkName ?? "";
-		const head = [String(pid), container.cgroup.unified, link, directory.upper, pidFileOf(directory)];
+		const networkOf = userNamespace ? "0" : String(pid);
+		const head = [networkOf, container.cgroup.unified, link, directory.upper, pidFileOf(directory)];
 		await writeFile(commandFile, encodeCommand([...head, ...dumpArguments(this.#criu, place)]), { mode: 0o600 });
 		const program = { path: hook, commandFile, container: container.id, workDirectory, stderrPath: directory.stderr };
 		const { freezingAtNs, hasRemaps, ended } = await runDump(program, signal);
@@ -161,7 +160,8 @@ class CriuCheckpoints implements Checkpoints {
 		const { spec, image } = container.request;
 		const shown = shownVolumes(spec.volumes, pid, (name) => this.#seams.volumes.pathOf(name));
 		const externals = externalMounts(mounts, container.directory.path, image.hostPaths, shown);
-		return { version: 1, criuVersion: this.#criu.version, pipes: { stdout, stderr }, externals };
+		const userNamespace = container.state.firstId !== null;
+		return { version: 1, criuVersion: this.#criu.version, pipes: { stdout, stderr }, externals, userNamespace };
 	}
 
 	/** Back to `running`, whatever criu left: its process, its network lock, the link down, the freezer. */
@@ -188,7 +188,8 @@ class CriuCheckpoints implements Checkpoints {
 		signal: AbortSignal,
 	): Promise<void> {
 		const { native, paths } = this.#seams;
-		const { directory } = container;
+		const { directory, state } = container;
+		if (state.firstId !== null) await mapUserNamespace(request.imageDirectory, state.firstId);
 		// Nothing may answer for the address before the sockets are whole.
 		this.#setLink(container, false);
 		const workDirectory = await workDirectoryOf(container);
@@ -204,6 +205,7 @@ class CriuCheckpoints implements Checkpoints {
 		});
 		await container.attachMonitor();
 		try {
+			await this.#seams.connect(container, RESTORE_MS_MAX, signal);
 			const whole = (state: ContainerState) => state.pid !== null;
 			await container.until("restored", whole, RESTORE_MS_MAX, signal);
 		} catch (thrown) {

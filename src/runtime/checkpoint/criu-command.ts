@@ -9,6 +9,8 @@ import type { ExternalMount } from "./mounts.js";
 
 /** Descriptors that swarm-monitor gives to a restoring criu (monitor/restore.c). */
 const OUTPUT_FDS = { stdout: 7, stderr: 8 } as const;
+/** Where swarm-monitor puts what the root of a user namespace is to mount (monitor/restored-mounts.h). */
+const RESTORED_MOUNTS = "/run/stratoswarm";
 /** Deleted but open files are packed up to this size. */
 const GHOST_LIMIT = "100M";
 
@@ -24,6 +26,15 @@ export interface DumpPlace {
 	readonly externals: readonly ExternalMount[];
 	/** The program that is also the action script. */
 	readonly hook: string;
+	readonly userNamespace: boolean;
+}
+
+/**
+ * What a user namespace owns can only be restored in it, so CRIU makes the network namespace together with it, empty: its content is the
+ * hook's and the daemon's. Without one CRIU is in the network namespace itself, which spares it the work.
+ */
+function networkArguments(userNamespace: boolean): readonly string[] {
+	return userNamespace ? ["--empty-ns", "net"] : [];
 }
 
 export function dumpArguments(criu: CriuInstallation, place: DumpPlace): readonly string[] {
@@ -35,6 +46,7 @@ export function dumpArguments(criu: CriuInstallation, place: DumpPlace): readonl
 		// The post-dump hook has frozen the cgroup: they stay as they are, whatever becomes of criu.
 		"--leave-running",
 		...["--network-lock", "nftables", "--skip-in-flight", "--ghost-limit", GHOST_LIMIT],
+		...networkArguments(place.userNamespace),
 		...["--root", place.directory.merged],
 		...place.externals.flatMap(({ key, point }) => ["--external", `mnt[${point}]:${key}`]),
 		...["--action-script", place.hook],
@@ -58,8 +70,10 @@ export function restoreArguments(criu: CriuInstallation, place: RestorePlace): r
 		"restore",
 		...["-D", place.imageDirectory, "-W", place.workDirectory, "-o", "restore.log"],
 		...both,
-		...["--root", directory.merged],
-		...manifest.externals.flatMap((external) => ["--external", `mnt[${external.key}]:${hostPath(place, external)}`]),
+		...networkArguments(manifest.userNamespace),
+		...(manifest.userNamespace ? ["--network-lock", "nftables"] : []),
+		...["--root", manifest.userNamespace ? `${RESTORED_MOUNTS}/root` : directory.merged],
+		...manifest.externals.flatMap((external) => ["--external", `mnt[${external.key}]:${sourceOf(place, external)}`]),
 		...["--action-script", place.hook],
 		// The first process becomes the monitor's child when criu ends.
 		"-d",
@@ -73,7 +87,9 @@ export function encodeCommand(strings: readonly string[]): Uint8Array {
 	return new TextEncoder().encode(strings.map((text) => `${text}\0`).join(""));
 }
 
-function hostPath({ directory, volumePath }: RestorePlace, { place }: ExternalMount): string {
-	if (place.kind === "volume") return volumePath(place.name);
-	return place.kind === "container" ? join(directory.path, place.path) : place.path;
+function sourceOf({ directory, manifest, volumePath }: RestorePlace, { place }: ExternalMount): string {
+	const { userNamespace } = manifest;
+	if (place.kind === "container") return join(userNamespace ? RESTORED_MOUNTS : directory.path, place.path);
+	const path = place.kind === "volume" ? volumePath(place.name) : place.path;
+	return userNamespace ? join(RESTORED_MOUNTS, "host", path) : path;
 }

@@ -9,19 +9,24 @@ export interface DumpManifest {
 	/** Inode numbers of the output pipes on the source: CRIU's names for them. */
 	readonly pipes: { readonly stdout: number; readonly stderr: number };
 	readonly externals: readonly ExternalMount[];
+	/** Whether its root is nobody of its node. */
+	readonly userNamespace: boolean;
 }
 
 const EXTERNALS_MAX = 1_000;
 
 /** Throws `corrupt` with what is wrong: it came over the network and becomes arguments and paths. */
 export function decodeManifest(value: Readonly<Record<string, unknown>>): DumpManifest {
-	const { version, criuVersion, pipes, externals } = value as Partial<DumpManifest>;
+	// Manifests of versions before user namespaces could move have no word of it.
+	const { version, criuVersion, pipes, externals, userNamespace = false } = value as Partial<DumpManifest>;
 	if (version !== 1) throw wrong("version", version, "1");
 	if (typeof criuVersion !== "string") throw wrong("criuVersion", criuVersion, "a string");
 	if (!isInode(pipes?.stdout) || !isInode(pipes?.stderr)) throw wrong("pipes", pipes, "two inode numbers");
 	if (!Array.isArray(externals) || externals.length > EXTERNALS_MAX) throw wrong("externals", externals, "a list");
+	if (typeof userNamespace !== "boolean") throw wrong("userNamespace", userNamespace, "true or false");
 	for (const external of externals) checkExternal(external as ExternalMount);
-	return { version, criuVersion, pipes: { stdout: pipes?.stdout ?? 0, stderr: pipes?.stderr ?? 0 }, externals };
+	const own = { stdout: pipes?.stdout ?? 0, stderr: pipes?.stderr ?? 0 };
+	return { version, criuVersion, pipes: own, externals, userNamespace };
 }
 
 function checkExternal(external: ExternalMount): void {

@@ -83,7 +83,7 @@ export class ContainerNetwork {
 	}
 
 	/**
-	 * Namespace (that of process `pid`, or a new one), veth pair, address and published ports. `conflict` when the address or a port
+	 * Namespace (that of process `pid`, or a new one), veth pair (`up`, or not heard of yet), address and published ports. `conflict` when the address or a port
 	 * is taken, `usage` for an address outside the network. Undone when it throws.
 	 */
 	async attach(
@@ -92,7 +92,13 @@ export class ContainerNetwork {
 			address,
 			ports,
 			pid,
-		}: { readonly address: string; readonly ports: readonly PublishedPort[]; readonly pid: number | null },
+			up,
+		}: {
+			readonly address: string;
+			readonly ports: readonly PublishedPort[];
+			readonly pid: number | null;
+			readonly up: boolean;
+		},
 	): Promise<Attachment> {
 		checkAddress(container, address);
 		this.#refuseTaken(container, address, ports);
@@ -104,7 +110,7 @@ export class ContainerNetwork {
 			for (const port of ports) await checkPortFree(container, port);
 			await this.#links.gone(attachment.linkName);
 			await this.#departing.get(address);
-			this.#make(attachment, pid);
+			this.#make(attachment, pid, up);
 			this.#shaped.set(container, { egress: null, ingress: null });
 			if (ports.length > 0) await this.#publish(container, attachment);
 			return attachment;
@@ -208,7 +214,7 @@ export class ContainerNetwork {
 		}
 	}
 
-	#make(attachment: Attachment, pid: number | null): void {
+	#make(attachment: Attachment, pid: number | null, up: boolean): void {
 		const { native } = this.#options;
 		mkdirSync(this.#netnsDirectory, { recursive: true });
 		if (existsSync(attachment.netnsPath)) native.netnsDelete(attachment.netnsPath);
@@ -222,6 +228,7 @@ export class ContainerNetwork {
 			prefix: PREFIX_BITS,
 			gateway: GATEWAY,
 			mac: attachment.mac,
+			up,
 		});
 	}
 

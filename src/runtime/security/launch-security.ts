@@ -17,10 +17,7 @@ export interface SecurityPlace {
 	readonly firstId: number | null;
 }
 
-export function launchSecurityOf(
-	spec: Pick<Spec, "isolation" | "security" | "network">,
-	place: SecurityPlace,
-): LaunchSecurity {
+export function launchSecurityOf(spec: Pick<Spec, "isolation" | "security">, place: SecurityPlace): LaunchSecurity {
 	const { security } = spec;
 	const level = levels[spec.isolation];
 	const profile = seccompProfileOf(spec);
@@ -30,12 +27,10 @@ export function launchSecurityOf(
 		maskedPaths: level.maskedPaths,
 		readOnlyPaths: level.readOnlyPaths,
 		sysctls: Object.fromEntries(
-			Object.entries({ ...(place.firstId === null ? {} : userNamespaceSysctls(spec)), ...security.sysctls }).flatMap(
-				([name, value]) => {
-					const path = sysctlPath(name);
-					return path === null ? [] : [[path, value]];
-				},
-			),
+			Object.entries(security.sysctls).flatMap(([name, value]) => {
+				const path = sysctlPath(name);
+				return path === null ? [] : [[path, value]];
+			}),
 		),
 		oomScoreAdj: security.oomScoreAdj,
 		seccompProgram: profile === null ? null : place.programOf(profile),
@@ -60,8 +55,6 @@ export function tiesOf(
 	const binds = bindsOf(volumes).filter(({ shared }) => !shared);
 	return [
 		...(isolation === "minimal" ? ["runs with isolation minimal, on the network and the files of its node"] : []),
-		// CRIU makes a user namespace of its own, which has no power over the network namespace that a move brings along.
-		...(security.userNamespace ? ["has a user namespace, which CRIU cannot bring along with open connections"] : []),
 		...binds.map(({ source }) => `shows ${source} of its node, which is not declared :shared`),
 		...(devices === "" ? [] : [`uses devices of its node (${devices})`]),
 		...(terminal ? ["has a terminal, whose other end is with its monitor on this node"] : []),
@@ -74,17 +67,7 @@ export function hasUsualDevices({ isolation, security }: Pick<Spec, "isolation" 
 	return !levels[isolation].everyDevice && security.devices.length === 0;
 }
 
-/** Whether it can be one that stood ready: those have a network namespace of their own, the usual devices, and nobody's range of ids. */
+/** Whether it can be one that stood ready: those have a network namespace of their own and the usual devices. */
 export function canStand(spec: Pick<Spec, "isolation" | "security" | "network">): boolean {
-	return spec.network !== "host" && hasUsualDevices(spec) && !hasUserNamespace(spec);
-}
-
-export function hasUserNamespace({ security }: Pick<Spec, "security">): boolean {
-	return security.userNamespace;
-}
-
-/** The network namespace is not the user namespace's own: what root may do there by capability, low ports and ping, everybody may. */
-function userNamespaceSysctls({ network }: Pick<Spec, "network">): Readonly<Record<string, string>> {
-	if (network === "host") return {};
-	return { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" };
+	return spec.network !== "host" && hasUsualDevices(spec);
 }

@@ -140,6 +140,7 @@ export function openSimRuntime(
 			pid: null,
 			address,
 			exitCode: null,
+			firstId: null,
 			oomKilled: false,
 			oom: null,
 			createdAtMs: process.clock.nowMs(),
@@ -312,6 +313,7 @@ export function openSimRuntime(
 			return () => void listeners.delete(listener);
 		},
 		limits: ["cpu", "memory", "pids"],
+		userNamespaceLack: null,
 		pool: null,
 		volumes,
 		checkpoints: {

@@ -61,6 +61,8 @@ let clusters = 0;
 export async function openRealCluster(
 	count: number,
 	image: (directory: string) => PreparedImage,
+	/** Containers that stand ready at most: a daemon that is killed here goes on making them, which a real one does not. */
+	standingMax?: number,
 ): Promise<RealCluster> {
 	const name = `m${process.pid}c${++clusters}`;
 	const directory = mkdtempSync(join("/var/tmp", `swarm-${name}-`));
@@ -127,7 +129,7 @@ export async function openRealCluster(
 			listeners.get(id)?.clear();
 			handlers.get(id)?.clear();
 			const mortal = createMortal();
-			const runtime = await openTestRuntime(own, scope);
+			const runtime = await openTestRuntime(own, scope, standingMax);
 			const ports = meddle(portsOf(id, own, runtime));
 			const { state, mesh, journal, files, clock } = ports;
 			const migrations = createMigrations({
@@ -226,11 +228,15 @@ const testLogger = createLogger(
 	process.env.SWARM_TEST_LOG ? "debug" : "error",
 );
 
-function openTestRuntime(stateDirectory: string, scope: string): Promise<Runtime> {
+function openTestRuntime(stateDirectory: string, scope: string, standingMax?: number): Promise<Runtime> {
 	const paths = nativePaths();
 	const checkpoints = checkpointsWith(findCriu());
 	const native = loadNative(paths);
-	return openRuntime({ stateDirectory, scope, native, paths, clock: systemClock, logger: testLogger, checkpoints });
+	const standing = standingMax === undefined ? {} : { standingMax };
+	return openRuntime({
+		...{ stateDirectory, scope, native, paths, clock: systemClock, logger: testLogger, checkpoints },
+		...standing,
+	});
 }
 
 function claimOf(owner: NodeId, container: ContainerId): ClaimRecord {

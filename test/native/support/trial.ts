@@ -173,7 +173,7 @@ export function securityOf(
 	const whole = { ...standardSecurity, ...security };
 	const devices = findDevices("trial.0" as ContainerId, whole.devices);
 	return launchSecurityOf(
-		{ isolation, security: whole, network: "none" },
+		{ isolation, security: whole },
 		{ programOf: (profile) => programs.pathOf(profile), devices, firstId },
 	);
 }
@@ -190,6 +190,7 @@ export function launchConfig(root: string, name: string, overrides: Partial<Laun
 		terminal: false,
 		guarded: false,
 		stdin: false,
+		networkLater: false,
 		hostname: "trial-0",
 		logBytesMax: 64 * 1024 * 1024,
 		args: ["sleep", "1000"],

@@ -13,6 +13,7 @@ export const healthy: MachineFacts = {
 		freeze: true,
 	},
 	probes: Object.fromEntries(probeNames.map((name) => [name, 0])) as Record<ProbeName, number>,
+	userNamespaces: { ok: true, said: "" },
 	nft: { ok: true, said: "" },
 	pressure: true,
 	criu: {

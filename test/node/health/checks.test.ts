@@ -20,7 +20,7 @@ function stateOf(container: ContainerId, change: Partial<ContainerState> = {}): 
 	return {
 		...{ container, epoch: 1, revision: 1, phase: "running", spec, imageName: image.name, imageDigest: image.digest },
 		...{ pid: 1, address: "10.99.1.1", exitCode: null, oomKilled: false, oom: null, createdAtMs: 0, startedAtMs: 0 },
-		...{ finishedAtMs: null, error: null, move: null },
+		...{ finishedAtMs: null, error: null, move: null, firstId: null },
 		...change,
 	};
 }

@@ -146,7 +146,7 @@ describe("validateSpec", () => {
 			],
 			sysctls: { "net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/rp_filter": "2" },
 			oomScoreAdj: -5,
-			userNamespace: false,
+			userNamespace: null,
 			devices: [],
 			seccomp: "default",
 		});

@@ -47,10 +47,13 @@ describe("a manifest that came from another node", () => {
 		criuVersion: "4.2.1",
 		pipes: { stdout: 10, stderr: 11 },
 		externals: [{ key: "m0", point: "/dev", place: { kind: "container", path: "dev" } }],
+		userNamespace: true,
 	};
 
-	it("is taken when it verifies", () => {
+	it("is taken when it verifies, also one from before user namespaces moved", () => {
 		expect(decodeManifest(good)).toEqual(good);
+		const { userNamespace: _, ...older } = good;
+		expect(decodeManifest(older).userNamespace).toBe(false);
 	});
 
 	it.each([

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/cleanup.h"
-#include "../common/file.h"
+#include "cleanup.h"
+#include "file.h"
 
 int oom_score_adjust(const struct sw_security *security, void (*warn)(const char *text), struct sw_error *error)
 {
