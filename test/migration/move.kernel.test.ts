@@ -47,15 +47,15 @@ function echoes(socket: Socket) {
 	return {
 		async during<T>(work: () => Promise<T>): Promise<T> {
 			const timer = setInterval(() => socket.write(`${++sent}\n`), 2);
-			await until("echoes", () => text.length > 100);
+			await until("echoes", () => text.length > 100, 30_000);
 			const result = await work();
 			const before = sent;
-			await until("echoes after it", () => sent > before + 50 && text.includes(`\n${before + 50}\n`));
+			await until("echoes after it", () => sent > before + 50 && text.includes(`\n${before + 50}\n`), 30_000);
 			clearInterval(timer);
 			return result;
 		},
 		async missing(): Promise<readonly number[]> {
-			await until("the last echo", () => text.endsWith(`\n${sent}\n`));
+			await until("the last echo", () => text.endsWith(`\n${sent}\n`), 30_000);
 			const seen = text.trim().split("\n").map(Number);
 			return seen.filter((number, index) => number !== index + 1);
 		},
