@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { nothingLost } from "./checkers/nothing-lost.js";
+import { oneExclusiveRunner } from "./checkers/one-exclusive-runner.js";
 import { oneLiveCopy } from "./checkers/one-live-copy.js";
 import { runScenario } from "./scenario.js";
 import { createUser, type User } from "./user.js";
@@ -56,4 +57,23 @@ test("the checkers see a container that is gone", async () => {
 	const { world } = await quietWorld();
 	for (const { machine } of world.nodes) machine.containers.clear();
 	expect(() => world.conclude()).toThrow("runs on 0 nodes");
+});
+
+test("the checkers see a second runner of an exclusive container at the moment it begins", async () => {
+	const checkers = [oneExclusiveRunner];
+	const world = createWorld({ seed: "owners", nodeCount: 3, checkers, broken: "no-guard", trace: null });
+	const user = createUser(world, "owner");
+	for (const one of world.nodes) world.start(one);
+	await world.run(8_000);
+	while (world.nodes.every(({ machine }) => machine.running().length === 0)) {
+		user.act();
+		await world.run(2_000);
+	}
+	const owner = world.nodes.find(({ machine }) => machine.running().length > 0);
+	for (const other of world.nodes) {
+		if (owner === undefined || other === owner) continue;
+		world.network.cut(owner.node, other.node);
+		world.network.cut(other.node, owner.node);
+	}
+	await expect(world.run(60_000)).rejects.toThrow("while it runs on");
 });

@@ -17,6 +17,10 @@ static void parses_commands(void)
 	CHECK(command.kind == COMMAND_SIGNAL && command.number == 15);
 	command = command_parse("start 12 web.0");
 	CHECK(command.kind == COMMAND_START && command.number == 12 && strcmp(command.text, "web.0") == 0);
+	command = command_parse("lease 3 123456");
+	CHECK(command.kind == COMMAND_LEASE && command.number == 3 && command.until == 123456);
+	CHECK(command_parse("lease 3").kind == COMMAND_UNKNOWN && command_parse("lease 0 5").kind == COMMAND_UNKNOWN);
+	CHECK(command_parse("lease 3 x").kind == COMMAND_UNKNOWN && command_parse("thaw").kind == COMMAND_THAW);
 	CHECK(command_parse("launch").kind == COMMAND_LAUNCH);
 	CHECK(command_parse("drain").kind == COMMAND_DRAIN && command_parse("ping").kind == COMMAND_PING);
 	static const char *const wrong[] = { "", "start", "start ", "start 0", "start -1", "start 1x", "start 99999999999999999999", "start 1 ", "start 1 a b", "start 1 Web", "start 1 a/b",
