@@ -1,7 +1,8 @@
 // What the daemon answers on its unix socket (`<state>/swarm.sock`) and, for what lives on another node, over the mesh
 // (`/swarm/api/1`). HTTP/1.1; bodies are JSON, streams are one JSON value per line (`application/x-ndjson`) whose last line
 // is `{"result": …}` or `{"error": ErrorData}`. An error answer is `{"error": ErrorData}` with a status that only says
-// client's (400) or ours (500): callers branch on the code.
+// client's (400) or ours (500): callers branch on the code. A connection to the socket that is upgraded to
+// `swarm-calls-1` carries the same calls one after the other (calls/frames.ts).
 //
 // GET    /v1/ping                          → Ping
 // GET    /v1/nodes                         → NodeRow[]
