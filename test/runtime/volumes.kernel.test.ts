@@ -1,5 +1,6 @@
 // Volumes of containers through the runtime: what is kept, what is shown and how, and that no path of either side leads astray.
 
+import { execFileSync } from "node:child_process";
 import {
 	existsSync,
 	mkdirSync,
@@ -12,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { containerIdOf, standardSecurity, type VolumeMount } from "../../src/model.js";
@@ -215,6 +217,22 @@ describe.skipIf(missing !== null)(`volumes${missing === null ? "" : ` (need ${mi
 		);
 		expect(readdirSync(onDisk("")).length).toBe(50);
 		for (const container of ids) expect(world.runtime.get(container)?.exitCode).toBe(0);
+	});
+
+	it("takes files by swarm cp, also in memory, unless it is read-only", async () => {
+		const readOnly: VolumeMount = { kind: "volume", name: "kept", target: "/kept", readOnly: true };
+		const volumes: readonly VolumeMount[] = [data, readOnly, { kind: "tmpfs", target: "/run", sizeBytes: 2 ** 20 }];
+		const wanted = request("sleep 1000", { volumes, isolation: "strict" });
+		await world.runtime.create(wanted, never);
+		await world.runtime.start(web, wanted.epoch, never);
+		writeFileSync(join(here, "copied"), "copied\n");
+		const tar = execFileSync("tar", ["--create", "--directory", here, "copied"]);
+		const write = (path: string) => world.runtime.writeFiles(web, path, "into", Readable.from([tar]), never);
+		await write("/var/lib/db");
+		await write("/run");
+		await expect(write("/kept")).rejects.toThrow("Read-only file system");
+		expect(await inside("cat /run/copied")).toBe("copied");
+		expect(readFileSync(onDisk("copied"), "utf8")).toBe("copied\n");
 	});
 
 	it("is not a part of the image that a commit makes", async () => {

@@ -1,10 +1,11 @@
 #include "unpack.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "../common/cleanup.h"
@@ -57,12 +58,14 @@ static int skip_padding(uint64_t size, struct sw_error *error)
 
 static int check_space(struct place *place, uint64_t bytes, struct sw_error *error)
 {
-	struct statvfs about;
+	struct statfs about;
 	place->unchecked += bytes;
 	if (place->unchecked < FREE_CHECK_BYTES)
 		return 0;
 	place->unchecked = 0;
-	if (fstatvfs(place->directory, &about) == 0 && about.f_bavail * about.f_frsize < UNPACK_BYTES_RESERVE)
+	/* A tmpfs is the container's own, with a size of its own. */
+	if (fstatfs(place->directory, &about) == 0 && about.f_type != TMPFS_MAGIC &&
+	    about.f_bavail * (uint64_t)about.f_bsize < UNPACK_BYTES_RESERVE)
 		return sw_refuse(error, ENOSPC, step, "the disk is full but for its reserve of %llu MiB",
 				 UNPACK_BYTES_RESERVE >> 20);
 	return 0;
