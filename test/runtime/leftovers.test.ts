@@ -32,7 +32,7 @@ describe("what containers leave", () => {
 		add("b.0");
 		expect([gone.length, timers.size]).toEqual([0, 1]);
 		quiet();
-		await until("both to be gone", () => gone.length === 2);
+		await until("both to be gone", () => gone.length === 2, 30_000);
 		expect(gone).toEqual(["a.0", "b.0"]);
 	});
 
@@ -47,7 +47,7 @@ describe("what containers leave", () => {
 	it("does not pile up while there is no quiet moment", async () => {
 		const { gone, add } = world();
 		for (let count = 0; count <= LEFTOVERS_WAITING_MAX; count++) add(`a.${count}`);
-		await until("all to be gone", () => gone.length === LEFTOVERS_WAITING_MAX + 1);
+		await until("all to be gone", () => gone.length === LEFTOVERS_WAITING_MAX + 1, 30_000);
 	});
 
 	it("is all gone, the trash too, when that is waited for, also what was added meanwhile", async () => {

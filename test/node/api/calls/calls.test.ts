@@ -79,7 +79,7 @@ describe("a connection of many calls", () => {
 		const connection = client();
 		const waiting = connection.pool({ filled: true });
 		await expect(connection.node("x")).rejects.toMatchObject({ code: "not-found" });
-		await until("the first call", () => calls.some(({ path }) => path === "/v1/pool"));
+		await until("the first call", () => calls.some(({ path }) => path === "/v1/pool"), 30_000);
 		release();
 		await expect(waiting).resolves.toEqual({ filled: "1" });
 	});
@@ -99,17 +99,17 @@ describe("a connection of many calls", () => {
 	it("ends the call of a caller that goes away", async () => {
 		const abort = new AbortController();
 		const running = exec(["sleep", "1"], abort.signal);
-		await until("the call", () => calls.length === 1);
+		await until("the call", () => calls.length === 1, 30_000);
 		abort.abort(new Error("enough"));
 		await expect(running).rejects.toThrow("enough");
-		await until("its end at the daemon", () => calls[0]?.signal.aborted === true);
+		await until("its end at the daemon", () => calls[0]?.signal.aborted === true, 30_000);
 	});
 
 	it("tells that the daemon went away meanwhile, and that none answers", async () => {
 		const connection = client();
 		const running = connection.pool({ filled: true });
 		const outcome = expect(running).rejects.toMatchObject({ code: "unreachable" });
-		await until("the call", () => calls.length === 1);
+		await until("the call", () => calls.length === 1, 30_000);
 		await server.close();
 		await outcome;
 		await expect(connection.ping()).rejects.toMatchObject({ code: "unreachable" });
