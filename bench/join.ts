@@ -15,6 +15,7 @@ const RUNS = 5;
 const JOIN_MS_MAX = 1_000;
 const MEMBERS = 10;
 const LOOK_MS = 50;
+const END_MS_MAX = 10_000;
 const WAIT_MS_MAX = 120_000;
 
 export async function join(): Promise<BenchReport> {
@@ -28,8 +29,12 @@ export async function join(): Promise<BenchReport> {
 		const what = `join to the whole view of ${CONTAINERS} containers`;
 		return { bench: "join", rows: [boundedRow(what, "ms", times, JOIN_MS_MAX)] };
 	} finally {
-		member.kill("SIGKILL");
-		await once(member, "exit");
+		const ended = once(member, "exit");
+		const late = systemClock.after(END_MS_MAX, () => member.kill("SIGKILL"));
+		// It takes its files away.
+		member.disconnect();
+		await ended;
+		late();
 	}
 }
 
@@ -66,7 +71,8 @@ export async function runJoinMember(): Promise<number> {
 		const each = Array.from({ length: CONTAINERS / MEMBERS }, (_, index) => recordsOf(mesh.self, `bench${at}`, index));
 		await state.commit(each.flat());
 	}
-	while (first.state.view().claims.size < CONTAINERS) await systemClock.sleep(LOOK_MS, new AbortController().signal);
+	while (nodes.some(({ state }) => state.view().claims.size < CONTAINERS))
+		await systemClock.sleep(LOOK_MS, new AbortController().signal);
 	process.send?.(token);
 	await once(process, "disconnect");
 	for (const { close } of nodes) await close();
