@@ -1,7 +1,7 @@
 // Five groups of tests: `unit` (pure and in-process, in parallel), `sim` (seeded cluster simulation; SWARM_SEEDS sets how many
 // seeds), `kernel` (real namespaces, cgroups, CRIU on this machine) and `cluster` (several nodes on it, each in its own
-// network namespace), and `long`, which only scripts/cluster-tests.mjs runs. The last three need root and run one file at a
-// time; they do not disturb each other.
+// network namespace), and `long`, which only scripts/cluster-tests.mjs runs. The last three need root; files of `kernel` run one
+// at a time, of `cluster`, which mostly wait, two; they do not disturb each other.
 
 import { defineConfig } from "vitest/config";
 
@@ -33,7 +33,7 @@ export default defineConfig({
 			},
 			{ test: { name: "sim", include: sim, exclude: kernel, testTimeout: 300_000, ...allCores } },
 			{ test: { name: "kernel", include: kernel, exclude: [...cluster, ...long], ...oneByOne } },
-			{ test: { name: "cluster", include: cluster, ...oneByOne } },
+			{ test: { name: "cluster", include: cluster, ...oneByOne, fileParallelism: true, maxWorkers: 2 } },
 			{ test: { name: "long", include: long, ...oneByOne } },
 		],
 	},
