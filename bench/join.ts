@@ -5,10 +5,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { systemClock } from "../src/clock.js";
-import { type ClaimRecord, containerIdOf, type NodeId, type StateRecord } from "../src/model.js";
+import { containerIdOf, type NodeId, type StateRecord } from "../src/model.js";
 import { changeOf } from "./gossip-change.js";
 import { type BenchReport, boundedRow } from "./report.js";
 import { openStateNode } from "./state-node.js";
+import { claimOf } from "./state-records.js";
 
 const CONTAINERS = 10_000;
 const RUNS = 5;
@@ -81,9 +82,5 @@ export async function runJoinMember(): Promise<number> {
 
 function recordsOf(self: NodeId, workload: string, replica: number): readonly StateRecord[] {
 	const container = containerIdOf(workload, replica);
-	const claim: ClaimRecord = {
-		...{ kind: "claim", container, epoch: 1, owner: self, writer: self, workload, revision: 1, reason: "placed" },
-		...{ move: null, restarts: 0, restartsInRow: 0, time: { ms: 1_700_000_000_000, logical: 0 } },
-	};
-	return [claim, { ...changeOf(self, replica), container }];
+	return [claimOf(self, container), { ...changeOf(self, replica), container }];
 }

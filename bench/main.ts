@@ -13,6 +13,7 @@ import { quota } from "./quota.js";
 import { type BenchReport, textOf } from "./report.js";
 import { start } from "./start.js";
 import { stats } from "./stats.js";
+import { view } from "./view.js";
 
 const benches: Readonly<Record<string, () => Promise<BenchReport>>> = {
 	start,
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, () => Promise<BenchReport>>> = {
 	gossip,
 	join,
 	heal,
+	view,
 };
 
 async function main(): Promise<number> {

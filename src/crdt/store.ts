@@ -15,12 +15,12 @@ import { decodeEnvelope, type Envelope } from "./envelope.js";
 import { housekeeping } from "./housekeeping.js";
 import { createHybridClock, type HybridClock } from "./hybrid-time.js";
 import { createJournal, decodeJournal } from "./journal.js";
+import { createLiveView } from "./live-view.js";
 import { createOwnWriter } from "./own-writer.js";
 import { startReplication } from "./replication.js";
 import { isUnderstood, newerSchemaError } from "./schema.js";
 import { isLostRevision } from "./specs.js";
 import type { ClusterView, RecordKey, State } from "./state.js";
-import { EMPTY_VIEW, nextView } from "./view.js";
 
 /** Listeners hear of changes at most once in this time. */
 const VIEW_PERIOD_MS = 5;
@@ -58,21 +58,12 @@ export async function openState(options: StateOptions): Promise<State> {
 	if (own !== undefined) throw newerSchemaError(self, own.schema);
 	const journal = createJournal(options.disk, bytes?.length ?? 0);
 
-	let view: ClusterView = EMPTY_VIEW;
-	let pending = new Set<RecordKey>();
+	const live = createLiveView(documents);
+	const currentView = live.now;
 	const listeners = new Set<(view: ClusterView) => void>();
 	let isNotifying = false;
 	let notifiedAtMs = Number.NEGATIVE_INFINITY;
 	let stopped = false;
-
-	const currentView = () => {
-		if (pending.size > 0) {
-			const changed = pending;
-			pending = new Set();
-			view = nextView(view, documents.all(), changed);
-		}
-		return view;
-	};
 
 	/** Of a member; who was forgotten keeps nobody from anything. */
 	const readOnly = () => {
@@ -117,7 +108,7 @@ export async function openState(options: StateOptions): Promise<State> {
 	};
 
 	const changedUnder = (writer: NodeId, changed: ReadonlySet<RecordKey>) => {
-		for (const key of changed) pending.add(key);
+		live.changed(writer, changed);
 		observeTimes(hybrid, documents, writer, changed);
 		if (isNotifying || changed.size === 0) return;
 		isNotifying = true;

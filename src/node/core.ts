@@ -29,6 +29,8 @@ export class NodeCore {
 	readonly #undo: (() => void)[] = [];
 	#settled = false;
 	#seen: Seen;
+	/** Most changes are none of the nodes. */
+	#followed: ClusterView["nodes"] | null = null;
 
 	constructor(ports: NodePorts) {
 		this.#ports = ports;
@@ -186,9 +188,13 @@ export class NodeCore {
 
 	#onView(): void {
 		const { state, mesh, membership } = this.#ports;
-		const members = [...state.view().nodes.values()].filter((record) => !record.left && record.node !== state.self);
-		membership.watch(members.map((record) => record.node));
-		mesh.keepConnected(members.map(({ node, addresses }) => ({ node, addresses })));
+		const { nodes } = state.view();
+		if (nodes !== this.#followed) {
+			const members = [...nodes.values()].filter((record) => !record.left && record.node !== state.self);
+			membership.watch(members.map((record) => record.node));
+			mesh.keepConnected(members.map(({ node, addresses }) => ({ node, addresses })));
+		}
+		this.#followed = nodes;
 		this.#noting.ask();
 	}
 

@@ -3,6 +3,7 @@
 
 import { basename } from "node:path";
 import { canonicalJson } from "../crdt/canonical.js";
+import { changedIn } from "../crdt/sorted-map.js";
 import type { ClusterView } from "../crdt/state.js";
 import type {
 	ClaimRecord,
@@ -232,12 +233,6 @@ export function quotaEvent(change: QuotaChange, node: NodeId, timeMs: number): S
 		message: `${container}: CPU quota ${before} % → ${after} %, mode ${mode}: ${why}`,
 		details: { ...change },
 	};
-}
-
-/** A view keeps what did not change as it is: most of it is passed over without a look. */
-function* changedIn<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>): Iterable<readonly [K, V]> {
-	if (before === after) return;
-	for (const entry of after) if (before.get(entry[0]) !== entry[1]) yield entry;
 }
 
 function phaseOn(view: ClusterView, container: ContainerId, node: NodeId): string | null {

@@ -33,10 +33,12 @@ export function snapshotsOf(
 	const places = wanted === null ? [] : volumePlacesOf(facts.view, wanted.spec, makersOf(facts, promised));
 	const image = wanted?.spec.image ?? null;
 	const sizeBytes = image === null ? null : imageBytes(facts.view, image);
+	const byOwner = Map.groupBy(promised, ({ owner }) => owner);
+	const holders = new Set(facts.view.images.filter(({ name }) => name === image).map(({ node }) => node));
 	return [...facts.view.nodes.values()]
 		.filter((record) => !record.left)
 		.map((record) => {
-			const here = promised.filter((promise) => promise.owner === record.node);
+			const here = byOwner.get(record.node) ?? [];
 			return {
 				node: record.node,
 				name: record.name,
@@ -53,7 +55,7 @@ export function snapshotsOf(
 				siblings: here.filter((promise) => promise.spec.name === wanted?.spec.name).length,
 				portsTaken: here.flatMap((promise) => promise.spec.ports.map((port) => `${port.protocol}/${port.host}`)),
 				image: {
-					present: facts.view.images.some((held) => held.node === record.node && held.name === image),
+					present: holders.has(record.node),
 					missingBytes: sizeBytes,
 				},
 				volumes: places.map(({ name, nodes }) => ({

@@ -97,6 +97,9 @@ function portText(port: PublishedPort): string {
 }
 
 export function nodeRows(view: ClusterView, membership: MembershipPort, self: NodeId): readonly NodeRow[] {
+	const owned = new Map<NodeId, number>();
+	for (const { owner, workload } of view.claims.values())
+		if (view.specs.get(workload)?.removed === false) owned.set(owner, (owned.get(owner) ?? 0) + 1);
 	return [...view.nodes.values()]
 		.map((record): NodeRow => {
 			const liveness = record.left ? "left" : record.node === self ? "alive" : membership.liveness(record.node);
@@ -109,9 +112,7 @@ export function nodeRows(view: ClusterView, membership: MembershipPort, self: No
 				addresses: record.addresses,
 				cpus: record.hardware.cpus,
 				memoryBytes: record.hardware.memoryBytes,
-				containers: [...view.claims.values()].filter(
-					(claim) => claim.owner === record.node && view.specs.get(claim.workload)?.removed === false,
-				).length,
+				containers: owned.get(record.node) ?? 0,
 				rttMs: record.node === self ? 0 : membership.rttMs(record.node),
 				version: record.version,
 			};
