@@ -14,7 +14,7 @@ import { type Breaches, createBreaches } from "./breaches.js";
 import { type Authority, type Certificate, checkName } from "./cluster-authority.js";
 import { answerCredentials, CREDENTIALS_MS_MAX, CREDENTIALS_PROTOCOL } from "./credentials-exchange.js";
 import { CredentialsKeeper } from "./credentials-keeper.js";
-import { closedWithin, dial, orAborted, unreachable } from "./dialling.js";
+import { dial, orAborted, unreachable } from "./dialling.js";
 import { Doorkeeper, type Link } from "./doorkeeper.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
 import { Guests } from "./guests.js";
@@ -22,20 +22,11 @@ import { loadIdentity } from "./identity.js";
 import { askToJoin, JOIN_MS_MAX, JOIN_PROTOCOL, type Member, type Welcome } from "./join.js";
 import { type JoinToken, parseToken } from "./join-token.js";
 import { joinAtAny } from "./joining.js";
-import {
-	type Connection,
-	createLibp2pNode,
-	errorsIn,
-	type Libp2p,
-	peerOf,
-	refuseStreams,
-	STREAM_LIMITS,
-	type Stream,
-	startLibp2pNode,
-} from "./libp2p-node.js";
+import { type Connection, createLibp2pNode, type Libp2p, peerOf, type Stream, startLibp2pNode } from "./libp2p-node.js";
 import { meshStreamOf } from "./libp2p-stream.js";
 import type { FramePlane, Mesh, MeshStream, PeerEvent, StreamHandler } from "./mesh.js";
 import type { MeshOptions } from "./mesh-options.js";
+import { MeshStreams } from "./mesh-streams.js";
 import { type ClusterMembership, emptyLedger, OwnMembership } from "./own-membership.js";
 import { PeerChannel } from "./peer-channel.js";
 import { Redialer } from "./redial.js";
@@ -45,11 +36,6 @@ const FRAME_STREAMS_MAX = 4;
 const TICK_MS = 1_000;
 const FLUSH_MS_MAX = 500;
 const CLOSE_MS_MAX = 1_000;
-/** A stream that could not be opened because its link was just closing is opened on the next one. */
-const OPEN_ATTEMPTS_MAX = 3;
-/** How long a link that refused a stream may take to turn out as closing. */
-const CLOSING_MS_MAX = 1_000;
-
 /** Listens from now on; a member connects once `keepConnected` names others. Errors: `usage`, `conflict` (port taken). */
 export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
 	const listen = options.listen ?? LISTEN_DEFAULT;
@@ -90,6 +76,7 @@ export class Libp2pMesh implements Mesh {
 	readonly #parts: Parts;
 	readonly #doorkeeper: Doorkeeper;
 	readonly #redialer: Redialer;
+	readonly #streams: MeshStreams;
 	readonly #breaches: Breaches;
 	readonly #keeper: CredentialsKeeper;
 	readonly #channels = new Map<NodeId, PeerChannel>();
@@ -121,6 +108,13 @@ export class Libp2pMesh implements Mesh {
 			...{ own: membership, clock, logger },
 			peers: () => this.peers(),
 			open: (to, protocol, signal) => this.open(to, protocol, signal),
+		});
+		this.#streams = new MeshStreams({
+			...{ self, logger, libp2p: parts.libp2p, doorkeeper: this.#doorkeeper },
+			linkTo: (to, protocol, signal) => this.#linkTo(to, protocol, signal),
+			roleOf: (node) => this.roleOf(node),
+			complain: (peer, error) => this.complain(peer, error),
+			stopped: () => this.#stopped,
 		});
 		this.#redialer = new Redialer({
 			self: this.self,
@@ -281,32 +275,11 @@ export class Libp2pMesh implements Mesh {
 	}
 
 	handle(protocol: string, handler: StreamHandler, { readers } = { readers: false }): void {
-		const answer = (stream: Stream, connection: Connection) =>
-			void this.#answer(protocol, readers ? handler : this.#notForReaders(protocol, handler), stream, connection);
-		this.#parts.libp2p.handle(protocol, answer, STREAM_LIMITS).catch((thrown) => {
-			if (!this.#stopped) this.#parts.logger.error("a protocol is not answered", { protocol, reason: String(thrown) });
-		});
+		this.#streams.handle(protocol, readers ? handler : this.#streams.notForReaders(protocol, handler));
 	}
 
 	async open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream> {
-		signal.throwIfAborted();
-		if (to === this.self) throw new SwarmError("usage", `Cannot open ${protocol}: ${to} is this node itself`);
-		for (let attempt = 1; ; attempt++) {
-			const { connection } = await this.#linkTo(to, protocol, signal);
-			try {
-				const limits = { ...STREAM_LIMITS, signal };
-				return meshStreamOf(await connection.newStream(protocol, limits), to);
-			} catch (thrown) {
-				signal.throwIfAborted();
-				if (thrown instanceof Error && thrown.name === "UnsupportedProtocolError") {
-					const message = `Cannot open ${protocol} at ${to}: it does not speak it`;
-					throw new SwarmError("unsupported", message, { cause: thrown });
-				}
-				// The peer may have closed this link just now, because it found a better one or started again.
-				const closes = attempt < OPEN_ATTEMPTS_MAX && (await closedWithin(connection, CLOSING_MS_MAX, signal));
-				if (!closes) throw unreachable(to, protocol, errorsIn(thrown).join("; "), thrown);
-			}
-		}
+		return (await this.#streams.open(to, protocol, signal)).stream;
 	}
 
 	complain(peer: NodeId, error: SwarmError): void {
@@ -436,32 +409,12 @@ export class Libp2pMesh implements Mesh {
 		await answerCredentials(stream, link.certificate, { own, nowMs: clock.nowMs(), signal, renewed });
 	}
 
-	#notForReaders(protocol: string, handler: StreamHandler): StreamHandler {
-		return async (stream) => {
-			if (this.roleOf(stream.peer) !== "reader") return handler(stream);
-			throw new SwarmError("refused", `Cannot answer ${protocol}: ${stream.peer} is a reader`);
-		};
-	}
-
 	async #onFrameStream(stream: Stream, connection: Connection): Promise<void> {
 		try {
 			const link = await this.#doorkeeper.linkFor(connection, FRAMES_PROTOCOL);
 			await this.#channels.get(link.peer)?.receive(meshStreamOf(stream, link.peer), link);
 		} catch (thrown) {
 			stream.abort(asSwarmError(thrown, "take frames"));
-		}
-	}
-
-	async #answer(protocol: string, handler: StreamHandler, stream: Stream, connection: Connection): Promise<void> {
-		try {
-			const link = await this.#doorkeeper.linkFor(connection, protocol);
-			refuseStreams(connection, protocol);
-			await handler(meshStreamOf(stream, link.peer));
-		} catch (thrown) {
-			const error = asSwarmError(thrown, `answer ${protocol}`);
-			this.#parts.logger.debug("a stream was aborted", { protocol, peer: peerOf(connection), reason: error.message });
-			stream.abort(error);
-			this.complain(peerOf(connection), error);
 		}
 	}
 
