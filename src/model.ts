@@ -400,6 +400,11 @@ export function containerIdOf(workload: string, index: number): ContainerId {
 	return `${workload}.${index}` as ContainerId;
 }
 
+/** Which replica of its workload it is, from 0. */
+export function replicaOf(container: ContainerId): number {
+	return Number(container.slice(container.lastIndexOf(".") + 1));
+}
+
 // ---- moves ---------------------------------------------------------------------------------------------------------
 
 export interface MoveProgress {

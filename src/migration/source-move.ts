@@ -7,6 +7,7 @@ import type { DumpResult } from "../runtime/runtime.js";
 import { backOffMs } from "./back-off.js";
 import { MoveChannel, type Received } from "./channel.js";
 import { handOver, takeBack } from "./claiming.js";
+import { leaseAgain } from "./lease-again.js";
 import type { MoveEffect, MoveEvent } from "./machine.js";
 import { Making } from "./making.js";
 import type { Packer, SentCounts } from "./move-files.js";
@@ -338,14 +339,14 @@ export class SourceMove {
 		// A dump that was given up rolls back by itself, but not at once.
 		await this.#making.over();
 		const { container, epoch } = this.identity;
-		const { runtime } = this.#ports;
+		const { runtime, leases } = this.#ports;
 		const standing = this.#standing();
-		const held = runtime.get(container);
-		// Where the lease is not there at once it is paused, and goes on with it.
-		if (this.#isExclusive()) this.#ports.leases.reclaim(container);
+		// Somebody else runs it by now: the frozen copy is put aside as any loser's.
+		if (standing.kind === "other" || standing.kind === "target") return "superseded";
+		const owned = standing.kind === "source" ? standing.epoch : epoch;
+		if (this.#isExclusive()) await leaseAgain(leases, container, owned, signal);
 		// It may have ended, or been removed by hand, while it was frozen.
-		if (held?.phase === "checkpointing")
-			await runtime.checkpoints?.thaw(container, standing.kind === "source" ? standing.epoch : epoch);
+		if (runtime.get(container)?.phase === "checkpointing") await runtime.checkpoints?.thaw(container, owned);
 		return "done";
 	}
 

@@ -59,7 +59,7 @@ import { nodeImages } from "./images.js";
 import type { StartReport } from "./launch-daemon.js";
 import { Leases } from "./lease/leases.js";
 import { openPromises } from "./lease/promises.js";
-import { votersOf } from "./lease/voters.js";
+import { votersKept } from "./lease/voters.js";
 import { keepSplits } from "./partition/split-keeper.js";
 import type { NodePorts, OwnSubject } from "./ports.js";
 import { scopeOf } from "./scope.js";
@@ -332,7 +332,7 @@ async function openLeases({ config, mesh, state, logger }: Opened, runtime: Runt
 		},
 		promises,
 		isForgetful: isMissing || promises.isDamaged,
-		voters: () => votersOf(state.view()),
+		votersNow: (kept) => votersKept(state.view(), kept),
 	});
 	leases.start();
 	return leases;

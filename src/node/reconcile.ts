@@ -108,7 +108,11 @@ export class Reconciler {
 		this.#noteDown(view);
 		const readOnly = state.readOnly();
 		const isTwin = readOnly?.code === "conflict";
-		leases.keep(isTwin ? new Map() : leasesWanted(view, state.self));
+		const leased = isTwin ? new Map<ContainerId, number>() : leasesWanted(view, state.self);
+		leases.keep(leased);
+		// One that was removed for a spec that lost since: what its removal released is wanted again.
+		for (const container of leased.keys())
+			if (runtime.get(container) === null && !this.#busy.has(container)) leases.reclaim(container);
 		if (isTwin) this.#freezeAll(view);
 		// What it cannot read may say anything: what runs goes on as it is.
 		if (readOnly !== null) return;

@@ -5,7 +5,7 @@ import { SwarmError } from "../../errors.js";
 import { booleanOf, decodeWire, encodeWire, integerOf, listOf, textOf, type WireValue } from "../../mesh/wire.js";
 import type { ContainerId, NodeId } from "../../model.js";
 
-const VERSION = 1;
+const VERSION = 2;
 /** Containers in one frame; more go in several. */
 export const LEASES_IN_FRAME_MAX = 1_000;
 const LIMITS = { bytes: 256 * 1024, depth: 3, items: LEASES_IN_FRAME_MAX * 6 + 16 };
@@ -33,7 +33,13 @@ export interface LeaseAnswer {
 
 export type LeaseFrame =
 	/** May the sender run these? With `owner`: would you say yes to it if it asked? Then nothing is promised. */
-	| (Named & { readonly kind: "ask"; readonly owner: NodeId | null; readonly wishes: readonly LeaseWish[] })
+	| (Named & {
+			readonly kind: "ask";
+			readonly owner: NodeId | null;
+			/** The digest of the voters that are asked: one that goes by others says no. */
+			readonly voters: number;
+			readonly wishes: readonly LeaseWish[];
+	  })
 	| (Named & { readonly kind: "answer"; readonly answers: readonly LeaseAnswer[] })
 	/** None of them runs at the sender, nor will before it asks again. */
 	| (Named & { readonly kind: "release"; readonly containers: readonly ContainerId[] });
@@ -42,7 +48,11 @@ export function encodeLeaseFrame(frame: LeaseFrame): Uint8Array {
 	const head = [VERSION, frame.kind, frame.session, frame.question];
 	switch (frame.kind) {
 		case "ask":
-			return encodeWire([...head, frame.owner, frame.wishes.map(({ container, epoch }) => [container, epoch])]);
+			return encodeWire([
+				...head,
+				[frame.owner, frame.voters],
+				frame.wishes.map(({ container, epoch }) => [container, epoch]),
+			]);
 		case "answer":
 			return encodeWire([
 				...head,
@@ -64,7 +74,7 @@ export function decodeLeaseFrame(bytes: Uint8Array): LeaseFrame {
 	const items = listOf(fields[5], "lease.containers", 0, LEASES_IN_FRAME_MAX);
 	switch (kind) {
 		case "ask":
-			return { kind, session, question, owner: ownerOf(fields[4]), wishes: items.map(wishOf) };
+			return { kind, session, question, ...aboutOf(fields[4]), wishes: items.map(wishOf) };
 		case "answer":
 			return { kind, session, question, answers: items.map(answerOf) };
 		case "release":
@@ -72,6 +82,11 @@ export function decodeLeaseFrame(bytes: Uint8Array): LeaseFrame {
 		default:
 			throw new SwarmError("corrupt", "Cannot read a lease frame: its kind is not known");
 	}
+}
+
+function aboutOf(value: WireValue | undefined): { owner: NodeId | null; voters: number } {
+	const fields = listOf(value, "lease.about", 2, 2);
+	return { owner: ownerOf(fields[0]), voters: integerOf(fields[1], "lease.voters", 0, NUMBER_MAX) };
 }
 
 function wishOf(value: WireValue): LeaseWish {

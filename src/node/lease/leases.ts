@@ -8,6 +8,7 @@ import { asSwarmError, SwarmError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { Mesh } from "../../mesh/mesh.js";
 import type { ContainerId, NodeId } from "../../model.js";
+import { createElectorate, type Electorate, type ElectorateKeeper } from "./electorate.js";
 import { type Hold, newHold, outbidAbove, withRefusal, withYes } from "./hold.js";
 import {
 	decodeLeaseFrame,
@@ -44,8 +45,8 @@ export interface LeasesOptions {
 	readonly guard: LeaseGuard;
 	readonly promises: Promises;
 	readonly isForgetful: boolean;
-	/** Members and witnesses, this node too. */
-	readonly voters: () => readonly NodeId[];
+	/** Members and witnesses, this node too; of `kept` those that the view does not know (voters.ts). */
+	readonly votersNow: (kept: readonly NodeId[]) => readonly NodeId[];
 }
 
 export interface LeaseStanding {
@@ -83,6 +84,8 @@ export interface LeasesPort {
 	forget(isRemoved: (container: ContainerId) => boolean): void;
 }
 
+type LeaseQuestions = Extract<LeaseFrame, { kind: "ask" }>;
+
 interface Supposing {
 	readonly yes: Set<NodeId>;
 	epochPromised: number;
@@ -92,6 +95,7 @@ interface Supposing {
 export class Leases implements LeasesPort {
 	readonly #options: LeasesOptions;
 	readonly #voter: Voter;
+	readonly #electorate: ElectorateKeeper;
 	readonly #session: number;
 	readonly #holds = new Map<ContainerId, Hold>();
 	readonly #acquiring = new Map<ContainerId, number>();
@@ -99,7 +103,7 @@ export class Leases implements LeasesPort {
 	readonly #released = new Map<ContainerId, number>();
 	/** By container the last question before its latest release: a yes to it, or to one before, is void. */
 	readonly #floors = new Map<ContainerId, number>();
-	readonly #sentMs = new Map<number, number>();
+	readonly #sent = new Map<number, { readonly atMs: number; readonly voters: number }>();
 	readonly #supposing = new Map<number, Supposing>();
 	readonly #listeners = new Set<() => void>();
 	#wanted: ReadonlyMap<ContainerId, number> = new Map();
@@ -114,7 +118,9 @@ export class Leases implements LeasesPort {
 		this.#session = Buffer.from(chance.bytes(6)).readUIntBE(0, 6);
 		const mayRunHere = (container: ContainerId) =>
 			(this.#holds.get(container)?.untilMs ?? Number.NEGATIVE_INFINITY) > options.guard.nowMs();
-		this.#voter = createVoter({ self, clock, promises, isForgetful, mayRunHere });
+		this.#electorate = createElectorate({ ...options, onChange: () => this.#onVoters() });
+		const voters = () => this.#electorate.current()?.digest ?? null;
+		this.#voter = createVoter({ self, clock, promises, isForgetful, mayRunHere, voters });
 	}
 
 	start(): void {
@@ -146,11 +152,12 @@ export class Leases implements LeasesPort {
 	}
 
 	async wouldGrant(container: ContainerId, epoch: number, owner: NodeId) {
-		const { clock, voters } = this.#options;
+		const electorate = this.#electorate.current();
+		if (electorate === null) return { granted: false, epochPromised: 0 };
 		const question = ++this.#question;
-		const majority = majorityOf(voters().length);
+		const majority = majorityOf(electorate.voters.length);
 		const supposing = await new Promise<Supposing>((resolve) => {
-			const cancel = clock.after(SUPPOSE_MS_MAX, () => finish());
+			const cancel = this.#options.clock.after(SUPPOSE_MS_MAX, () => finish());
 			const finish = () => {
 				cancel();
 				this.#supposing.delete(question);
@@ -163,7 +170,7 @@ export class Leases implements LeasesPort {
 			};
 			this.#supposing.set(question, one);
 			const wishes = [{ container, epoch }];
-			this.#send({ kind: "ask", session: this.#session, question, owner, wishes }, voters());
+			this.#askAll(electorate, { question, owner, wishes });
 		});
 		return { granted: supposing.yes.size >= majority, epochPromised: supposing.epochPromised };
 	}
@@ -192,13 +199,9 @@ export class Leases implements LeasesPort {
 		const question = this.#question;
 		this.#released.set(container, epoch);
 		this.#floors.set(container, question);
-		const { self, voters } = this.#options;
 		const frame = { kind: "release", session: this.#session, question, containers: [container] } as const;
-		this.#voter.release(self, frame);
-		this.#send(
-			frame,
-			voters().filter((voter) => voter !== self),
-		);
+		this.#voter.release(this.#options.self, frame);
+		this.#send(frame, this.#voters());
 	}
 
 	reclaim(container: ContainerId): void {
@@ -209,7 +212,7 @@ export class Leases implements LeasesPort {
 		const hold = this.#holds.get(container);
 		if (hold === undefined) return null;
 		const nowMs = this.#options.guard.nowMs();
-		const voters = this.#options.voters();
+		const voters = this.#voters();
 		const saidYes = voters.filter((voter) => (hold.yesToSentMs.get(voter) ?? 0) > nowMs - 2 * RENEW_MS);
 		return { leftMs: Math.max(0, hold.untilMs - nowMs), saidYes, voters, epochRefused: hold.refused?.epoch ?? null };
 	}
@@ -243,6 +246,17 @@ export class Leases implements LeasesPort {
 		});
 	}
 
+	#voters(): readonly NodeId[] {
+		return this.#electorate.current()?.voters ?? [];
+	}
+
+	/** What others voters said counts for nothing among these; a lease that was had ends when it ends. */
+	#onVoters(): void {
+		for (const [container, hold] of this.#holds)
+			this.#holds.set(container, { ...hold, yesToSentMs: new Map(), askedAtMs: Number.NEGATIVE_INFINITY });
+		if (!this.#stopped) this.#refresh();
+	}
+
 	#tick(): void {
 		if (this.#stopped) return;
 		this.#refresh();
@@ -251,6 +265,9 @@ export class Leases implements LeasesPort {
 
 	/** Asks for what is new and for what is due; lets go of what is not wanted any more. */
 	#refresh(): void {
+		this.#electorate.refresh();
+		const electorate = this.#electorate.current();
+		if (electorate === null) return;
 		const nowMs = this.#options.guard.nowMs();
 		const wanted = new Map([...this.#wanted, ...this.#acquiring]);
 		for (const container of this.#holds.keys()) if (!wanted.has(container)) this.#holds.delete(container);
@@ -264,26 +281,32 @@ export class Leases implements LeasesPort {
 			this.#holds.set(container, isDue ? { ...hold, askedAtMs: nowMs } : hold);
 		}
 		for (let at = 0; at < due.length; at += LEASES_IN_FRAME_MAX)
-			this.#ask(due.slice(at, at + LEASES_IN_FRAME_MAX), nowMs);
+			this.#ask(electorate, due.slice(at, at + LEASES_IN_FRAME_MAX), nowMs);
 	}
 
-	#ask(wishes: readonly LeaseWish[], nowMs: number): void {
+	#ask(electorate: Electorate, wishes: readonly LeaseWish[], nowMs: number): void {
 		const question = ++this.#question;
-		this.#sentMs.set(question, nowMs);
-		const [oldest] = this.#sentMs.keys();
-		if (this.#sentMs.size > QUESTIONS_MAX && oldest !== undefined) {
-			this.#sentMs.delete(oldest);
+		this.#sent.set(question, { atMs: nowMs, voters: electorate.digest });
+		const [oldest] = this.#sent.keys();
+		if (this.#sent.size > QUESTIONS_MAX && oldest !== undefined) {
+			this.#sent.delete(oldest);
 			for (const [container, floor] of this.#floors) if (floor <= oldest) this.#floors.delete(container);
 		}
-		this.#send({ kind: "ask", session: this.#session, question, owner: null, wishes }, this.#options.voters());
+		this.#askAll(electorate, { question, owner: null, wishes });
 	}
 
 	/** This node is asked as any other, without the mesh. */
+	#askAll({ voters, digest }: Electorate, about: Pick<LeaseQuestions, "question" | "owner" | "wishes">): void {
+		const { self } = this.#options;
+		const frame = { kind: "ask", session: this.#session, voters: digest, ...about } as const;
+		this.#send(frame, voters);
+		if (voters.includes(self)) this.#answer(self, frame);
+	}
+
 	#send(frame: LeaseFrame, to: readonly NodeId[]): void {
 		const { self, mesh } = this.#options;
 		const bytes = encodeLeaseFrame(frame);
 		for (const voter of to) if (voter !== self) mesh.send(voter, "lease", bytes);
-		if (frame.kind === "ask" && to.includes(self)) this.#answer(self, frame);
 	}
 
 	#take(from: NodeId, bytes: Uint8Array): void {
@@ -300,7 +323,7 @@ export class Leases implements LeasesPort {
 		else this.#hear(from, frame);
 	}
 
-	#answer(from: NodeId, asked: Extract<LeaseFrame, { kind: "ask" }>): void {
+	#answer(from: NodeId, asked: LeaseQuestions): void {
 		const { self, mesh, logger } = this.#options;
 		const { session, question } = asked;
 		this.#voter.answer(from, asked).then(
@@ -318,7 +341,7 @@ export class Leases implements LeasesPort {
 	}
 
 	#hear(from: NodeId, { session, question, answers }: Extract<LeaseFrame, { kind: "answer" }>): void {
-		if (session !== this.#session || !this.#options.voters().includes(from)) return;
+		if (session !== this.#session || !this.#voters().includes(from)) return;
 		const supposing = this.#supposing.get(question);
 		for (const answer of answers) {
 			if (supposing !== undefined) {
@@ -330,13 +353,14 @@ export class Leases implements LeasesPort {
 	}
 
 	#count(from: NodeId, question: number, { container, epoch, granted, epochPromised }: LeaseAnswer): void {
-		const { guard, voters, logger } = this.#options;
+		const { guard, logger } = this.#options;
 		const hold = this.#holds.get(container);
-		const sentMs = this.#sentMs.get(question);
-		if (hold === undefined || hold.epoch !== epoch || sentMs === undefined) return;
+		const sent = this.#sent.get(question);
+		if (hold === undefined || hold.epoch !== epoch || sent === undefined) return;
+		if (sent.voters !== this.#electorate.current()?.digest) return;
 		if (question <= (this.#floors.get(container) ?? 0)) return;
 		const nowMs = guard.nowMs();
-		const next = granted ? withYes(hold, from, sentMs, voters()) : withRefusal(hold, epochPromised, nowMs);
+		const next = granted ? withYes(hold, from, sent.atMs, this.#voters()) : withRefusal(hold, epochPromised, nowMs);
 		this.#holds.set(container, next);
 		if (next.untilMs <= hold.untilMs) return;
 		guard.extend(container, epoch, next.untilMs).catch((thrown: unknown) => {

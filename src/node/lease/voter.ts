@@ -13,7 +13,9 @@ export const BALLOTS_MAX = 100_000;
 export interface VoterOptions {
 	readonly self: NodeId;
 	readonly clock: Clock;
-	readonly promises: Promises;
+	readonly promises: Pick<Promises, "found" | "keep" | "drop">;
+	/** The digest of the voters that this node goes by; null: of none yet. */
+	readonly voters: () => number | null;
 	/** The file of promises was not there although this node is not new. */
 	readonly isForgetful: boolean;
 	/** Whether the container may execute here: its lease is not over. */
@@ -32,10 +34,13 @@ export function createVoter(options: VoterOptions): Voter {
 	const { self, clock, promises } = options;
 	const ballots = new Map<ContainerId, Ballot>();
 	for (const [container, promise] of promises.found) ballots.set(container, { promise, yes: null });
+	/** Whose promise may not be on the disk: it is written, or its writing failed. */
+	const unkept = new Set<ContainerId>();
 	const quietUntilMs = clock.monotonicMs() + LEASE_FOREIGN_MS;
 
 	return {
-		async answer(from, { owner: supposed, wishes, session, question }) {
+		async answer(from, { owner: supposed, wishes, session, question, voters }) {
+			if (voters !== options.voters()) return wishes.map((wish) => ({ ...wish, granted: false, epochPromised: 0 }));
 			const owner = supposed ?? from;
 			const promised: Promised[] = [];
 			const answers = wishes.map(({ container, epoch }): LeaseAnswer => {
@@ -54,11 +59,17 @@ export function createVoter(options: VoterOptions): Voter {
 				const isFull = ballots.size >= BALLOTS_MAX && !ballots.has(container);
 				if (supposed === null && !isFull) {
 					ballots.set(container, vote.ballot);
-					if (vote.isNewPromise) promised.push({ container, epoch, owner });
+					if (vote.isNewPromise) unkept.add(container);
+					if (unkept.has(container)) promised.push({ container, epoch, owner });
 				}
 				return { container, epoch, granted: !isFull, epochPromised: ballot.promise?.epoch ?? 0 };
 			});
-			if (promised.length > 0) await promises.keep(promised);
+			if (promised.length === 0) return answers;
+			await promises.keep(promised);
+			for (const { container, epoch, owner } of promised) {
+				const now = ballots.get(container)?.promise;
+				if (now?.epoch === epoch && now.owner === owner) unkept.delete(container);
+			}
 			return answers;
 		},
 		release(from, { containers, session, question }) {
@@ -74,7 +85,10 @@ export function createVoter(options: VoterOptions): Voter {
 					isRemoved(container) && nowMs >= quietUntilMs && (yes === null || nowMs - yes.atMs > LEASE_FOREIGN_MS),
 			);
 			if (gone.length === 0) return;
-			for (const [container] of gone) ballots.delete(container);
+			for (const [container] of gone) {
+				ballots.delete(container);
+				unkept.delete(container);
+			}
 			promises.drop(gone.map(([container]) => container));
 		},
 	};

@@ -11,7 +11,7 @@ import type { HardwareProfile, NodeSample } from "../../../src/model.js";
 import { NodeCore } from "../../../src/node/core.js";
 import { Leases } from "../../../src/node/lease/leases.js";
 import { openPromises } from "../../../src/node/lease/promises.js";
-import { votersOf } from "../../../src/node/lease/voters.js";
+import { votersKept } from "../../../src/node/lease/voters.js";
 import type { ImagesPort, KeepSuperseded, NodePorts } from "../../../src/node/ports.js";
 import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 import type { PreparedImage } from "../../../src/runtime/runtime.js";
@@ -108,7 +108,7 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 			extend: (container, epoch, untilMs) => runtime.extendLease(container, epoch, untilMs),
 		},
 		isForgetful: promises.isDamaged,
-		voters: () => votersOf(state.view()),
+		votersNow: (kept) => votersKept(state.view(), kept),
 	});
 	leases.start();
 	const common = { state, mesh, runtime, images, leases, clock, chance: chance.split("node"), logger };

@@ -6,8 +6,8 @@ import { decodeLeaseFrame, encodeLeaseFrame, type LeaseFrame } from "../../../sr
 
 const web0 = "web.0" as ContainerId;
 const frames: readonly LeaseFrame[] = [
-	{ kind: "ask", session: 7, question: 1, owner: null, wishes: [{ container: web0, epoch: 3 }] },
-	{ kind: "ask", session: 7, question: 2, owner: "12D3Koo" as NodeId, wishes: [] },
+	{ kind: "ask", session: 7, question: 1, owner: null, voters: 12345, wishes: [{ container: web0, epoch: 3 }] },
+	{ kind: "ask", session: 7, question: 2, owner: "12D3Koo" as NodeId, voters: 2 ** 48 - 1, wishes: [] },
 	{
 		kind: "answer",
 		session: 7,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { EMPTY_VIEW } from "../../../src/crdt/view.js";
-import type { NodeId, NodeRecord } from "../../../src/model.js";
+import { type ClaimRecord, containerIdOf, type NodeId, type NodeRecord, type SpecRecord } from "../../../src/model.js";
 import { leaseInWords, leaseNotes } from "../../../src/node/lease/notes.js";
-import { isMajorityAlive, votersOf } from "../../../src/node/lease/voters.js";
+import { isMajorityAlive, leasesWanted, votersOf } from "../../../src/node/lease/voters.js";
 
 const viewOf = (nodes: readonly Partial<NodeRecord>[]) => ({
 	...EMPTY_VIEW,
@@ -41,4 +41,15 @@ it("members and witnesses vote, readers and those who left do not", () => {
 	expect(votersOf(view)).toEqual(["n0", "n3"]);
 	expect(isMajorityAlive(view, (node) => node === "n0")).toBe(false);
 	expect(isMajorityAlive(view, everybody)).toBe(true);
+});
+
+it("no lease is asked for a replica that the spec has no more", () => {
+	const claims = [0, 1].map((at) => ({ container: containerIdOf("web", at), workload: "web", owner: "n0", epoch: 3 }));
+	const spec = { name: "web", removed: false, desired: "running", spec: { policy: "exclusive", replicas: 1 } };
+	const view = {
+		...EMPTY_VIEW,
+		specs: new Map([["web", spec as unknown as SpecRecord]]),
+		claims: new Map(claims.map((claim) => [claim.container, claim as unknown as ClaimRecord])),
+	};
+	expect([...leasesWanted(view, "n0" as NodeId)]).toEqual([["web.0", 3]]);
 });

@@ -45,3 +45,20 @@ it("keeps what is before a torn end, and says that there was one", async () => {
 	await second.close();
 	expect((await openPromises(await openDisk(path))).found.get(web0)).toEqual({ epoch: 5, owner: b });
 });
+
+it("finds the voters again that it last went by, also in a file that was written anew", async () => {
+	const path = await place();
+	const first = await openPromises(await openDisk(path));
+	expect(first.foundVoters).toBeNull();
+	await first.keepVoters([a]);
+	await first.keep([{ container: web0, epoch: 1, owner: a }]);
+	await first.keepVoters([a, b]);
+	await first.close();
+	await writeFile(path, Buffer.concat([await readFile(path), Buffer.from([0, 0, 0, 9, 1])]));
+	for (let round = 0; round < 2; round++) {
+		const again = await openPromises(await openDisk(path));
+		expect(again.foundVoters).toEqual([a, b]);
+		expect(again.found.get(web0)).toEqual({ epoch: 1, owner: a });
+		await again.close();
+	}
+});
