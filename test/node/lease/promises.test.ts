@@ -1,16 +1,16 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openDisk } from "../../../src/crdt/disk.js";
 import type { ContainerId, NodeId } from "../../../src/model.js";
 import { openPromises } from "../../../src/node/lease/promises.js";
+import { temporaryDirectory } from "../../support/temporary.js";
 
 const [web0, db0] = ["web.0", "db.0"] as unknown as [ContainerId, ContainerId];
 const [a, b] = ["a", "b"] as unknown as [NodeId, NodeId];
 
 async function place(): Promise<string> {
-	return join(await mkdtemp(join(tmpdir(), "swarm-promises-")), "promises");
+	return join(await temporaryDirectory(), "promises");
 }
 
 it("finds the last promise of each container again", async () => {
