@@ -1,13 +1,12 @@
 // The lease of an exclusive container whose frozen copy is to go on at its source.
 // Must never: let it be thawed on what is left of a lease that was released: its next owner did not wait for the end of that.
 
-import { LEASE_MS } from "../crdt/leases.js";
 import { asSwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
 import type { MoveLeases } from "./ports.js";
 
-/** By then the guard's last lease is over, and what is thawed stands still until there is one. */
-const LEASE_OVER_MS = LEASE_MS + 1_000;
+/** More than LEASE_MS: by then the guard's last lease is over, and what is thawed stands still until there is one. */
+const LEASE_OVER_MS = 9_000;
 
 export async function leaseAgain(
 	leases: MoveLeases,
