@@ -39,7 +39,8 @@ export async function openDisk(path: string): Promise<Disk> {
 	};
 }
 
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+/** A new file at `path`, or instead of the one there; durable but for its name. */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
 	await rm(path, { force: true });
 	const file = await open(path, "wx", 0o600);
 	try {
@@ -50,7 +51,8 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
 	}
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Names that were made or removed in it survive a crash of the machine. */
+export async function syncDirectory(path: string): Promise<void> {
 	const directory = await open(path, "r");
 	try {
 		await directory.sync();

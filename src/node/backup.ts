@@ -7,9 +7,10 @@
 //   state/<name>     the files
 
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pack } from "tar-stream";
+import { syncDirectory, writeDurably } from "../crdt/disk.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import { loadIdentity } from "../mesh/identity.js";
 import type { NodeId } from "../model.js";
@@ -121,7 +122,7 @@ async function unpack(archive: AsyncIterable<Buffer>, directory: string): Promis
 		const content = await contentOf(header.size, data, FILE_BYTES_MAX);
 		if (hashOf(content) !== wanted) throw damaged(`${name} is not as it was written`);
 		seen.add(name);
-		await writeSynced(join(directory, name), content);
+		await writeDurably(join(directory, name), content);
 	});
 	if (description === null) throw damaged("it is empty");
 	const { files } = description as BackupDescription;
@@ -153,25 +154,6 @@ async function contentOf(size: number, data: AsyncIterable<Buffer>, bytesMax: nu
 	const parts: Buffer[] = [];
 	for await (const part of data) parts.push(part);
 	return Buffer.concat(parts);
-}
-
-async function writeSynced(path: string, content: Buffer): Promise<void> {
-	const file = await open(path, "wx", 0o600);
-	try {
-		await file.writeFile(content);
-		await file.sync();
-	} finally {
-		await file.close();
-	}
-}
-
-async function syncDirectory(path: string): Promise<void> {
-	const directory = await open(path, "r");
-	try {
-		await directory.sync();
-	} finally {
-		await directory.close();
-	}
 }
 
 function hashOf(content: Buffer): string {

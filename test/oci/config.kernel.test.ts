@@ -266,6 +266,16 @@ describe.skipIf(missing !== null)(`OCI configuration (missing: ${missing})`, () 
 		expect(seen).toEqual(["crw-r----- 3 4 1, 5", "1", "read", "not written", "refused"]);
 	});
 
+	it("config-linux.md#allowed-device-list: as many rules as there may be, each with everything a rule can say, and one more", () => {
+		const rule = (minor: number) => ({ allow: true, type: "c", major: 240, minor, access: "r" });
+		const devices = (count: number) =>
+			linux({ resources: { devices: Array.from({ length: count }, (_, at) => rule(at)) } });
+		// Ten for /dev/null and its like come behind them.
+		const most = 256 - 10;
+		expect(lines("head -c1 /dev/zero | wc -c", devices(most))).toEqual(["1"]);
+		expect(refused(devices(most + 1)).stderr).toMatch(/make the device filter: \d+ rules, wanted at most 256/);
+	});
+
 	it("config-linux.md#sysctl, #masked-paths, #readonly-paths", () => {
 		const change = linux({
 			sysctl: { "net.ipv4.ip_forward": "1" },

@@ -43,7 +43,7 @@ static int read_launch(const char *directory, struct sw_launch *launch, struct s
 
 int join_open(const struct exec_options *options, struct join *join, struct sw_error *error)
 {
-	*join = (struct join){ .cgroup2 = -1, .pidfd = -1 };
+	*join = (struct join){ .cgroup2 = -1, .pidfd = -1, .namespaces = NAMESPACES | (int)sw_clone_newtime() };
 	int result = read_launch(options->directory, &join->launch, error);
 	if (result < 0)
 		return result;
@@ -81,7 +81,7 @@ static int enter(const struct join *join, struct sw_error *error)
 	/* By the host's /proc, as long as it is there. */
 	if (result == 0)
 		result = oom_score_adjust(&join->launch.security, complain, error);
-	if (result == 0 && setns(join->pidfd, NAMESPACES | (int)sw_clone_newtime()) < 0)
+	if (result == 0 && setns(join->pidfd, join->namespaces) < 0)
 		result = sw_fail(error, errno, "join the container's namespaces", NULL);
 	return result;
 }

@@ -12,6 +12,7 @@ struct join {
 	struct sw_seccomp seccomp;
 	struct sw_cgroup1 cgroup1;
 	int cgroup2, pidfd;
+	int namespaces; /* that the process enters: those this kernel has */
 };
 
 /* Descriptors of the command's process, none below 3. */

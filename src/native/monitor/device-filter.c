@@ -1,56 +1,26 @@
 #include "device-filter.h"
 
-#include <linux/bpf.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "../common/cleanup.h"
+#include "../common/device-program.h"
 #include "../common/syscalls.h"
 
 #define ANY UINT32_MAX
-/* Nine for each device of a spec, four for each of ours. */
-#define INSTRUCTIONS_MAX 1024
 
 /* Characters only; reading, writing and making. Source: runc libcontainer/specconv AllowedDevices. */
 static const struct {
 	uint32_t major, minor;
 } allowed[] = { { 1, 3 }, { 1, 5 }, { 1, 7 }, { 1, 8 }, { 1, 9 }, { 5, 0 }, { 5, 2 }, { 136, ANY } };
 
-struct program {
-	struct bpf_insn code[INSTRUCTIONS_MAX];
-	uint32_t count;
-};
-
-static void emit(struct program *program, uint8_t code, uint8_t target, uint8_t source, int16_t offset, int32_t value)
-{
-	program->code[program->count++] = (struct bpf_insn){ code, target, source, offset, value };
-}
-
-static void emit_answer(struct program *program, int32_t answer)
-{
-	emit(program, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, answer);
-	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-}
-
-/* r2 type, r3 access, r4 major, r5 minor, from struct bpf_cgroup_dev_ctx. */
-static void emit_loads(struct program *program)
-{
-	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, 0, 0);
-	emit(program, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0);
-	emit(program, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff);
-	emit(program, BPF_ALU | BPF_RSH | BPF_K, BPF_REG_3, 0, 0, 16);
-	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4, BPF_REG_1, 4, 0);
-	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5, BPF_REG_1, 8, 0);
-}
-
 /* Leads on unless register `source` is `value`; the distance is set by emit_device. */
-static void emit_unless(struct program *program, uint8_t source, uint32_t value)
+static void emit_unless(struct sw_device_program *program, uint8_t source, uint32_t value)
 {
-	emit(program, BPF_JMP | BPF_JNE | BPF_K, source, 0, 0, (int32_t)value);
+	sw_device_emit(program, BPF_JMP | BPF_JNE | BPF_K, source, 0, 0, (int32_t)value);
 }
 
 /* Answers yes for this device and an access that is all granted. */
-static void emit_device(struct program *program, const struct sw_device *device)
+static void emit_device(struct sw_device_program *program, const struct sw_device *device)
 {
 	uint32_t start = program->count, granted = (device->read ? BPF_DEVCG_ACC_READ : 0) |
 						   (device->write ? BPF_DEVCG_ACC_WRITE : 0) |
@@ -58,37 +28,34 @@ static void emit_device(struct program *program, const struct sw_device *device)
 	emit_unless(program, BPF_REG_2, device->is_block ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 	emit_unless(program, BPF_REG_4, device->major);
 	emit_unless(program, BPF_REG_5, device->minor);
-	emit(program, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_3, 0, 0);
-	emit(program, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_6, 0, 0, (int32_t)~granted);
+	sw_device_emit(program, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_3, 0, 0);
+	sw_device_emit(program, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_6, 0, 0, (int32_t)~granted);
 	emit_unless(program, BPF_REG_6, 0);
-	emit_answer(program, 1);
-	for (uint32_t at = start; at < program->count; at++)
+	sw_device_emit_answer(program, 1);
+	for (uint32_t at = start; at < program->count && at < SW_DEVICE_INSTRUCTIONS_MAX; at++)
 		if (program->code[at].code == (BPF_JMP | BPF_JNE | BPF_K))
 			program->code[at].off = (int16_t)(program->count - at - 1);
 }
 
-static void build(struct program *program, const struct sw_security *security)
+static void build(struct sw_device_program *program, const struct sw_security *security)
 {
-	program->count = 0;
-	emit_loads(program);
+	sw_device_program_begin(program);
 	for (size_t i = 0; security && i < security->device_count; i++)
 		emit_device(program, &security->devices[i]);
 	/* Making a node is harmless: opening it is judged again. */
-	emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 2, BPF_DEVCG_ACC_MKNOD);
-	emit_answer(program, 1);
-	emit(program, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_2, 0, 2, BPF_DEVCG_DEV_CHAR);
-	emit_answer(program, 0);
+	sw_device_emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 2, BPF_DEVCG_ACC_MKNOD);
+	sw_device_emit_answer(program, 1);
+	sw_device_emit(program, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_2, 0, 2, BPF_DEVCG_DEV_CHAR);
+	sw_device_emit_answer(program, 0);
 	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
 		int16_t rest = allowed[i].minor == ANY ? 2 : 3;
-		emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, rest, (int32_t)allowed[i].major);
+		sw_device_emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, rest, (int32_t)allowed[i].major);
 		if (allowed[i].minor != ANY)
-			emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, 0, 2, (int32_t)allowed[i].minor);
-		emit_answer(program, 1);
+			sw_device_emit(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, 0, 2, (int32_t)allowed[i].minor);
+		sw_device_emit_answer(program, 1);
 	}
-	emit_answer(program, 0);
+	sw_device_emit_answer(program, 0);
 }
-
-#define LOAD_ATTEMPTS_MAX 8
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
 {
@@ -106,20 +73,9 @@ static int is_attached(int cgroup2)
 
 int device_filter_load(const struct sw_security *security, struct sw_error *error)
 {
-	struct program program;
-	union bpf_attr load;
+	struct sw_device_program program;
 	build(&program, security);
-	memset(&load, 0, sizeof load);
-	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-	load.insns = (uint64_t)(uintptr_t)program.code;
-	load.insn_cnt = program.count;
-	load.license = (uint64_t)(uintptr_t) "Apache-2.0";
-	memcpy(load.prog_name, "swarm_devices", 14);
-	int loaded = -1;
-	/* The verifier gives up when a signal is pending: bpf(2) says EAGAIN. */
-	for (int attempt = 0; attempt < LOAD_ATTEMPTS_MAX && loaded < 0 && (attempt == 0 || errno == EAGAIN); attempt++)
-		loaded = bpf(BPF_PROG_LOAD, &load);
-	return loaded < 0 ? sw_fail(error, errno, "load the device filter", "(CONFIG_CGROUP_BPF)") : loaded;
+	return sw_device_program_load(&program, "swarm_devices", error);
 }
 
 int device_filter_put(int cgroup2, int loaded, struct sw_error *error)
