@@ -61,9 +61,27 @@ export class SwarmError extends Error {
 		return { code: this.code, message: this.message, retryable: this.retryable, details: this.details };
 	}
 
-	static fromJSON(data: ErrorData): SwarmError {
-		const code = data.code in exitCodeOf ? data.code : "failed";
-		return new SwarmError(code, data.message, { retryable: data.retryable, details: data.details });
+	/** What arrived as an ErrorData; whatever it is, an error comes out. */
+	static fromJSON(data: unknown): SwarmError {
+		const { code, message, retryable, details } = (data ?? {}) as Readonly<Record<keyof ErrorData, unknown>>;
+		return new SwarmError(
+			typeof code === "string" && Object.hasOwn(exitCodeOf, code) ? (code as ErrorCode) : "failed",
+			typeof message === "string" ? message : `Cannot go on: the other side failed with ${shown(data)}`,
+			{
+				retryable: retryable === true,
+				details: typeof details === "object" && details !== null ? (details as ErrorData["details"]) : {},
+			},
+		);
+	}
+}
+
+/** A value from outside as it reads in a message: its JSON, cut short. Never throws, also for what JSON cannot say. */
+export function shown(value: unknown, charactersMax = 80): string {
+	try {
+		return (JSON.stringify(value) ?? "nothing").slice(0, charactersMax);
+	} catch {
+		// Deeper than JSON.stringify goes.
+		return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : typeof value;
 	}
 }
 

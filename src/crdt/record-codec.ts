@@ -1,7 +1,7 @@
 // The door for records: what a peer's document (or our own caller) says is checked field by field before anyone decides
 // by it. Unknown fields survive. Must never: let a record stand under a key or a writer that is not its own.
 
-import { SwarmError } from "../errors.js";
+import { SwarmError, shown } from "../errors.js";
 import { type NodeId, type Spec, type StateRecord, verbs, wholeSpec } from "../model.js";
 import { readSeccompProfile } from "../runtime/seccomp/read-profile.js";
 import {
@@ -331,7 +331,7 @@ export function decodeRecord(key: string, given: unknown, writer: NodeId): State
 	const value = withLaterFields(given);
 	const kind = (value as { kind?: unknown } | null)?.kind;
 	if (typeof kind !== "string" || !Object.hasOwn(shapes, kind)) {
-		throw new SwarmError("corrupt", `Cannot take a record: ${key}.kind is ${String(kind)}, a known kind is wanted`);
+		throw new SwarmError("corrupt", `Cannot take a record: ${key}.kind is ${shown(kind)}, a known kind is wanted`);
 	}
 	shapes[kind as StateRecord["kind"]](value, key);
 	const decoded = value as StateRecord;

@@ -2,7 +2,7 @@
 // they are; a later major version changes what is there, so that an older node must not decide by it any more.
 // Must never: read a record.
 
-import { SwarmError } from "../errors.js";
+import { SwarmError, shown } from "../errors.js";
 import type { NodeId } from "../model.js";
 
 export interface Schema {
@@ -20,7 +20,7 @@ export function readSchema(given: unknown): Schema {
 	if (given === undefined) return FIRST;
 	const [major, minor] = Array.isArray(given) ? given : [];
 	if (!Number.isSafeInteger(major) || !Number.isSafeInteger(minor) || major < 1 || minor < 0)
-		throw new SwarmError("corrupt", `Cannot take a document: its schema is ${JSON.stringify(given)?.slice(0, 60)}`);
+		throw new SwarmError("corrupt", `Cannot take a document: its schema is ${shown(given, 60)}`);
 	return { major, minor };
 }
 

@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { SwarmError } from "../errors.js";
+import { Gathered } from "../gathered.js";
 import type { MeshStream } from "../mesh/mesh.js";
 import type { NodeId } from "../model.js";
 import { readerOf, writerOf } from "./bytes.js";
@@ -100,34 +101,27 @@ export async function writeMessage(stream: MeshStream, message: SyncMessage): Pr
 
 /** Reads message after message; null at the end of the stream. */
 export function messagesOf(stream: Pick<MeshStream, "read">): () => Promise<SyncMessage | null> {
-	let parts: Uint8Array[] = [];
-	let held = 0;
+	const held = new Gathered();
 	const fill = async (count: number): Promise<boolean> => {
-		while (held < count) {
+		while (held.length < count) {
 			const part = await stream.read();
 			if (part === null) return false;
-			parts.push(part);
-			held += part.length;
+			held.add(part);
 		}
 		return true;
 	};
-	const take = (count: number): Uint8Array => {
-		const all = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-		parts = [all.subarray(count)];
-		held = all.length - count;
-		return all.subarray(0, count);
-	};
 	return async () => {
 		if (!(await fill(4))) {
-			if (held > 0) throw new SwarmError("corrupt", "Cannot read a sync message: the stream ended inside its length");
+			if (held.length > 0)
+				throw new SwarmError("corrupt", "Cannot read a sync message: the stream ended inside its length");
 			return null;
 		}
-		const length = Buffer.from(take(4)).readUInt32BE();
+		const length = held.take(4).readUInt32BE();
 		if (length > MESSAGE_BYTES_MAX) {
 			throw new SwarmError("too-large", `Cannot read a sync message: ${length} bytes, at most ${MESSAGE_BYTES_MAX}`);
 		}
 		if (!(await fill(length)))
 			throw new SwarmError("corrupt", "Cannot read a sync message: the stream ended inside it");
-		return decodeSync(take(length));
+		return decodeSync(held.take(length));
 	};
 }

@@ -2,6 +2,7 @@
 // Must never: hold more than one unfinished frame, accept a length before it is checked.
 
 import { SwarmError } from "../errors.js";
+import { Gathered } from "../gathered.js";
 import { FRAME_BYTES_MAX, type FramePlane } from "./mesh.js";
 
 export const FRAMES_PROTOCOL = "/swarm/frames/1";
@@ -30,41 +31,32 @@ export function encodeFrame(plane: FramePlane, frame: Uint8Array): Uint8Array {
  * Throws `too-large` or `corrupt`; the stream is of no use afterwards.
  */
 export function createFrameParser(onFrame: (plane: FramePlane, frame: Uint8Array) => void) {
-	let chunks: Uint8Array[] = [];
-	let held = 0;
-	let wanted = HEADER_BYTES;
+	const held = new Gathered();
+	let head: { readonly plane: FramePlane | null; readonly bytes: number } | null = null;
 
 	return (bytes: Uint8Array): number => {
-		chunks.push(bytes);
-		held += bytes.length;
-		if (held < wanted) return 0;
-		let rest: Uint8Array = chunks.length === 1 ? bytes : Buffer.concat(chunks);
-		let count = 0;
-		for (;;) {
-			wanted = frameBytes(rest);
-			if (rest.length < wanted) break;
-			const plane = planeOf[rest[0] ?? KEEP_ALIVE] ?? null;
+		held.add(bytes);
+		for (let count = 0; ; count++) {
+			if (head === null && held.length < HEADER_BYTES) return count;
+			head ??= headOf(held.take(HEADER_BYTES));
+			if (held.length < head.bytes) return count;
+			const { plane } = head;
+			const body = held.take(head.bytes);
+			head = null;
 			// A copy: listeners may keep a frame without keeping the whole chunk alive.
-			if (plane !== null) onFrame(plane, Uint8Array.prototype.slice.call(rest, HEADER_BYTES, wanted));
-			rest = rest.subarray(wanted);
-			count++;
+			if (plane !== null) onFrame(plane, Uint8Array.prototype.slice.call(body));
 		}
-		chunks = rest.length === 0 ? [] : [rest];
-		held = rest.length;
-		return count;
 	};
 }
 
-/** Size of the frame that starts here with its header; the header's own size while that is not whole. */
-function frameBytes(bytes: Uint8Array): number {
-	if (bytes.length < HEADER_BYTES) return HEADER_BYTES;
-	const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
-	if (length > FRAME_BYTES_MAX) {
-		throw new SwarmError("too-large", `Cannot take a frame of ${length} bytes: ${FRAME_BYTES_MAX} are allowed`);
+/** null: only a sign of life. */
+function headOf(header: Buffer): { readonly plane: FramePlane | null; readonly bytes: number } {
+	const [number, bytes] = [header.readUInt8(0), header.readUInt32BE(1)];
+	if (bytes > FRAME_BYTES_MAX) {
+		throw new SwarmError("too-large", `Cannot take a frame of ${bytes} bytes: ${FRAME_BYTES_MAX} are allowed`);
 	}
-	const plane = bytes[0] ?? KEEP_ALIVE;
-	if (plane >= planeOf.length || (plane === KEEP_ALIVE && length > 0)) {
-		throw new SwarmError("corrupt", `Cannot take a frame of plane ${plane}: there is none with that number`);
+	if (number >= planeOf.length || (number === KEEP_ALIVE && bytes > 0)) {
+		throw new SwarmError("corrupt", `Cannot take a frame of plane ${number}: there is none with that number`);
 	}
-	return HEADER_BYTES + length;
+	return { plane: planeOf[number] ?? null, bytes };
 }

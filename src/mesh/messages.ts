@@ -2,6 +2,7 @@
 // Must never: read past the bound that the caller gives, outlive its signal.
 
 import { asSwarmError, SwarmError } from "../errors.js";
+import { Gathered } from "../gathered.js";
 import type { MeshStream } from "./mesh.js";
 import { decodeWire, encodeWire, listOf, textOf, type WireValue } from "./wire.js";
 
@@ -22,28 +23,26 @@ export interface MessagePipe {
 
 /** `what` names the conversation in errors: "the admission". The stream is aborted as soon as the signal is. */
 export function messagesOver(stream: MeshStream, what: string, signal: AbortSignal): MessagePipe {
-	let pending: Uint8Array = new Uint8Array(0);
+	const held = new Gathered();
 	const onAbort = () => stream.abort(asSwarmError(signal.reason, `finish ${what}`));
 	if (signal.aborted) onAbort();
 	else signal.addEventListener("abort", onAbort, { once: true });
 
-	const atLeast = async (count: number) => {
-		while (pending.length < count) {
+	const take = async (count: number): Promise<Buffer> => {
+		while (held.length < count) {
 			const more = await stream.read();
 			if (more === null) throw new SwarmError("unreachable", `Cannot finish ${what}: ${stream.peer} ended it`);
-			pending = pending.length === 0 ? more : Buffer.concat([pending, more]);
+			held.add(more);
 		}
+		return held.take(count);
 	};
 	return {
 		async read(bytesMax) {
-			await atLeast(LENGTH_BYTES);
-			const length = new DataView(pending.buffer, pending.byteOffset).getUint32(0);
+			const length = (await take(LENGTH_BYTES)).readUInt32BE(0);
 			if (length > bytesMax) {
 				throw new SwarmError("too-large", `Cannot read ${what}: ${length} bytes, ${bytesMax} are allowed`);
 			}
-			await atLeast(LENGTH_BYTES + length);
-			const body = pending.subarray(LENGTH_BYTES, LENGTH_BYTES + length);
-			pending = pending.subarray(LENGTH_BYTES + length);
+			const body = await take(length);
 			const limits = { bytes: bytesMax, depth: MESSAGE_DEPTH_MAX, items: bytesMax };
 			const [kind, ...fields] = listOf(decodeWire(body, what, limits), what, 1, FIELDS_MAX);
 			return { kind: textOf(kind, `${what}: kind`, 16), fields };

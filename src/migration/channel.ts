@@ -3,6 +3,7 @@
 // than one frame of the peer.
 
 import { SwarmError } from "../errors.js";
+import { Gathered } from "../gathered.js";
 import type { MeshStream } from "../mesh/mesh.js";
 import { CHUNK_BYTES_MAX, decodeMessage, MESSAGE_BYTES_MAX, type MoveMessage } from "./wire.js";
 
@@ -29,8 +30,7 @@ export class MoveChannel {
 	readonly #stream: MeshStream;
 	#gathered: Buffer[] = [];
 	#gatheredBytes = 0;
-	#incoming: Uint8Array[] = [];
-	#incomingBytes = 0;
+	readonly #incoming = new Gathered();
 	/** Bytes of chunks written, without frames. */
 	chunkBytesSent = 0;
 
@@ -113,36 +113,15 @@ export class MoveChannel {
 	}
 
 	async #take(length: number): Promise<Buffer | null> {
-		while (this.#incomingBytes < length) {
+		while (this.#incoming.length < length) {
 			const bytes = await this.#stream.read();
 			if (bytes === null) {
-				if (this.#incomingBytes === 0) return null;
+				if (this.#incoming.length === 0) return null;
 				throw new SwarmError("corrupt", "Cannot read a move: the stream ended inside a frame");
 			}
-			this.#incoming.push(bytes);
-			this.#incomingBytes += bytes.length;
+			this.#incoming.add(bytes);
 		}
-		return this.#cut(length);
-	}
-
-	#cut(length: number): Buffer {
-		const parts: Uint8Array[] = [];
-		for (let missing = length; missing > 0; ) {
-			const first = this.#incoming[0] as Uint8Array;
-			if (first.length <= missing) {
-				parts.push(first);
-				this.#incoming.shift();
-				missing -= first.length;
-			} else {
-				parts.push(first.subarray(0, missing));
-				this.#incoming[0] = first.subarray(missing);
-				missing = 0;
-			}
-		}
-		this.#incomingBytes -= length;
-		const [only] = parts;
-		if (parts.length === 1 && only !== undefined) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
-		return Buffer.concat(parts);
+		return this.#incoming.take(length);
 	}
 }
 

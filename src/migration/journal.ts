@@ -13,7 +13,7 @@ import {
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { SwarmError } from "../errors.js";
+import { SwarmError, shown } from "../errors.js";
 import type { ContainerId, NodeId } from "../model.js";
 import type { Role } from "./machine.js";
 import type { SourcePhase } from "./source-machine.js";
@@ -94,23 +94,31 @@ export function createFileJournal(directory: string): MoveJournal {
 }
 
 export function decodeEntry(text: string): JournalEntry {
-	const entry = JSON.parse(text) as JournalEntry;
-	if (entry?.version !== 1) throw corrupt(`version ${String(entry?.version)}, wanted 1`);
+	const entry = parsed(text) as JournalEntry;
+	if (entry?.version !== 1) throw corrupt(`version ${shown(entry?.version)}, wanted 1`);
 	if (typeof entry.move !== "string" || typeof entry.container !== "string" || typeof entry.peer !== "string")
 		throw corrupt("fields are missing");
 	if (!Number.isSafeInteger(entry.epoch)) throw corrupt("the epoch is missing");
 	if (!isPhase(entry.role, entry.phase))
-		throw corrupt(`phase ${String(entry.phase)} of ${String(entry.role)} is unknown`);
+		throw corrupt(`phase ${shown(entry.phase)} of ${shown(entry.role)} is unknown`);
 	if (entry.role === "target" && entry.offer?.kind !== "offer") throw corrupt("the offer is missing");
 	return entry;
 }
 
 function isPhase(role: Role, phase: string): boolean {
-	return role === "source" ? phase in sourceTable : role === "target" && phase in targetTable;
+	return role === "source" ? Object.hasOwn(sourceTable, phase) : role === "target" && Object.hasOwn(targetTable, phase);
 }
 
-function corrupt(why: string): SwarmError {
-	return new SwarmError("corrupt", `Cannot read a move's journal entry: ${why}`);
+function parsed(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (cause) {
+		throw corrupt("it is no JSON", cause);
+	}
+}
+
+function corrupt(why: string, cause?: unknown): SwarmError {
+	return new SwarmError("corrupt", `Cannot read a move's journal entry: ${why}`, { cause });
 }
 
 function syncDirectory(path: string): void {

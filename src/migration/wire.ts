@@ -5,7 +5,7 @@
 //                             go → running | failed | returned.  dismiss ends it from either side.
 // ask (new stream):             go → running | pending | unknown;  query → decision.
 
-import { type ErrorData, SwarmError } from "../errors.js";
+import { type ErrorData, SwarmError, shown } from "../errors.js";
 import type { ContainerId, Digest, Spec, VerdictCheck } from "../model.js";
 import type { SourceFacts } from "./verdict.js";
 
@@ -318,6 +318,5 @@ class Fields {
 }
 
 function wrong(field: string, given: unknown, wanted: string): SwarmError {
-	const shown = JSON.stringify(given)?.slice(0, 80) ?? "nothing";
-	return new SwarmError("corrupt", `Cannot read a move's message: ${field} is ${shown}, wanted ${wanted}`);
+	return new SwarmError("corrupt", `Cannot read a move's message: ${field} is ${shown(given)}, wanted ${wanted}`);
 }

@@ -2,7 +2,7 @@
 // may be torn by a power cut; a record that does not verify is reported, never guessed at.
 
 import { readFileSync } from "node:fs";
-import { SwarmError } from "../errors.js";
+import { SwarmError, shown } from "../errors.js";
 import { type ContainerId, type OomReport, type Phase, wholeSpec } from "../model.js";
 import { replaceFile } from "./replace-file.js";
 import type { CreateRequest } from "./runtime.js";
@@ -55,7 +55,7 @@ export function decodeRecord(text: string, container: ContainerId): ContainerFil
 	} catch (thrown) {
 		throw corrupt(container, "it is not JSON", thrown);
 	}
-	if (record?.version !== 1) throw corrupt(container, `its version is ${String(record?.version)}, wanted 1`);
+	if (record?.version !== 1) throw corrupt(container, `its version is ${shown(record?.version)}, wanted 1`);
 	if (record.request?.container !== container) throw corrupt(container, "it is another container's");
 	if (!Number.isSafeInteger(record.epoch) || typeof record.phase !== "string" || record.request.spec === undefined)
 		throw corrupt(container, "fields are missing");

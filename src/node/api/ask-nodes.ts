@@ -6,7 +6,8 @@ import type { NodeId } from "../../model.js";
 import type { Operations } from "../operations.js";
 import type { NodePorts } from "../ports.js";
 import { forward } from "./mesh-door.js";
-import type { ApiCall } from "./message.js";
+import { type ApiCall, answerText } from "./message.js";
+import { jsonIn } from "./transport.js";
 
 /** A node that does not answer within this is missing. */
 const NODE_MS_MAX = 2_000;
@@ -61,10 +62,7 @@ async function answerOf({ ports, call }: Asking, node: NodeId): Promise<unknown>
 	try {
 		const signal = AbortSignal.any([call.signal, late.signal]);
 		const answer = await forward(ports.mesh, node, { ...call, query: new URLSearchParams(), signal });
-		const parts: Uint8Array[] = [];
-		if (answer.body instanceof Uint8Array) parts.push(answer.body);
-		else for await (const part of answer.body) parts.push(part);
-		const value: unknown = JSON.parse(Buffer.concat(parts).toString());
+		const value: unknown = jsonIn(await answerText(answer));
 		if (answer.status === 200) return value;
 		throw new SwarmError("unsupported", "Cannot read its answer: it refuses the question");
 	} finally {

@@ -1,6 +1,6 @@
 // exec as an answer: the session's streams become frames, the call's body its standard input.
 
-import { asSwarmError, SwarmError } from "../../errors.js";
+import { asSwarmError, SwarmError, shown } from "../../errors.js";
 import type { ExecRequest, ExecSession } from "../../runtime/runtime.js";
 import type { ExecFrame } from "./contract.js";
 import { decodeInputFrames, EXEC_FRAME_BYTES_MAX, encodeExecFrame, terminalSizeOf } from "./frames.js";
@@ -20,7 +20,7 @@ export function execRequestOf(text: string | null): ExecRequest {
 		throw new SwarmError("usage", "Cannot exec: the request is no JSON", { cause });
 	}
 	if (typeof given !== "object" || given === null)
-		throw new SwarmError("usage", `Cannot exec: the request is ${JSON.stringify(given)}, wanted an object`);
+		throw new SwarmError("usage", `Cannot exec: the request is ${shown(given)}, wanted an object`);
 	const request = given as Given;
 	const { command, env, workdir, user } = request;
 	if (!Array.isArray(command) || command.length === 0 || command.length > ARGUMENTS_MAX || !command.every(isText))
@@ -45,7 +45,7 @@ function mannerOf(request: Given): Pick<ExecRequest, "stdin" | "terminal" | "tim
 type Given = Partial<Record<keyof ExecRequest, unknown>>;
 
 function wrong(field: string, given: unknown, wanted: string): SwarmError {
-	return new SwarmError("usage", `Cannot exec: ${field} is ${JSON.stringify(given)}, wanted ${wanted}`);
+	return new SwarmError("usage", `Cannot exec: ${field} is ${shown(given)}, wanted ${wanted}`);
 }
 
 function isText(value: unknown): value is string {

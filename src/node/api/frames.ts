@@ -1,7 +1,8 @@
 // The bodies of exec and attach on the wire, both ways: see ExecFrame and InputFrame in contract.ts. Must never hold more than one
 // frame.
 
-import { type ErrorData, SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
+import { Gathered } from "../../gathered.js";
 import type { TerminalSize } from "../../runtime/runtime.js";
 import type { ExecFrame, InputFrame } from "./contract.js";
 
@@ -37,7 +38,7 @@ export function terminalSizeOf(value: unknown): TerminalSize {
 	if (isSide(rows) && isSide(columns)) return { rows, columns };
 	throw new SwarmError(
 		"usage",
-		`Cannot use a terminal: its size is ${JSON.stringify(value)}, wanted rows and columns from 1 to ${SIDE_MAX}`,
+		`Cannot use a terminal: its size is ${shown(value)}, wanted rows and columns from 1 to ${SIDE_MAX}`,
 	);
 }
 
@@ -72,25 +73,25 @@ export interface RawFrame {
 
 /** Holds the beginning of one frame at most. Code `too-large` for one past the limit. */
 export function cutter(what: string): (chunk: Uint8Array) => readonly RawFrame[] {
-	let held: Buffer = Buffer.alloc(0);
+	const held = new Gathered();
+	let head: { readonly kind: number; readonly bytes: number } | null = null;
 	return (chunk) => {
 		const frames: RawFrame[] = [];
-		held = held.length === 0 ? bufferOf(chunk) : Buffer.concat([held, chunk]);
-		while (held.length >= FRAME_HEADER_BYTES) {
-			const length = held.readUInt32BE(1);
-			if (length > EXEC_FRAME_BYTES_MAX)
-				throw new SwarmError("too-large", `Cannot read ${what}: frame of ${length} bytes`);
-			if (held.length < FRAME_HEADER_BYTES + length) break;
-			frames.push({ kind: held.readUInt8(0), payload: held.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length) });
-			held = held.subarray(FRAME_HEADER_BYTES + length);
+		held.add(chunk);
+		while (head !== null || held.length >= FRAME_HEADER_BYTES) {
+			head ??= rawHeadOf(held.take(FRAME_HEADER_BYTES), what);
+			if (held.length < head.bytes) break;
+			frames.push({ kind: head.kind, payload: held.take(head.bytes) });
+			head = null;
 		}
 		return frames;
 	};
 }
 
-/** Without copying: streams give each chunk away. */
-function bufferOf(bytes: Uint8Array): Buffer {
-	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function rawHeadOf(header: Buffer, what: string): { readonly kind: number; readonly bytes: number } {
+	const bytes = header.readUInt32BE(1);
+	if (bytes > EXEC_FRAME_BYTES_MAX) throw new SwarmError("too-large", `Cannot read ${what}: frame of ${bytes} bytes`);
+	return { kind: header.readUInt8(0), bytes };
 }
 
 function execFrameOf(kind: number, payload: Buffer): ExecFrame {
@@ -100,9 +101,9 @@ function execFrameOf(kind: number, payload: Buffer): ExecFrame {
 		case kinds.stderr:
 			return { kind: "stderr", bytes: payload };
 		case kinds.exit:
-			return { kind: "exit", exitCode: (JSON.parse(payload.toString()) as { exitCode: number }).exitCode };
+			return { kind: "exit", exitCode: exitCodeIn(parsed(payload, "exec output")) };
 		case kinds.error:
-			return { kind: "error", error: JSON.parse(payload.toString()) as ErrorData };
+			return { kind: "error", error: SwarmError.fromJSON(parsed(payload, "exec output")).toJSON() };
 		default:
 			throw new SwarmError("corrupt", `Cannot read exec output: unknown frame kind ${kind}`);
 	}
@@ -113,16 +114,22 @@ function inputFrameOf(kind: number, payload: Buffer): InputFrame {
 		case kinds.stdin:
 			return { kind: "stdin", bytes: payload };
 		case kinds.resize:
-			return { kind: "resize", size: terminalSizeOf(parsed(payload)) };
+			return { kind: "resize", size: terminalSizeOf(parsed(payload, "exec input")) };
 		default:
 			throw new SwarmError("corrupt", `Cannot read exec input: unknown frame kind ${kind}`);
 	}
 }
 
-function parsed(payload: Buffer): unknown {
+function exitCodeIn(value: unknown): number {
+	const { exitCode } = (value ?? {}) as { readonly exitCode?: unknown };
+	if (typeof exitCode === "number" && Number.isInteger(exitCode) && exitCode >= 0 && exitCode <= 255) return exitCode;
+	throw new SwarmError("corrupt", `Cannot read exec output: the exit code is ${shown(exitCode)}, wanted 0 to 255`);
+}
+
+function parsed(payload: Buffer, what: string): unknown {
 	try {
 		return JSON.parse(payload.toString());
 	} catch (cause) {
-		throw new SwarmError("corrupt", "Cannot read exec input: a frame is no JSON", { cause });
+		throw new SwarmError("corrupt", `Cannot read ${what}: a frame is no JSON`, { cause });
 	}
 }

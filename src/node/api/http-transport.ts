@@ -9,6 +9,7 @@ import {
 	endedEarly,
 	errorIn,
 	execReader,
+	jsonIn,
 	linesIn,
 	queryText,
 	type Transport,
@@ -96,7 +97,7 @@ async function answerOf<T>(stateDirectory: string, call: Call): Promise<T> {
 	const response = await send(stateDirectory, call);
 	const text = await textOf(response, stateDirectory);
 	if ((response.statusCode ?? 500) >= 400) throw errorIn(text || "{}");
-	return JSON.parse(text || "{}") as T;
+	return jsonIn(text || "{}") as T;
 }
 
 async function bytesOf(stateDirectory: string, call: Call): Promise<AsyncIterable<Uint8Array>> {
@@ -112,7 +113,7 @@ async function sendBytes<T>(stateDirectory: string, call: Call): Promise<T> {
 	try {
 		const text = await textOf(response, stateDirectory);
 		if ((response.statusCode ?? 500) >= 400) throw errorIn(text);
-		return JSON.parse(text) as T;
+		return jsonIn(text) as T;
 	} finally {
 		socket.destroy();
 	}

@@ -4,25 +4,16 @@
 
 import { systemClock } from "../../clock.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
+import { Gathered } from "../../gathered.js";
 import type { Mesh, MeshStream } from "../../mesh/mesh.js";
 import type { NodeId } from "../../model.js";
+import { type AnswerHead, answerHeadOf, type CallHead, callHeadOf } from "./calls/frames.js";
 import { API_PROTOCOL } from "./contract.js";
 import { type ApiAnswer, type ApiCall, type ApiHandler, errorAnswer } from "./message.js";
 import { readerMayAsk } from "./readers.js";
 
 const HEAD_BYTES_MAX = 256 * 1024;
 const HEAD_MS_MAX = 10_000;
-
-interface CallHead {
-	readonly method: string;
-	readonly path: string;
-	readonly query: string;
-}
-
-interface AnswerHead {
-	readonly status: number;
-	readonly contentType: string;
-}
 
 export function serveMesh(mesh: Mesh, handler: ApiHandler): void {
 	const answerOf = (stream: MeshStream) => async (call: Omit<ApiCall, "local" | "guest">) => {
@@ -40,14 +31,14 @@ export async function answerStream(
 ): Promise<void> {
 	const abort = new AbortController();
 	const reader = new HeadReader(stream);
-	const head = await reader.headWithin<CallHead>(HEAD_MS_MAX);
+	const head = callHeadOf(await reader.headWithin(HEAD_MS_MAX));
 	const body = reader.rest((error) => abort.abort(error));
 	// A reading call has no body: its stream is watched all the same, to notice a caller that goes away.
 	if (head.method === "GET") exhaust(body).catch((error: unknown) => abort.abort(error));
 	const answer = await answerTo({
-		method: String(head.method),
-		path: String(head.path),
-		query: new URLSearchParams(String(head.query)),
+		method: head.method,
+		path: head.path,
+		query: new URLSearchParams(head.query),
 		body,
 		signal: abort.signal,
 	});
@@ -79,7 +70,7 @@ export async function callOver(stream: MeshStream, call: Omit<ApiCall, "local" |
 	if (!reads)
 		pump(call.body, stream).catch((thrown: unknown) => stream.abort(asSwarmError(thrown, "send the request")));
 	const reader = new HeadReader(stream);
-	const answer = await reader.head<AnswerHead>();
+	const answer = answerHeadOf(await reader.head());
 	const body = answerBody(reader, stream, reads, () => call.signal.removeEventListener("abort", onAbort));
 	return { status: answer.status, contentType: answer.contentType, body };
 }
@@ -121,33 +112,32 @@ function encodeHead(head: CallHead | AnswerHead): Uint8Array {
 
 class HeadReader {
 	readonly #stream: MeshStream;
-	#held: Buffer = Buffer.alloc(0);
+	readonly #held = new Gathered();
 
 	constructor(stream: MeshStream) {
 		this.#stream = stream;
 	}
 
 	/** As `head`, of a peer that must not keep a stream open for nothing. */
-	async headWithin<T>(ms: number): Promise<T> {
+	async headWithin(ms: number): Promise<unknown> {
 		const late = new SwarmError("timeout", `Cannot read a call of ${this.#stream.peer}: no head within ${ms} ms`);
 		const cancel = systemClock.after(ms, () => this.#stream.abort(late));
 		try {
-			return await this.head<T>();
+			return await this.head();
 		} finally {
 			cancel();
 		}
 	}
 
-	async head<T>(): Promise<T> {
+	async head(): Promise<unknown> {
 		await this.#fill(4);
-		const length = this.#held.readUInt32BE(0);
+		const length = this.#held.take(4).readUInt32BE(0);
 		if (length > HEAD_BYTES_MAX)
 			throw new SwarmError("too-large", `Cannot read a call of ${this.#stream.peer}: head of ${length} bytes`);
-		await this.#fill(4 + length);
-		const json = this.#held.subarray(4, 4 + length).toString();
-		this.#held = this.#held.subarray(4 + length);
+		await this.#fill(length);
+		const json = this.#held.take(length).toString();
 		try {
-			return JSON.parse(json) as T;
+			return JSON.parse(json);
 		} catch (cause) {
 			throw new SwarmError("corrupt", `Cannot read a call of ${this.#stream.peer}: its head is no JSON`, { cause });
 		}
@@ -155,7 +145,7 @@ class HeadReader {
 
 	/** What follows; `onBroken` hears when the stream ends with an error. */
 	async *rest(onBroken: (error: unknown) => void): AsyncIterable<Uint8Array> {
-		if (this.#held.length > 0) yield this.#held;
+		if (this.#held.length > 0) yield this.#held.take(this.#held.length);
 		try {
 			for (;;) {
 				const part = await this.#stream.read();
@@ -175,7 +165,7 @@ class HeadReader {
 				throw new SwarmError("unreachable", `Cannot read from ${this.#stream.peer}: the stream ended early`, {
 					retryable: true,
 				});
-			this.#held = Buffer.concat([this.#held, part]);
+			this.#held.add(part);
 		}
 	}
 }

@@ -1,14 +1,10 @@
 // Calls of a guest over the mesh: one stream each. Knows no route. Must never hold more of an answer than ANSWER_BYTES_MAX.
 
 import { Readable } from "node:stream";
-import { SwarmError } from "../../errors.js";
 import type { MeshStream } from "../../mesh/mesh.js";
 import { callOver } from "./mesh-door.js";
-import type { ApiAnswer } from "./message.js";
-import { type Call, endedEarly, errorIn, execReader, linesIn, type Transport } from "./transport.js";
-
-/** Of an answer that is taken whole. */
-export const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+import { type ApiAnswer, answerText } from "./message.js";
+import { type Call, endedEarly, errorIn, execReader, jsonIn, linesIn, type Transport } from "./transport.js";
 
 export interface StreamSource {
 	/** A stream to a node that answers calls. */
@@ -24,13 +20,13 @@ export function meshTransport(source: StreamSource, signal: AbortSignal): Transp
 		const query = new URLSearchParams(Object.entries(call.query ?? {}).filter(isGiven));
 		const { method, path } = call;
 		const answer = await callOver(stream, { method, path, query, body: bodyOf(call), signal: until });
-		if (answer.status >= 400) throw errorIn(await textOf(answer));
+		if (answer.status >= 400) throw errorIn(await answerText(answer));
 		return answer;
 	};
 	return {
 		async json<T>(call: Call) {
 			try {
-				return JSON.parse((await textOf(await ask(call))) || "{}") as T;
+				return jsonIn((await answerText(await ask(call))) || "{}") as T;
 			} finally {
 				call.stream?.destroy();
 			}
@@ -71,16 +67,4 @@ async function* partsOf(answer: ApiAnswer): AsyncIterable<Uint8Array> {
 async function* textPartsOf(answer: ApiAnswer): AsyncIterable<string> {
 	const decoder = new TextDecoder();
 	for await (const part of partsOf(answer)) yield decoder.decode(part, { stream: true });
-}
-
-async function textOf(answer: ApiAnswer): Promise<string> {
-	const parts: Uint8Array[] = [];
-	let bytes = 0;
-	for await (const part of partsOf(answer)) {
-		bytes += part.length;
-		if (bytes > ANSWER_BYTES_MAX)
-			throw new SwarmError("too-large", `Cannot read the answer: it has over ${ANSWER_BYTES_MAX} bytes`);
-		parts.push(part);
-	}
-	return Buffer.concat(parts).toString();
 }

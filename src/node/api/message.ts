@@ -1,6 +1,6 @@
 // A call and its answer, apart from the transport (HTTP on the unix socket, a stream of the mesh).
 
-import { type ErrorData, SwarmError } from "../../errors.js";
+import { type ErrorData, SwarmError, shown } from "../../errors.js";
 import { BODY_BYTES_MAX } from "./contract.js";
 
 export interface ApiCall {
@@ -130,10 +130,27 @@ export function jsonObject(text: string): object {
 	throw new SwarmError("usage", `Cannot read the request: the body is ${text.slice(0, 64)}, wanted an object`);
 }
 
+/** Of an answer that is taken whole. */
+export const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Its whole body; code `too-large` past ANSWER_BYTES_MAX. */
+export async function answerText({ body }: ApiAnswer): Promise<string> {
+	if (body instanceof Uint8Array) return Buffer.from(body).toString();
+	const parts: Uint8Array[] = [];
+	let bytes = 0;
+	for await (const part of body) {
+		bytes += part.length;
+		if (bytes > ANSWER_BYTES_MAX)
+			throw new SwarmError("too-large", `Cannot read the answer: it has over ${ANSWER_BYTES_MAX} bytes`);
+		parts.push(part);
+	}
+	return Buffer.concat(parts).toString();
+}
+
 /** A field of a JSON body that must be text. */
 export function textOf(body: unknown, field: string): string {
 	const value = typeof body === "object" && body !== null ? (body as Record<string, unknown>)[field] : undefined;
 	if (typeof value !== "string" || value === "")
-		throw new SwarmError("usage", `Cannot read the request: ${field} is ${JSON.stringify(value)}, wanted text`);
+		throw new SwarmError("usage", `Cannot read the request: ${field} is ${shown(value)}, wanted text`);
 	return value;
 }

@@ -2,14 +2,15 @@
 // so that the kernel's refusal is the caller's answer; then the spec is revised. What one refuses is taken back everywhere.
 // Must never restart a container.
 
-import { asSwarmError, type ErrorData, SwarmError } from "../../errors.js";
+import { SwarmError } from "../../errors.js";
 import type { ContainerId, NodeId, ResourceRequest, Spec } from "../../model.js";
 import type { Operations } from "../operations.js";
 import type { NodePorts } from "../ports.js";
 import { validateSpec } from "../spec/validate-spec.js";
 import type { ContainerRow, ResourceChange } from "./contract.js";
 import { forward } from "./mesh-door.js";
-import { type ApiAnswer, type ApiCall, jsonAnswer, jsonBody } from "./message.js";
+import { type ApiAnswer, type ApiCall, answerText, jsonAnswer, jsonBody } from "./message.js";
+import { errorIn } from "./transport.js";
 
 interface Match {
 	readonly ports: NodePorts;
@@ -81,11 +82,9 @@ async function changeAt(match: Match, container: ContainerId, owner: NodeId, cha
 		yield Buffer.from(JSON.stringify(change));
 	};
 	const answer = await forward(ports.mesh, owner, { ...call, method: "POST", path, body: body() });
-	const parts: Uint8Array[] = [];
-	if (answer.body instanceof Uint8Array) parts.push(answer.body);
-	else for await (const part of answer.body) parts.push(part);
+	const text = await answerText(answer);
 	if (answer.status === 200) return;
-	throw errorOf(Buffer.concat(parts).toString(), container);
+	throw errorIn(text);
 }
 
 /** The owner's part, asked by another node. */
@@ -106,13 +105,4 @@ async function applyHere({ ports }: Match, container: ContainerId, change: Resou
 	// Not made yet: it will be made with what the spec says then.
 	if (held === null) return;
 	await ports.runtime.update(container, held.epoch, change.revision, change.resources);
-}
-
-function errorOf(text: string, container: ContainerId): SwarmError {
-	try {
-		const { error } = JSON.parse(text) as { readonly error: ErrorData };
-		return SwarmError.fromJSON(error);
-	} catch (thrown) {
-		return asSwarmError(thrown, `update ${container}`);
-	}
 }

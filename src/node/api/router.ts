@@ -31,6 +31,7 @@ import type { ApiHandler } from "./message.js";
 import {
 	type ApiAnswer,
 	type ApiCall,
+	answerText,
 	bodyText,
 	errorAnswer,
 	isFirst,
@@ -47,6 +48,7 @@ import { changeHere, updateWorkload } from "./resources.js";
 import { runRequestOf } from "./run-request.js";
 import { listSplits, sendKept } from "./splits.js";
 import { stats } from "./stats.js";
+import { jsonIn } from "./transport.js";
 import { createVolume, listVolumes, removeVolume, showVolume } from "./volumes.js";
 import { watchDocuments, watchRows } from "./watch.js";
 
@@ -318,10 +320,7 @@ async function liveDetail(match: Match, call: ApiCall): Promise<LiveDetail> {
 	try {
 		const answer = await onOwner({ ...match, call }, runtimeDetail);
 		if (answer.status !== 200) return { state: null, stats: null, lease: null };
-		const parts: Uint8Array[] = [];
-		if (answer.body instanceof Uint8Array) parts.push(answer.body);
-		else for await (const part of answer.body) parts.push(part);
-		return JSON.parse(Buffer.concat(parts).toString()) as LiveDetail;
+		return jsonIn(await answerText(answer)) as LiveDetail;
 	} catch {
 		// Its node does not answer: what the view knows is still true.
 		return { state: null, stats: null, lease: null };

@@ -7,7 +7,8 @@ import type { SplitAnswer } from "../partition/report.js";
 import type { SplitRecord } from "../partition/split-log.js";
 import type { NodePorts } from "../ports.js";
 import { forward } from "./mesh-door.js";
-import { type ApiAnswer, type ApiCall, isFirst, jsonAnswer } from "./message.js";
+import { type ApiAnswer, type ApiCall, answerText, isFirst, jsonAnswer } from "./message.js";
+import { jsonIn } from "./transport.js";
 
 interface Match {
 	readonly ports: NodePorts;
@@ -51,11 +52,8 @@ async function splitsOf(match: Match, node: NodeId, name: string): Promise<Split
 	try {
 		const signal = AbortSignal.any([call.signal, late.signal]);
 		const answer = await forward(ports.mesh, node, { ...call, signal });
-		const parts: Uint8Array[] = [];
-		if (answer.body instanceof Uint8Array) parts.push(answer.body);
-		else for await (const part of answer.body) parts.push(part);
 		if (answer.status !== 200) throw new SwarmError("failed", `Cannot ask it: status ${answer.status}`);
-		return JSON.parse(Buffer.concat(parts).toString()) as SplitAnswer;
+		return jsonIn(await answerText(answer)) as SplitAnswer;
 	} catch (thrown) {
 		return { nodes: [], missing: [{ node: name, reason: asSwarmError(thrown, "ask it").message }] };
 	} finally {

@@ -2,7 +2,7 @@
 // common. Reads answers, decides nothing; must not import anything heavy (it is on the path of every command).
 
 import { type Readable, Transform } from "node:stream";
-import { type ErrorData, SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import type { TerminalSize } from "../../runtime/runtime.js";
 import type { ExecFrame } from "./contract.js";
 import { EXEC_FRAME_BYTES_MAX, encodeInputFrame, execFrameReader } from "./frames.js";
@@ -49,35 +49,56 @@ export function queryText(call: Call): string {
 
 /** The error in an answer that says it failed. */
 export function errorIn(text: string): SwarmError {
-	return errorOf(JSON.parse(text) as { error?: ErrorData });
+	const value = jsonIn(text);
+	if (hasError(value)) return SwarmError.fromJSON(value.error);
+	return new SwarmError("corrupt", `Cannot read the daemon's answer: ${shown(value)} is no error of ours`);
 }
 
-function errorOf(value: { error?: ErrorData }): SwarmError {
-	return value.error === undefined
-		? new SwarmError("failed", "Cannot read the daemon's answer: it is no error of ours")
-		: SwarmError.fromJSON(value.error);
+/** Code `corrupt` when it is no JSON. */
+export function jsonIn(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (cause) {
+		throw new SwarmError("corrupt", "Cannot read the daemon's answer: it is no JSON", { cause });
+	}
 }
+
+/** Of one line, in characters: a container's state with all its spec takes less. */
+const LINE_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 /** Lines until the end; an `{error}` line throws. */
 export async function* linesIn(parts: AsyncIterable<string>): AsyncIterable<Line> {
-	let held = "";
+	let begun: string[] = [];
+	let characters = 0;
 	for await (const part of parts) {
-		held += part;
-		for (let at = held.indexOf("\n"); at >= 0; at = held.indexOf("\n")) {
-			const value = JSON.parse(held.slice(0, at)) as Line;
-			held = held.slice(at + 1);
-			if (isErrorLine(value)) throw errorOf(value);
-			yield value;
+		const [end = "", ...more] = part.split("\n");
+		begun.push(end);
+		characters += end.length;
+		if (characters > LINE_CHARACTERS_MAX)
+			throw new SwarmError(
+				"too-large",
+				`Cannot read the daemon's answer: a line over ${LINE_CHARACTERS_MAX} characters`,
+			);
+		for (const next of more) {
+			yield lineOf(begun.join(""));
+			begun = [next];
+			characters = next.length;
 		}
 	}
-	if (held !== "") {
-		const value = JSON.parse(held) as Line;
-		if (isErrorLine(value)) throw errorOf(value);
-	}
+	const last = begun.join("");
+	if (last !== "") lineOf(last);
 }
 
-function isErrorLine(value: { error?: unknown }): value is { error: ErrorData } {
-	return typeof value.error === "object" && value.error !== null && "code" in value.error;
+function lineOf(text: string): Line {
+	const value = jsonIn(text);
+	if (hasError(value) && typeof value.error === "object" && value.error !== null && "code" in value.error)
+		throw SwarmError.fromJSON(value.error);
+	if (typeof value === "object" && value !== null) return value as Line;
+	throw new SwarmError("corrupt", `Cannot read the daemon's answer: a line is ${shown(value)}, wanted an object`);
+}
+
+function hasError(value: unknown): value is { readonly error: unknown } {
+	return typeof value === "object" && value !== null && "error" in value;
 }
 
 /** The caller's input as frames; null without any. */

@@ -3,7 +3,7 @@
 import type { Clock } from "../../clock.js";
 import { GRANT_LABELS_MAX } from "../../crdt/record-codec.js";
 import type { ClusterView, State } from "../../crdt/state.js";
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import {
 	CAPABILITY_MS_LIFE_MAX,
 	type Capability,
@@ -96,10 +96,8 @@ export function objectionTo(capability: Capability, view: ClusterView, nowMs: nu
 /** What a caller sent, checked; code `usage` names the field. */
 export function capabilityRequestOf(body: unknown): CapabilityRequest {
 	const given = body as Partial<Record<keyof CapabilityRequest, unknown>>;
-	const wrong = (field: keyof CapabilityRequest, wanted: string) => {
-		const shown = JSON.stringify(given[field])?.slice(0, 100);
-		return new SwarmError("usage", `Cannot make a capability: ${field} is ${shown}, wanted ${wanted}`);
-	};
+	const wrong = (field: keyof CapabilityRequest, wanted: string) =>
+		new SwarmError("usage", `Cannot make a capability: ${field} is ${shown(given[field], 100)}, wanted ${wanted}`);
 	const { ttlMs, holder = null, note = "", labels = {} } = given;
 	if (!isVerbs(given.verbs)) throw wrong("verbs", `some of ${verbs.join(", ")}`);
 	if (!isLabels(labels)) throw wrong("labels", `up to ${GRANT_LABELS_MAX} texts by name`);

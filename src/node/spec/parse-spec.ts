@@ -14,6 +14,9 @@ const textFields = ["command", "env", "labels"];
 /** A file may be this large: comments and indentation count, the spec itself has its own limit. */
 const FILE_BYTES_MAX = 4 * SPEC_BYTES_MAX;
 const ALIASES_MAX = 20;
+/** No spec has ten; the library calls itself for each, until the process dies. */
+const LEVELS_MAX = 100;
+const DEEP_BLOCK = new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${LEVELS_MAX}}`, "m");
 
 /** `isolation` goes before the file's: other fields of the spec may follow from it. null: as the file says. */
 export function parseSpec(yamlText: string, isolation: string | null = null): Spec {
@@ -21,6 +24,7 @@ export function parseSpec(yamlText: string, isolation: string | null = null): Sp
 	if (bytes > FILE_BYTES_MAX) {
 		throw new SwarmError("usage", `Cannot read the spec: it has ${bytes} bytes, wanted at most ${FILE_BYTES_MAX}`);
 	}
+	refuseDeep(yamlText);
 	const lines = new LineCounter();
 	const document = parseDocument(yamlText, { lineCounter: lines, prettyErrors: false, strict: true });
 	const error = document.errors[0];
@@ -35,6 +39,18 @@ export function parseSpec(yamlText: string, isolation: string | null = null): Sp
 	);
 	if (spec !== null) return spec;
 	throw problemsError(problems.map((problem) => withLine(problem, document, lines)));
+}
+
+/** Before the library sees it: brackets in texts and comments count too, as far as they do not close. */
+function refuseDeep(yamlText: string): void {
+	let levels = 0;
+	let most = DEEP_BLOCK.test(yamlText) ? LEVELS_MAX : 0;
+	for (const [bracket] of yamlText.matchAll(/[[\]{}]/g)) {
+		levels = bracket === "[" || bracket === "{" ? levels + 1 : Math.max(0, levels - 1);
+		most = Math.max(most, levels);
+	}
+	if (most < LEVELS_MAX) return;
+	throw new SwarmError("usage", `Cannot read the spec: it is nested over ${LEVELS_MAX} levels deep, wanted a spec`);
 }
 
 function plain(document: Document): unknown {

@@ -6,7 +6,7 @@
 //   log/             log files
 //   images/          CRIU's images; empty for a container that did not run
 
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import type { SourceFacts } from "../../migration/verdict.js";
 import type { Digest, Spec } from "../../model.js";
 
@@ -95,6 +95,5 @@ function timeOf(value: Json, field: string): number {
 }
 
 function wrong(field: string, given: unknown, wanted: string): SwarmError {
-	const shown = JSON.stringify(given)?.slice(0, 80) ?? "absent";
-	return new SwarmError("corrupt", `Cannot import: ${field} of container.json is ${shown}, wanted ${wanted}`);
+	return new SwarmError("corrupt", `Cannot import: ${field} of container.json is ${shown(given)}, wanted ${wanted}`);
 }

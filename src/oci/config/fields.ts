@@ -1,7 +1,7 @@
 // Reading foreign JSON field by field: every refusal names the field, what was given and what is wanted. Unknown fields are not
 // looked at (runtime-spec config.md#extensibility).
 
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -12,7 +12,7 @@ export interface Field {
 }
 
 export function refuseField(field: Field, wanted: string): never {
-	const given = field.value === undefined ? "absent" : JSON.stringify(field.value).slice(0, 200);
+	const given = field.value === undefined ? "absent" : shown(field.value, 200);
 	throw new SwarmError("usage", `Cannot read the configuration: ${field.path} is ${given}, wanted ${wanted}`, {
 		details: { field: field.path },
 	});
@@ -26,7 +26,7 @@ export function refuseUnsupported(field: Field, reason: string): never {
 }
 
 export function at(parent: Field, name: string): Field {
-	const value = (parent.value as Json)[name];
+	const value = (object(parent).value as Json)[name];
 	return { path: parent.path === "" ? name : `${parent.path}.${name}`, value: value === null ? undefined : value };
 }
 

@@ -82,7 +82,7 @@ export const propagationNames: readonly string[] = Object.keys(propagations);
 
 /** `rshared` or `shared` as a flag; null for a word that is none. */
 export function propagationOf(word: string): number | null {
-	return propagations[word] ?? propagations[withoutR(word)] ?? null;
+	return named(propagations, word) ?? named(propagations, withoutR(word)) ?? null;
 }
 
 export function decodeMountOptions(words: readonly string[]): MountOptions {
@@ -94,7 +94,6 @@ export function decodeMountOptions(words: readonly string[]): MountOptions {
 		idmap: null as MountOptions["idmap"],
 	};
 	const data: string[] = [];
-	const below = (word: string) => attributes[withoutR(word)];
 	for (const word of words) {
 		if (word === "bind") found.bind ??= "single";
 		else if (word === "rbind") found.bind = "recursive";
@@ -103,14 +102,22 @@ export function decodeMountOptions(words: readonly string[]): MountOptions {
 		else if (word === "idmap") found.idmap ??= "single";
 		else if (word === "ridmap") found.idmap = "recursive";
 		else if (noChange.has(word)) continue;
-		else if (attributes[word] !== undefined) apply(attributes[word]);
-		else if (below(word) !== undefined) applyBelow(below(word) as readonly [number, number]);
-		else if (propagations[word] !== undefined) options.propagation = propagations[word];
-		else if (propagationOf(word) !== null) options.propagationBelow = propagationOf(word) as number;
-		else data.push(word);
+		else if (!isAttribute(word) && !isPropagation(word)) data.push(word);
 	}
 	return { ...options, ...found, data };
 
+	function isAttribute(word: string): boolean {
+		const [own, below] = [named(attributes, word), named(attributes, withoutR(word))];
+		if (own !== null) apply(own);
+		else if (below !== null) applyBelow(below);
+		return own !== null || below !== null;
+	}
+	function isPropagation(word: string): boolean {
+		const [own, any] = [named(propagations, word), propagationOf(word)];
+		if (own !== null) options.propagation = own;
+		else if (any !== null) options.propagationBelow = any;
+		return any !== null;
+	}
 	// The later word wins.
 	function apply([set, clear]: readonly [number, number]) {
 		options.set = ((options.set & ~clear) | set) >>> 0;
@@ -120,6 +127,11 @@ export function decodeMountOptions(words: readonly string[]): MountOptions {
 		options.setBelow = ((options.setBelow & ~clear) | set) >>> 0;
 		options.clearBelow = ((options.clearBelow & ~(set & ~ATIME_MASK)) | clear) >>> 0;
 	}
+}
+
+/** null for what is not in the table, also for what every object has. */
+function named<T>(table: Readonly<Record<string, T>>, word: string): T | null {
+	return Object.hasOwn(table, word) ? (table[word] as T) : null;
 }
 
 function withoutR(word: string): string {

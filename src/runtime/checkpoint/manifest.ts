@@ -1,6 +1,6 @@
 // What a restore needs besides the image files, sent with them as JSON and decoded here again.
 
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import type { ExternalMount } from "./mounts.js";
 
 export interface DumpManifest {
@@ -30,20 +30,22 @@ export function decodeManifest(value: Readonly<Record<string, unknown>>): DumpMa
 }
 
 function checkExternal(external: ExternalMount): void {
-	if (!/^m\d{1,4}$/.test(external?.key)) throw wrong("key", external?.key, "m and a number");
+	if (typeof external?.key !== "string" || !/^m\d{1,4}$/.test(external.key))
+		throw wrong("key", external?.key, "m and a number");
 	const { place } = external;
 	if (place?.kind === "volume") {
-		if (!/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/.test(place.name))
+		if (typeof place.name !== "string" || !/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/.test(place.name))
 			throw wrong("name", place.name, "the name of a volume");
 		return;
 	}
 	const { kind } = place ?? {};
 	if (kind !== "container" && kind !== "host" && kind !== "bind")
 		throw wrong("place", place, "container, host, bind or volume");
-	const parts = String(place.path).split("/");
+	const path = typeof place.path === "string" ? place.path : "..";
+	const parts = path.split("/");
 	const climbs = parts.includes("..") || parts.includes(".");
-	const absolute = String(place.path).startsWith("/");
-	if (typeof place.path !== "string" || climbs || absolute === (kind === "container"))
+	const absolute = path.startsWith("/");
+	if (climbs || absolute === (kind === "container"))
 		throw wrong(
 			"path",
 			place.path,
@@ -59,6 +61,8 @@ function isInode(value: unknown): value is number {
 }
 
 function wrong(field: string, given: unknown, wanted: string): SwarmError {
-	const shown = JSON.stringify(given)?.slice(0, 80) ?? "nothing";
-	return new SwarmError("corrupt", `Cannot read a checkpoint's manifest: ${field} is ${shown}, wanted ${wanted}`);
+	return new SwarmError(
+		"corrupt",
+		`Cannot read a checkpoint's manifest: ${field} is ${shown(given)}, wanted ${wanted}`,
+	);
 }

@@ -2,7 +2,7 @@
 // everything behind it sees checked records. Pure. image-spec: image-index.md, manifest.md, descriptor.md, config.md.
 
 import { constants } from "node:os";
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import type { Digest } from "../../model.js";
 import type { ImageConfig } from "../runtime.js";
 import { LAYERS_MAX, MANIFESTS_MAX } from "./limits.js";
@@ -84,7 +84,7 @@ function descriptorOf(value: unknown, what: string, field: string): Descriptor {
 	const json = objectOf(value, what, field);
 	const digest = json.digest;
 	if (!isDigest(digest)) {
-		throw corrupt(what, `${field}.digest is ${JSON.stringify(digest)}, wanted sha256 with 64 hexadecimal digits`);
+		throw corrupt(what, `${field}.digest is ${shown(digest)}, wanted sha256 with 64 hexadecimal digits`);
 	}
 	const size = json.size;
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0)
@@ -108,7 +108,7 @@ function platformOf(json: Json, what: string): Platform {
 export function parseIndex(bytes: Uint8Array): readonly Descriptor[] {
 	const what = "index";
 	const json = objectOf(parseJson(bytes, what), what, "it");
-	if (json.schemaVersion !== 2) throw corrupt(what, `schemaVersion is ${JSON.stringify(json.schemaVersion)}, wanted 2`);
+	if (json.schemaVersion !== 2) throw corrupt(what, `schemaVersion is ${shown(json.schemaVersion)}, wanted 2`);
 	const list = listOf(json.manifests, what, "manifests", MANIFESTS_MAX);
 	return list.map((item, i) => descriptorOf(item, what, `manifests[${i}]`));
 }
@@ -124,7 +124,7 @@ export function isIndex(descriptor: Descriptor): boolean {
 export function parseManifest(bytes: Uint8Array): Manifest {
 	const what = "manifest";
 	const json = objectOf(parseJson(bytes, what), what, "it");
-	if (json.schemaVersion !== 2) throw corrupt(what, `schemaVersion is ${JSON.stringify(json.schemaVersion)}, wanted 2`);
+	if (json.schemaVersion !== 2) throw corrupt(what, `schemaVersion is ${shown(json.schemaVersion)}, wanted 2`);
 	const layers = listOf(json.layers, what, "layers", LAYERS_MAX);
 	if (layers.length === 0) throw corrupt(what, "it has no layers");
 	const manifest = {

@@ -11,6 +11,7 @@
 // A frame is four bytes of length, big-endian, and JSON.
 
 import { asSwarmError, type ErrorData, SwarmError } from "../../errors.js";
+import { Gathered } from "../../gathered.js";
 import type { Digest } from "../../model.js";
 import type { BlobInfo, ImageStore, ImageSummary, ImportProgress } from "./image-store.js";
 import { EXCHANGE_FRAME_BYTES_MAX, LAYERS_MAX } from "./limits.js";
@@ -154,9 +155,9 @@ class FrameReader {
 	}
 
 	async #exactly(count: number): Promise<Buffer> {
-		const pieces: Uint8Array[] = [];
-		for await (const piece of this.bytes(count)) pieces.push(piece);
-		return Buffer.concat(pieces);
+		const gathered = new Gathered();
+		for await (const piece of this.bytes(count)) gathered.add(piece);
+		return gathered.take(count);
 	}
 
 	async #upTo(max: number): Promise<Buffer> {

@@ -1,7 +1,7 @@
 // The door for seccomp profiles in the form of the OCI runtime spec (config-linux.md, "Seccomp"): from files, specs and bundles.
 // Pure. Must never pass over what it does not understand: a rule that is left out is a call that is allowed or refused by mistake.
 
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import type { SeccompAction, SeccompArgument, SeccompProfile, SeccompRule } from "../../model.js";
 
 const RULES_MAX = 1024;
@@ -134,8 +134,8 @@ function fieldsOf(given: unknown, field: string, known: readonly string[]): Fiel
 }
 
 function wrong(field: string, given: unknown, wanted: string): never {
-	const shown = (typeof given === "string" ? given : (JSON.stringify(given) ?? "missing")).slice(0, 60);
-	throw new SwarmError("usage", `Cannot read the seccomp profile: ${field} is ${shown}, wanted ${wanted}`, {
-		details: { field, given: shown, wanted },
+	const text = typeof given === "string" ? given.slice(0, 60) : given === undefined ? "missing" : shown(given, 60);
+	throw new SwarmError("usage", `Cannot read the seccomp profile: ${field} is ${text}, wanted ${wanted}`, {
+		details: { field, given: text, wanted },
 	});
 }

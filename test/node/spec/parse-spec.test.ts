@@ -52,3 +52,13 @@ function bomb(): string {
 	}
 	return `${lines.join("\n")}\n`;
 }
+
+it.each(["[".repeat(200), "{".repeat(200), "- ".repeat(20_000), `  ${"? ".repeat(200)}`])(
+	"refuses what is nested too deep before it is read (%#)",
+	(text) => expect(() => parseSpec(text)).toThrow(/nested over 100 levels/),
+);
+
+it("takes brackets in texts and comments", () => {
+	const text = `# ${"[x] ".repeat(300)}\nname: web\ncommand: ["sh", "-c", "${"[ -f a ] && { b; }; ".repeat(150)}"]\n`;
+	expect(parseSpec(text).name).toBe("web");
+});

@@ -4,7 +4,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { SwarmError } from "../../../errors.js";
-import { type AnswerHead, CALLS_UPGRADE, type CallFrame, callFrameReader, encodeWhole } from "./frames.js";
+import {
+	type AnswerHead,
+	answerHeadOf,
+	CALLS_UPGRADE,
+	type CallFrame,
+	callFrameReader,
+	encodeWhole,
+} from "./frames.js";
 
 const { request: httpRequest } = process.getBuiltinModule("node:http");
 
@@ -66,7 +73,7 @@ class Line {
 
 	constructor(socket: Socket) {
 		this.#socket = socket;
-		const read = callFrameReader<AnswerHead>("an answer");
+		const read = callFrameReader("an answer", answerHeadOf);
 		socket.on("data", (chunk: Buffer) => {
 			try {
 				for (const frame of read(chunk)) this.#take(frame);
@@ -107,7 +114,7 @@ class Line {
 	#take(frame: CallFrame<AnswerHead>): void {
 		const waiting = this.#waiting;
 		if (waiting === null) throw new SwarmError("corrupt", "Cannot read an answer: nothing was asked");
-		if (frame.kind === "head") waiting.status = Number(frame.head.status);
+		if (frame.kind === "head") waiting.status = frame.head.status;
 		else if (frame.kind === "part") waiting.onPart(frame.bytes, waiting.status);
 		else waiting.settle(null);
 	}

@@ -1,7 +1,7 @@
 // Calls and answers on a connection that carries one after the other (http-server.ts offers it by an upgrade): a head, parts of the body,
 // the end, each a frame. For programs that make many calls: HTTP of Node takes a millisecond for a short one, this a third. Pure.
 
-import { SwarmError } from "../../../errors.js";
+import { SwarmError, shown } from "../../../errors.js";
 import { cutter, EXEC_FRAME_BYTES_MAX, FRAME_HEADER_BYTES } from "../frames.js";
 
 /** Name of the upgrade; another version has another one. */
@@ -69,27 +69,42 @@ export function encodeEnd(): Uint8Array {
 	return encodeFrame(kinds.end, new Uint8Array(0));
 }
 
-/** Whole frames out of chunks as they arrive. Throws `corrupt` or `too-large` for what is none. */
-export function callFrameReader<Head>(what: string): (chunk: Uint8Array) => readonly CallFrame<Head>[] {
+/** The head of a call as it arrived; `corrupt` when it is none. */
+export function callHeadOf(value: unknown): CallHead {
+	const { method, path, query } = (value ?? {}) as Partial<Record<keyof CallHead, unknown>>;
+	if (typeof method === "string" && typeof path === "string" && typeof query === "string")
+		return { method, path, query };
+	throw new SwarmError("corrupt", `Cannot read a call: its head is ${shown(value)}, wanted method, path and query`);
+}
+
+/** The same of an answer. */
+export function answerHeadOf(value: unknown): AnswerHead {
+	const { status, contentType } = (value ?? {}) as Partial<Record<keyof AnswerHead, unknown>>;
+	if (typeof status === "number" && typeof contentType === "string") return { status, contentType };
+	throw new SwarmError("corrupt", `Cannot read an answer: its head is ${shown(value)}, wanted status and contentType`);
+}
+
+/** Whole frames out of chunks as they arrive, heads by `headOf`. Throws `corrupt` or `too-large` for what is none. */
+export function callFrameReader<Head>(
+	what: string,
+	headOf: (value: unknown) => Head,
+): (chunk: Uint8Array) => readonly CallFrame<Head>[] {
 	const take = cutter(what);
 	return (chunk) =>
 		take(chunk).map(({ kind, payload }): CallFrame<Head> => {
 			if (kind === kinds.part) return { kind: "part", bytes: payload };
 			if (kind === kinds.end) return { kind: "end" };
-			if (kind === kinds.head) return { kind: "head", head: parsed(payload, what) as Head };
+			if (kind === kinds.head) return { kind: "head", head: headOf(parsed(payload, what)) };
 			throw new SwarmError("corrupt", `Cannot read ${what}: unknown frame kind ${kind}`);
 		});
 }
 
-function parsed(payload: Buffer, what: string): object {
-	let value: unknown;
+function parsed(payload: Buffer, what: string): unknown {
 	try {
-		value = JSON.parse(payload.toString());
+		return JSON.parse(payload.toString());
 	} catch (cause) {
 		throw new SwarmError("corrupt", `Cannot read ${what}: its head is no JSON`, { cause });
 	}
-	if (typeof value === "object" && value !== null) return value;
-	throw new SwarmError("corrupt", `Cannot read ${what}: its head is no object`);
 }
 
 function encodeFrame(kind: number, payload: Uint8Array): Uint8Array {

@@ -10,6 +10,7 @@ import {
 	type CallFrame,
 	type CallHead,
 	callFrameReader,
+	callHeadOf,
 	encodeEnd,
 	encodeHead,
 	encodeParts,
@@ -30,7 +31,7 @@ export class CallsServer {
 	constructor(socket: Socket, first: Uint8Array, handler: ApiHandler) {
 		this.#socket = socket;
 		this.#handler = handler;
-		const read = callFrameReader<CallHead>("a call");
+		const read = callFrameReader("a call", callHeadOf);
 		const take = (chunk: Uint8Array) => {
 			try {
 				for (const frame of read(chunk)) this.#take(frame);
@@ -77,9 +78,9 @@ export class CallsServer {
 		this.#parts = [];
 		this.#bytes = 0;
 		const answer = await this.#handler({
-			method: String(method),
-			path: String(path),
-			query: new URLSearchParams(String(query)),
+			method,
+			path,
+			query: new URLSearchParams(query),
 			body: bodyOf(parts),
 			local: true,
 			guest: null,

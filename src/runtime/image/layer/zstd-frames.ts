@@ -82,6 +82,9 @@ async function* oneFrame(pieces: Pieces, magic: Buffer): AsyncGenerator<Buffer> 
 	});
 	try {
 		for await (const bytes of stream) yield bytes as Buffer;
+	} catch (thrown) {
+		if (thrown instanceof SwarmError) throw thrown;
+		throw corrupt(`is damaged (${thrown instanceof Error ? thrown.message : String(thrown)})`);
 	} finally {
 		stream.destroy();
 		await feeding;

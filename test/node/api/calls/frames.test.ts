@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
 	type AnswerHead,
+	answerHeadOf,
 	type CallFrame,
 	callFrameReader,
 	encodeEnd,
@@ -13,7 +14,7 @@ import { EXEC_FRAME_BYTES_MAX } from "../../../../src/node/api/frames.js";
 const head: AnswerHead = { status: 200, contentType: "application/json" };
 
 function decodeAll(bytes: Uint8Array, size: number): CallFrame<AnswerHead>[] {
-	const read = callFrameReader<AnswerHead>("an answer");
+	const read = callFrameReader("an answer", answerHeadOf);
 	const frames: CallFrame<AnswerHead>[] = [];
 	for (let at = 0; at < bytes.length; at += size) frames.push(...read(Buffer.from(bytes.subarray(at, at + size))));
 	return frames;
