@@ -25,8 +25,8 @@ const heartbeats = [
 const named = { session: 9, question: 2 ** 40 };
 const wishes = [{ container, epoch: 3 }];
 const leases = [
-	encodeLeaseFrame({ ...named, kind: "ask", owner: null, wishes }),
-	encodeLeaseFrame({ ...named, kind: "ask", owner: node, wishes: [...wishes, ...wishes] }),
+	encodeLeaseFrame({ ...named, kind: "ask", owner: null, voters: 3, wishes }),
+	encodeLeaseFrame({ ...named, kind: "ask", owner: node, voters: 5, wishes: [...wishes, ...wishes] }),
 	encodeLeaseFrame({ ...named, kind: "answer", answers: [{ container, epoch: 3, granted: true, epochPromised: 4 }] }),
 	encodeLeaseFrame({ ...named, kind: "release", containers: [container] }),
 ];

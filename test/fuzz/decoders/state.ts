@@ -206,7 +206,7 @@ export const stateDecoders: readonly Decoder[] = [
 	},
 	{
 		name: "promises on disk",
-		seeds: [jsonSeed(["web.0" as ContainerId, 4, N1]), jsonSeed(["db.1" as ContainerId, 1, N2])],
+		seeds: [jsonSeed(["web.0" as ContainerId, 4, N1]), jsonSeed({ voters: [N1, N2] })],
 		form: "talk",
 		wrap: journalEntry,
 		async read(bytes) {
