@@ -319,10 +319,10 @@ export class Libp2pMesh implements Mesh {
 		return { node: this.self, addresses: this.addresses() };
 	}
 
-	/** Nobody knows this node yet, so nobody else will dial. */
-	async #connectFirst(members: readonly Member[], signal: AbortSignal): Promise<void> {
-		const attempts = members.map(({ node }) => this.#redialer.now(node).catch(() => {}));
-		if (attempts[0] !== undefined) await orAborted(attempts[0], signal).catch(() => {});
+	/** Nobody knows this node yet, so nobody else will dial. The first link is enough to begin with: it is not kept waiting. */
+	async #connectFirst([first, ...others]: readonly Member[], signal: AbortSignal): Promise<void> {
+		if (first !== undefined) await orAborted(this.#redialer.now(first.node), signal).catch(() => {});
+		for (const { node } of others) this.#redialer.now(node).catch(() => {});
 	}
 
 	async #joinAt(place: string, token: JoinToken, signal: AbortSignal): Promise<Welcome> {

@@ -1,4 +1,5 @@
-// Keeps members connected: dials whoever is missing, with back-off and jitter, for as long as it is wanted.
+// Keeps members connected: dials whoever is missing, with back-off and jitter, for as long as it is wanted. When one that did not
+// answer is there again, a split may have healed: the others that do not answer are tried soon, too.
 // Must never: dial one node twice at once, dial without a limit of time, log the same failure again and again.
 
 import type { Chance, Clock } from "../clock.js";
@@ -13,6 +14,12 @@ export const DIAL_MS_MAX = 15_000;
 const DIALS_AT_ONCE_MAX = 4;
 /** Both ends know each other: the lower id dials, the higher only when nothing came. */
 const YIELD_MS = 500;
+/** When a peer came back, others are tried within this time … */
+const HURRY_MS_MAX = 300;
+/** … each no sooner again than after this, however many come back. */
+const HURRY_PERIOD_MS = 2_000;
+/** Between two looks whether there is room for one more dial, up to twice this. */
+const ROOM_MS = 100;
 
 export interface RedialOptions {
 	readonly self: NodeId;
@@ -30,6 +37,9 @@ interface Wanted {
 	lastFailure: string | null;
 	cancelTimer: (() => void) | null;
 	attempt: Promise<void> | null;
+	hurriedAtMs: number;
+	/** While an attempt was under way, which may have gone into the split: the next one follows it soon. */
+	isHurried: boolean;
 }
 
 export class Redialer {
@@ -55,8 +65,8 @@ export class Redialer {
 			const wanted = this.#wanted.get(member.node);
 			if (wanted !== undefined && sameAddresses(wanted.member, member)) continue;
 			wanted?.cancelTimer?.();
-			const fresh = { failures: 0, lastFailure: null, cancelTimer: null, attempt: wanted?.attempt ?? null };
-			this.#wanted.set(member.node, Object.assign(wanted ?? {}, { member, ...fresh }));
+			const fresh = { member, failures: 0, lastFailure: null, cancelTimer: null };
+			this.#wanted.set(member.node, Object.assign(wanted ?? unhurried(), fresh));
 			this.#schedule(member.node);
 		}
 	}
@@ -70,10 +80,12 @@ export class Redialer {
 	found(node: NodeId): void {
 		const wanted = this.#wanted.get(node);
 		if (wanted === undefined) return;
+		const wasAway = wanted.failures > 0;
 		wanted.cancelTimer?.();
 		wanted.cancelTimer = null;
 		wanted.failures = 0;
 		wanted.lastFailure = null;
+		if (wasAway) for (const other of this.#wanted.values()) this.#hurry(other);
 	}
 
 	/** One attempt now, shared with one that is under way. Code `unreachable` when it fails or nobody wants the node. */
@@ -91,18 +103,36 @@ export class Redialer {
 		this.#wanted.clear();
 	}
 
+	#hurry(wanted: Wanted): void {
+		const { clock, chance, isConnected } = this.#options;
+		const nowMs = clock.monotonicMs();
+		if (wanted.failures === 0 || isConnected(wanted.member.node)) return;
+		if (nowMs - wanted.hurriedAtMs < HURRY_PERIOD_MS) return;
+		wanted.hurriedAtMs = nowMs;
+		if (wanted.attempt !== null) wanted.isHurried = true;
+		else this.#startIn(wanted, this.#yieldMs(wanted) + HURRY_MS_MAX * chance.fraction());
+	}
+
+	#yieldMs({ member }: Wanted): number {
+		return this.#options.self < member.node ? 0 : YIELD_MS;
+	}
+
 	#schedule(node: NodeId): void {
 		const wanted = this.#wanted.get(node);
 		if (wanted === undefined || wanted.cancelTimer !== null || wanted.attempt !== null) return;
 		if (this.#options.isConnected(node)) return;
-		const { self, chance, clock } = this.#options;
-		const yieldMs = self < node ? 0 : YIELD_MS;
-		const first = wanted.failures === 0 ? yieldMs - backOffMs(0, 0) : 0;
-		const delayMs = Math.max(0, first + backOffMs(wanted.failures, chance.fraction()));
-		wanted.cancelTimer = clock.after(delayMs, () => {
+		const failures = wanted.isHurried ? 0 : wanted.failures;
+		wanted.isHurried = false;
+		const first = failures === 0 ? this.#yieldMs(wanted) - backOffMs(0, 0) : 0;
+		this.#startIn(wanted, Math.max(0, first + backOffMs(failures, this.#options.chance.fraction())));
+	}
+
+	#startIn(wanted: Wanted, delayMs: number): void {
+		wanted.cancelTimer?.();
+		wanted.cancelTimer = this.#options.clock.after(delayMs, () => {
 			wanted.cancelTimer = null;
 			if (this.#dialling < DIALS_AT_ONCE_MAX) this.#attempt(wanted).catch(() => {});
-			else this.#schedule(node);
+			else this.#startIn(wanted, this.#yieldMs(wanted) + ROOM_MS * (1 + this.#options.chance.fraction()));
 		});
 	}
 
@@ -134,6 +164,10 @@ export class Redialer {
 			this.#dialling--;
 		}
 	}
+}
+
+function unhurried() {
+	return { attempt: null, hurriedAtMs: Number.NEGATIVE_INFINITY, isHurried: false };
 }
 
 function sameAddresses(one: Member, other: Member): boolean {
