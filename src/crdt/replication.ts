@@ -1,6 +1,6 @@
 // Spreads envelopes: a push of every new one of ours to all connected peers, and anti-entropy (digests both ways, then what is
 // missing) on every connect and whenever a peer turns out to hold something else, which also carries documents of third
-// parties and repairs every loss. Must never: believe a peer (the document set verifies), or run more than one exchange with a peer at a time.
+// parties and repairs every loss; what an exchange brought from beyond a split is told on. Must never: believe a peer (the document set verifies), or run more than one exchange with a peer at a time.
 
 import type { Chance, Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
@@ -8,6 +8,7 @@ import type { Logger } from "../log.js";
 import { FRAME_BYTES_MAX, type Mesh, type MeshStream } from "../mesh/mesh.js";
 import type { NodeId } from "../model.js";
 import type { Acceptance, Digest } from "./documents.js";
+import { createExchangeTurns, type Turn } from "./exchange-turns.js";
 import { hashOfDigest, messagesOf, SYNC_PROTOCOL, writeMessage } from "./sync-codec.js";
 
 /** One peer, drawn by chance, hears every 2 to 5 s the hash of what we hold; when it holds something else, it syncs. */
@@ -18,6 +19,14 @@ const GAP_DELAY_MS = 50;
 const EXCHANGE_MS_MAX = 30_000;
 /** Exchanges that one peer may have open here. */
 const INBOUND_PER_PEER_MAX = 2;
+/** A peer that connected so recently may have been on the other side of a split, with what others here lack, too. */
+const BACK_MS = 5_000;
+/** What we hold is told to so many peers drawn by chance, who take it and tell it on: all of a few hundred know after some rounds … */
+const TOLD_PEERS = 4;
+/** … after this time, in which more may come, … */
+const TELL_DELAY_MS = 20;
+/** … and no sooner again: a bound on what it can cost, however much is on its way. */
+const TELL_PERIOD_MS = 500;
 /** Refused envelopes are logged once in this time for each peer. */
 const COMPLAINT_PERIOD_MS = 60_000;
 
@@ -46,6 +55,10 @@ export function startReplication(options: ReplicationOptions): Replication {
 	const incoming = new Map<NodeId, number>();
 	const waiting = new Map<NodeId, () => void>();
 	const complainedAt = new Map<NodeId, number>();
+	const connectedAt = new Map<NodeId, number>();
+	const turns = createExchangeTurns(clock);
+	let toldAtMs = Number.NEGATIVE_INFINITY;
+	let cancelTelling: (() => void) | null = null;
 	let cancelPeriod = () => {};
 
 	const complain = (peer: NodeId, thrown: unknown) => {
@@ -56,10 +69,30 @@ export function startReplication(options: ReplicationOptions): Replication {
 		options.logger.warn("a peer sent what cannot be taken", { peer, error: asSwarmError(thrown, "sync").message });
 	};
 
-	const receive = (peer: NodeId, chain: readonly Uint8Array[]) => {
+	const receive = (peer: NodeId, chain: readonly Uint8Array[]): Acceptance => {
 		const acceptance = options.receive(chain);
 		if (acceptance.kind === "gap") syncSoon(peer, GAP_DELAY_MS);
 		if (acceptance.kind === "refused") complain(peer, acceptance.error);
+		return acceptance;
+	};
+
+	/** Not what everybody hears from its writer: that would be told to and fro for ever where much is written. */
+	const isWorthTelling = (peer: NodeId, writer: NodeId) => {
+		const sinceMs = clock.monotonicMs() - (connectedAt.get(peer) ?? Number.NEGATIVE_INFINITY);
+		return sinceMs < BACK_MS || (writer !== peer && !mesh.peers().includes(writer));
+	};
+
+	const tellDigest = (peer: NodeId) => mesh.send(peer, "digest", hashOfDigest(options.digest()));
+
+	const tellSoon = (from: NodeId) => {
+		if (cancelTelling !== null || ending.signal.aborted) return;
+		const waitMs = Math.max(TELL_DELAY_MS, toldAtMs + TELL_PERIOD_MS - clock.monotonicMs());
+		cancelTelling = clock.after(waitMs, () => {
+			cancelTelling = null;
+			toldAtMs = clock.monotonicMs();
+			const others = mesh.peers().filter((peer) => peer !== from);
+			for (const peer of drawn(others, TOLD_PEERS, options.chance)) tellDigest(peer);
+		});
 	};
 
 	const syncSoon = (peer: NodeId, delayMs: number) => {
@@ -74,7 +107,7 @@ export function startReplication(options: ReplicationOptions): Replication {
 
 	const sync = async (peer: NodeId) => {
 		if (ending.signal.aborted || outgoing.has(peer)) return;
-		const run = runExchange(() => mesh.open(peer, SYNC_PROTOCOL, ending.signal)).catch((thrown) => {
+		const run = runExchange("opening", () => mesh.open(peer, SYNC_PROTOCOL, ending.signal)).catch((thrown) => {
 			const error = asSwarmError(thrown, "sync");
 			options.logger.debug("a sync did not finish", { peer, error: error.message });
 			mesh.complain(peer, error);
@@ -84,9 +117,17 @@ export function startReplication(options: ReplicationOptions): Replication {
 		outgoing.delete(peer);
 	};
 
+	const runExchange = async (side: "opening" | "answering", open: () => Promise<MeshStream>) => {
+		const turn = await turns.begin(side, ending.signal);
+		try {
+			await exchange(await open(), turn);
+		} finally {
+			turn.end();
+		}
+	};
+
 	/** The same on both sides: our digest, theirs, what they lack, while taking what we lack. */
-	const runExchange = async (open: () => Promise<MeshStream>) => {
-		const stream = await open();
+	const exchange = async (stream: MeshStream, turn: Turn) => {
 		const abort = () =>
 			stream.abort(new SwarmError("aborted", "Cannot sync: the exchange took too long or the store stops"));
 		const cancel = clock.after(EXCHANGE_MS_MAX, abort);
@@ -97,7 +138,8 @@ export function startReplication(options: ReplicationOptions): Replication {
 			const [first] = await Promise.all([next(), sent]);
 			if (first?.kind !== "digest") throw new SwarmError("corrupt", "Cannot sync: the peer sent no digest");
 			options.heard(stream.peer, first.digest);
-			await Promise.all([sendMissing(stream, first.digest), takeChains(stream.peer, next)]);
+			turn.heard(hasNews(first.digest, options.digest()));
+			await Promise.all([sendMissing(stream, first.digest), takeChains(stream.peer, next).then(turn.end)]);
 		} catch (thrown) {
 			stream.abort(asSwarmError(thrown, "sync"));
 			throw thrown;
@@ -117,7 +159,9 @@ export function startReplication(options: ReplicationOptions): Replication {
 			const message = await next();
 			if (message === null) return;
 			if (message.kind !== "chain") throw new SwarmError("corrupt", "Cannot sync: a second digest");
-			if (!ending.signal.aborted) receive(peer, message.chain);
+			if (ending.signal.aborted) continue;
+			const acceptance = receive(peer, message.chain);
+			if (acceptance.kind === "accepted" && isWorthTelling(peer, acceptance.writer)) tellSoon(peer);
 		}
 	};
 
@@ -130,7 +174,7 @@ export function startReplication(options: ReplicationOptions): Replication {
 			}
 			incoming.set(stream.peer, open + 1);
 			try {
-				await runExchange(async () => stream);
+				await runExchange("answering", async () => stream);
 			} finally {
 				const left = (incoming.get(stream.peer) ?? 1) - 1;
 				if (left > 0) incoming.set(stream.peer, left);
@@ -149,15 +193,16 @@ export function startReplication(options: ReplicationOptions): Replication {
 	});
 	// One side opens; the other comes by itself when a digest tells it to.
 	const offPeer = mesh.onPeer(({ kind, node }) => {
+		if (kind === "connected") connectedAt.set(node, clock.monotonicMs());
 		if (kind === "connected" && mesh.self < node) syncSoon(node, 0);
-		if (kind === "disconnected") complainedAt.delete(node);
+		if (kind === "disconnected") for (const known of [complainedAt, connectedAt]) known.delete(node);
 	});
 	const periodically = () => {
 		const spread = options.chance.fraction() * (SYNC_PERIOD_MS_MAX - SYNC_PERIOD_MS_MIN);
 		cancelPeriod = clock.after(SYNC_PERIOD_MS_MIN + spread, () => {
 			const peers = mesh.peers();
 			const peer = peers[Math.floor(options.chance.fraction() * peers.length)];
-			if (peer !== undefined) mesh.send(peer, "digest", hashOfDigest(options.digest()));
+			if (peer !== undefined) tellDigest(peer);
 			periodically();
 		});
 	};
@@ -175,8 +220,23 @@ export function startReplication(options: ReplicationOptions): Replication {
 			offDigest();
 			offPeer();
 			cancelPeriod();
+			cancelTelling?.();
 			for (const cancel of waiting.values()) cancel();
 			await Promise.all(outgoing.values());
 		},
 	};
+}
+
+/** Whether the holder of `theirs` may have something that is not in `own`. */
+function hasNews(theirs: Digest, own: Digest): boolean {
+	const held = new Map(own.map(({ writer, generation, sequence }) => [`${writer} ${generation}`, sequence]));
+	return theirs.some(({ writer, generation, sequence }) => sequence > (held.get(`${writer} ${generation}`) ?? -1));
+}
+
+/** So many of them, all alike in chance. */
+function drawn<T>(from: readonly T[], count: number, chance: Chance): readonly T[] {
+	const left = [...from];
+	return Array.from({ length: Math.min(count, left.length) }, () =>
+		left.splice(Math.floor(chance.fraction() * left.length), 1),
+	).flat();
 }
