@@ -112,7 +112,7 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		}
 		if (news[0]?.envelope.sequence !== (held === null ? 0 : held.sequence + 1)) return { kind: "gap", writer };
 		if (trust === "verify") verifyAll(news);
-		return held === null ? openNew(writer, news) : extendHeld(held, news);
+		return held === null ? openNew(writer, news) : extendHeld(held, news, trust);
 	};
 
 	const openNew = (writer: NodeId, links: readonly Link[]): Acceptance => {
@@ -129,27 +129,33 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		return { kind: "accepted", writer, changed, stored: links.map(({ bytes }) => bytes) };
 	};
 
-	/** Keeps the good beginning when a later envelope is refused. */
-	const extendHeld = (held: HeldDocument, links: readonly Link[]): Acceptance => {
+	/** Keeps the good beginning when a later envelope is refused, if its writer signed the end of that, too: others ask for it. */
+	const extendHeld = (held: HeldDocument, links: readonly Link[], trust: "verify" | "own-disk"): Acceptance => {
 		const changed = new Set<RecordKey>();
-		const stored: Uint8Array[] = [];
+		const stored: Link[] = [];
 		for (const link of links) {
 			try {
 				for (const key of extendBy(held, link)) changed.add(key);
-				stored.push(link.bytes);
+				stored.push(link);
 			} catch (thrown) {
-				if (stored.length === 0) throw thrown;
-				break;
+				const last = stored.at(-1);
+				if (last === undefined) throw thrown;
+				if (trust === "own-disk" || isSigned(last.envelope, last.bytes, options.verify)) break;
+				install(reopened(held, held.chain.length - stored.length));
+				throw thrown;
 			}
 		}
-		return { kind: "accepted", writer: held.writer, changed, stored };
+		return { kind: "accepted", writer: held.writer, changed, stored: stored.map(({ bytes }) => bytes) };
 	};
 
+	/** Each envelope has the hash of the whole one before it: with the last one its writer has signed all of them. */
 	const verifyAll = (links: readonly Link[]) => {
-		for (const { envelope, bytes } of links) {
-			if (!isSigned(envelope, bytes, options.verify)) {
-				throw new SwarmError("corrupt", `Cannot take an envelope of ${envelope.writer}: it did not sign it`);
-			}
+		const last = links.at(-1);
+		if (last === undefined || !isSigned(last.envelope, last.bytes, options.verify)) {
+			const writer = last?.envelope.writer;
+			throw new SwarmError("corrupt", `Cannot take an envelope of ${writer}: it did not sign it`);
+		}
+		for (const { envelope } of links) {
 			if (envelope.kind === "snapshot" && options.admit(envelope.writer, envelope.certificate) === null) {
 				throw new SwarmError(
 					"refused",
@@ -200,6 +206,17 @@ function extendBy(document: HeldDocument, { envelope, bytes }: Link): ReadonlySe
 		throw new SwarmError("conflict", `Cannot extend the document of ${document.writer}: ${at} follows other updates`);
 	}
 	return extendDocument(document, envelope, bytes, (chain) => chain.map((link) => decodeEnvelope(link).payload));
+}
+
+/** The document as it was when it had so many envelopes. */
+function reopened(document: HeldDocument, count: number): HeldDocument {
+	const [opening, ...rest] = document.chain
+		.slice(0, count)
+		.map((bytes) => ({ envelope: decodeEnvelope(bytes), bytes }));
+	if (opening?.envelope.kind !== "snapshot") throw new Error("a chain begins with a snapshot");
+	const again = openDocument(opening.envelope, opening.bytes, document.role);
+	for (const link of rest) extendBy(again, link);
+	return again;
 }
 
 function checkConsecutive(links: readonly Link[]): void {

@@ -6,7 +6,7 @@
 // snapshot only: history u8 count × (generation u64, sequence u32), certificate u16 length + bytes |
 // payload u32 length + bytes | signature 64.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { SwarmError } from "../errors.js";
 import type { Signer, Verifier } from "../mesh/identity.js";
 import type { NodeId } from "../model.js";
@@ -93,7 +93,7 @@ export function isSigned(envelope: Envelope, bytes: Uint8Array, verify: Verifier
 }
 
 export function hashOf(bytes: Uint8Array): Uint8Array {
-	return createHash("sha256").update(bytes).digest();
+	return hash("sha256", bytes, "buffer");
 }
 
 function encodeBody(envelope: Envelope): Uint8Array {

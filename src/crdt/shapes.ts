@@ -74,10 +74,11 @@ export function dictionary(item: Shape, sizeMax: number): Shape {
 }
 
 export function record(fields: Readonly<Record<string, Shape>>): Shape {
+	const entries = Object.entries(fields).map(([name, shape]) => [name, `.${name}`, shape] as const);
 	return (value, path) => {
 		if (!isPlain(value)) refuse(path, value, "a record");
-		for (const [name, shape] of Object.entries(fields)) {
-			shape(Object.hasOwn(value, name) ? value[name] : undefined, `${path}.${name}`);
+		for (const [name, suffix, shape] of entries) {
+			shape(Object.hasOwn(value, name) ? value[name] : undefined, path + suffix);
 		}
 	};
 }
@@ -109,9 +110,9 @@ export function checkJson(root: unknown, path: string): void {
 			// A loop by index, so that holes are seen as undefined.
 			for (let index = 0; index < value.length; index++) check(value[index], depth + 1);
 		} else if (isPlain(value)) {
-			for (const [key, field] of Object.entries(value)) {
+			for (const key of Object.keys(value)) {
 				check(key, depth + 1);
-				check(field, depth + 1);
+				check(value[key], depth + 1);
 			}
 		} else refuse(path, value, "plain JSON");
 	};

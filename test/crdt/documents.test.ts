@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { DocumentSet } from "../../src/crdt/documents.js";
-import { decodeEnvelope, ENVELOPE_BYTES_MAX, encodeEnvelope, FIRST_HASH } from "../../src/crdt/envelope.js";
+import { decodeEnvelope, ENVELOPE_BYTES_MAX, encodeEnvelope, FIRST_HASH, hashOf } from "../../src/crdt/envelope.js";
 import { viewOf } from "../../src/crdt/view.js";
 import type { NodeId } from "../../src/model.js";
 import { signerFor } from "../cluster/sim/sim-signature.js";
@@ -138,4 +138,52 @@ test("a generation that does not say it contains an earlier one stands beside it
 	const other = aDocumentSet();
 	for (const envelopes of documents.missingFor([])) other.accept(envelopes, "verify");
 	expect(textOf(other)).toBe(textOf(documents));
+});
+
+/** A chain in which the envelopes under these numbers are signed by nobody, though each has the hash of the one before. */
+function chainWithout(signatures: readonly number[], payloads: readonly Uint8Array[]): readonly Uint8Array[] {
+	let previous = decodeEnvelope(chain[0] as Uint8Array);
+	let before = chain[0] as Uint8Array;
+	const made = [before];
+	for (const [index, payload] of payloads.entries()) {
+		const sequence = index + 1;
+		const sign = signatures.includes(sequence) ? () => new Uint8Array(64) : signerFor(N1);
+		const { writer, generation } = previous;
+		const next = { kind: "update", writer, generation, sequence, previous: hashOf(before), payload } as const;
+		before = encodeEnvelope(next, sign);
+		previous = next;
+		made.push(before);
+	}
+	return made;
+}
+
+const payloads = chain.slice(1).map((bytes) => decodeEnvelope(bytes).payload);
+const garbage = Uint8Array.from([255, 255, 255]);
+
+test("the signature of the last envelope stands for those that it follows, and no other does", () => {
+	const taken = aDocumentSet();
+	expect(taken.accept(chainWithout([1], payloads), "verify").kind).toBe("accepted");
+	expect(viewOf(taken.all()).claims.get("web.0" as never)?.epoch).toBe(2);
+	const refused = aDocumentSet();
+	expect(refused.accept(chainWithout([3], payloads), "verify").kind).toBe("refused");
+	const shown = chainWithout([], payloads);
+	const changed = shown.map((bytes, at) =>
+		at === 1 ? Uint8Array.from(bytes, (byte, i) => (i === 90 ? byte ^ 1 : byte)) : bytes,
+	);
+	expect(refused.accept(changed, "verify").kind).toBe("refused");
+	expect(refused.all()).toEqual([]);
+});
+
+test("of a chain that ends badly only what its writer signed is kept, so that others take it from here", () => {
+	const holder = aDocumentSet();
+	const [opening, ...unsigned] = chainWithout([3], [...payloads, garbage]);
+	holder.accept([opening as Uint8Array], "verify");
+	const before = textOf(holder);
+	expect(holder.accept(unsigned, "verify").kind).toBe("refused");
+	expect(textOf(holder)).toBe(before);
+	const signed = chainWithout([1], [...payloads, garbage]).slice(1);
+	expect(holder.accept(signed, "verify").kind).toBe("accepted");
+	const other = aDocumentSet();
+	for (const missing of holder.missingFor([])) expect(other.accept(missing, "verify").kind).toBe("accepted");
+	expect(textOf(other)).toBe(textOf(holder));
 });
