@@ -1,6 +1,7 @@
 // `npm run bench -- NAME [--json]` (density: also --count N, gossip: --count 3,8): runs us and the peer in turn in one run and prints medians and ratios.
 
 import { parseArgs } from "node:util";
+import { bulk } from "./bulk.js";
 import { density } from "./density.js";
 import { exec } from "./exec.js";
 import { gossip } from "./gossip.js";
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, () => Promise<BenchReport>>> = {
 	join,
 	heal,
 	view,
+	bulk,
 };
 
 async function main(): Promise<number> {
@@ -35,6 +37,7 @@ async function main(): Promise<number> {
 	const { positionals: names, values } = parseArgs({ options, allowPositionals: true });
 	// Children of benches; only those of gossip need what it measures against.
 	if (names[0] === "join-member") return runJoinMember();
+	if (names[0] === "bulk-node") return (await import("./bulk-node.js")).runBulkNode();
 	if (names[0] === "gossip-node") return (await import("./gossip-node.js")).runGossipNode();
 	const bench = benches[names[0] ?? ""];
 	if (names.length === 0) {

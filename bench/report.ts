@@ -50,6 +50,18 @@ export function comparedRow(
 	};
 }
 
+/** Of throughputs, where more is better. */
+export function fasterRow(
+	what: string,
+	unit: string,
+	ours: readonly number[],
+	peer: { readonly name: string; readonly values: readonly number[] },
+	ratioMin: number,
+): BenchRow {
+	const row = comparedRow(what, unit, ours, peer, null);
+	return { ...row, goal: `≥ ${ratioMin} × ${peer.name}`, holds: (row.ratio ?? 0) >= ratioMin };
+}
+
 export function boundedRow(what: string, unit: string, ours: readonly number[], max: number): BenchRow {
 	const mine = median(ours);
 	const none = { peer: null, theirs: null, ratio: null };

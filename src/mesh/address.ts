@@ -22,6 +22,11 @@ export function listenMultiaddr(listen: string): string {
 	return checked(`/${host.includes(":") ? "ip6" : "ip4"}/${host}/tcp/${port}`, listen, "listen on");
 }
 
+/** The `ip` of an `ip:port` to listen on. Code `usage`. */
+export function hostOfListen(listen: string): string {
+	return hostAndPort(listen, "listen on").host;
+}
+
 /** What people type: `host`, `host:port`, `[ip6]:port` or a multiaddr; the port defaults to 7749. Code `usage`. */
 export function dialMultiaddr(address: string): string {
 	if (address.startsWith("/")) return checked(address, address, "dial");

@@ -7,10 +7,18 @@ import { type Chance, type Clock, systemChance, systemClock } from "../clock.js"
 import { asSwarmError, SwarmError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { NodeId, NodeRole } from "../model.js";
-import { announcedMultiaddrs, dialMultiaddr, isMultiaddr, LISTEN_DEFAULT, listenMultiaddr } from "./address.js";
+import {
+	announcedMultiaddrs,
+	dialMultiaddr,
+	hostOfListen,
+	isMultiaddr,
+	LISTEN_DEFAULT,
+	listenMultiaddr,
+} from "./address.js";
 import { AUTH_PROTOCOL } from "./admission.js";
 import { type AwakeTime, notYetAwake, tick } from "./awake-clock.js";
 import { type Breaches, createBreaches } from "./breaches.js";
+import { BULK_PROTOCOL, BulkDoor } from "./bulk/bulk-door.js";
 import { type Authority, type Certificate, checkName } from "./cluster-authority.js";
 import { answerCredentials, CREDENTIALS_MS_MAX, CREDENTIALS_PROTOCOL } from "./credentials-exchange.js";
 import { CredentialsKeeper } from "./credentials-keeper.js";
@@ -24,7 +32,7 @@ import { type JoinToken, parseToken } from "./join-token.js";
 import { joinAtAny } from "./joining.js";
 import { type Connection, createLibp2pNode, type Libp2p, peerOf, type Stream, startLibp2pNode } from "./libp2p-node.js";
 import { meshStreamOf } from "./libp2p-stream.js";
-import type { FramePlane, Mesh, MeshStream, PeerEvent, StreamHandler } from "./mesh.js";
+import type { FramePlane, HandleOptions, Mesh, MeshStream, OpenOptions, PeerEvent, StreamHandler } from "./mesh.js";
 import type { MeshOptions } from "./mesh-options.js";
 import { MeshStreams } from "./mesh-streams.js";
 import { type ClusterMembership, emptyLedger, OwnMembership } from "./own-membership.js";
@@ -77,6 +85,8 @@ export class Libp2pMesh implements Mesh {
 	readonly #doorkeeper: Doorkeeper;
 	readonly #redialer: Redialer;
 	readonly #streams: MeshStreams;
+	readonly #bulk: BulkDoor;
+	readonly #bulkHandlers = new Map<string, StreamHandler>();
 	readonly #breaches: Breaches;
 	readonly #keeper: CredentialsKeeper;
 	readonly #channels = new Map<NodeId, PeerChannel>();
@@ -116,6 +126,11 @@ export class Libp2pMesh implements Mesh {
 			complain: (peer, error) => this.complain(peer, error),
 			stopped: () => this.#stopped,
 		});
+		this.#bulk = new BulkDoor({
+			...{ clock, chance, logger, listenHost: hostOfListen(parts.listen) },
+			open: (to, protocol, signal) => this.#streams.open(to, protocol, signal),
+			handlerOf: (protocol) => this.#bulkHandlers.get(protocol) ?? null,
+		});
 		this.#redialer = new Redialer({
 			self: this.self,
 			clock,
@@ -137,6 +152,7 @@ export class Libp2pMesh implements Mesh {
 		await this.guests.listen(libp2p, (stream, connection) => door.answerCapability(stream, connection));
 		const frames = { maxInboundStreams: FRAME_STREAMS_MAX, maxOutboundStreams: FRAME_STREAMS_MAX };
 		await libp2p.handle(FRAMES_PROTOCOL, (stream, connection) => this.#onFrameStream(stream, connection), frames);
+		this.#streams.handle(BULK_PROTOCOL, (stream, host) => this.#bulk.answer(stream, host));
 		this.handle(CREDENTIALS_PROTOCOL, (stream) => this.#answerCredentials(stream), { readers: true });
 		await startLibp2pNode(libp2p, listen);
 		await this.#keeper.look();
@@ -274,12 +290,20 @@ export class Libp2pMesh implements Mesh {
 		return certificate?.role ?? "reader";
 	}
 
-	handle(protocol: string, handler: StreamHandler, { readers } = { readers: false }): void {
-		this.#streams.handle(protocol, readers ? handler : this.#streams.notForReaders(protocol, handler));
+	handle(protocol: string, handler: StreamHandler, { readers = false, bulk = false }: HandleOptions = {}): void {
+		const guarded = readers ? handler : this.#streams.notForReaders(protocol, handler);
+		this.#streams.handle(protocol, guarded);
+		if (bulk) this.#bulkHandlers.set(protocol, guarded);
 	}
 
-	async open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream> {
-		return (await this.#streams.open(to, protocol, signal)).stream;
+	async open(
+		to: NodeId,
+		protocol: string,
+		signal: AbortSignal,
+		{ bulk = null }: OpenOptions = {},
+	): Promise<MeshStream> {
+		const own = bulk === null ? null : await this.#bulk.open(to, protocol, bulk, signal);
+		return own ?? (await this.#streams.open(to, protocol, signal)).stream;
 	}
 
 	complain(peer: NodeId, error: SwarmError): void {
@@ -310,6 +334,7 @@ export class Libp2pMesh implements Mesh {
 			}),
 		);
 		this.#doorkeeper.stop();
+		await this.#bulk.stop();
 		await libp2p.stop();
 	}
 
@@ -375,6 +400,7 @@ export class Libp2pMesh implements Mesh {
 		if (link === null) this.#forget(connection);
 		else if (this.#channels.get(peer)?.remove(link)) {
 			this.#channels.delete(peer);
+			this.#bulk.forget(peer);
 			this.#tellPeer({ kind: "disconnected", node: peer });
 			this.#redialer.lost(peer);
 		}

@@ -23,8 +23,12 @@ export interface MeshStream {
 	readonly peer: NodeId;
 	/** Next bytes in arrival order; null at the end. Reading slowly pauses the sender. */
 	read(): Promise<Uint8Array | null>;
-	/** Resolves when more may be written (back-pressure). The buffer must not be changed afterwards. */
+	/** As `read`, into memory of the caller; 0 at the end. Only on streams that need no memory of their own for it. */
+	readInto?(target: Uint8Array): Promise<number>;
+	/** Resolves when more may be written (back-pressure). The buffer must not be changed afterwards, unless the stream `copies`. */
 	write(bytes: Uint8Array): Promise<void>;
+	/** What `write` was given is the caller's again when it has resolved. */
+	readonly copies?: boolean;
 	/** No more writes; the peer reads null after the last byte. Reading goes on. */
 	end(): Promise<void>;
 	/** Ends both directions at once; the peer's read rejects. */
@@ -32,6 +36,15 @@ export interface MeshStream {
 }
 
 export type StreamHandler = (stream: MeshStream) => Promise<void>;
+
+export interface HandleOptions {
+	readonly readers?: boolean;
+	readonly bulk?: boolean;
+}
+
+export interface OpenOptions {
+	readonly bulk?: "sending" | "receiving" | null;
+}
 
 export interface PeerEvent {
 	readonly kind: "connected" | "disconnected";
@@ -51,13 +64,16 @@ export interface Mesh {
 	onPeer(listener: (event: PeerEvent) => void): () => void;
 	/**
 	 * Answers streams of `protocol` (`/swarm/<name>/<major>`); a handler that throws aborts its stream, `corrupt` and `too-large`
-	 * count as complaints. A reader is refused unless `readers` lets it in.
+	 * count as complaints. A reader is refused unless `readers` lets it in. `bulk`: peers may open it as a bulk stream too.
 	 */
-	handle(protocol: string, handler: StreamHandler, options?: { readonly readers: boolean }): void;
+	handle(protocol: string, handler: StreamHandler, options?: HandleOptions): void;
 	/** As its certificate says; `reader`, which may do least, for a node that is not connected. */
 	roleOf(node: NodeId): NodeRole;
-	/** Code `unreachable` when there is no connection and none can be made. */
-	open(to: NodeId, protocol: string, signal: AbortSignal): Promise<MeshStream>;
+	/**
+	 * Code `unreachable` when there is no connection and none can be made. `bulk`: most bytes go that way, and there are many: a socket of its
+	 * own, where the peer answers the protocol so and can be reached, else an ordinary stream.
+	 */
+	open(to: NodeId, protocol: string, signal: AbortSignal, options?: OpenOptions): Promise<MeshStream>;
 	/** What the peer sent could not be taken (`corrupt` or `too-large`): with too many of these it loses its connection (breaches.ts). */
 	complain(peer: NodeId, error: SwarmError): void;
 	/** Members to keep connected; called again whenever the set changes. Redials with back-off and jitter. */

@@ -31,6 +31,8 @@ export class MoveChannel {
 	#gathered: Buffer[] = [];
 	#gatheredBytes = 0;
 	readonly #incoming = new Gathered();
+	/** Of a stream that reads into it: used again for every frame. */
+	#frame: Buffer | null = null;
 	/** Bytes of chunks written, without frames. */
 	chunkBytesSent = 0;
 
@@ -79,7 +81,12 @@ export class MoveChannel {
 		await this.#stream.write(bytes);
 	}
 
-	/** Next frame; null at the end of the stream. Throws `corrupt` or `too-large` for what is not of the protocol. */
+	/** Whether a chunk's memory may be filled again after `sendChunk` and `flush`. */
+	get copies(): boolean {
+		return this.#stream.copies === true;
+	}
+
+	/** Next frame, whose bytes are the caller's until the next one; null at the end of the stream. Throws `corrupt` or `too-large` for what is not of the protocol. */
 	async receive(): Promise<Received | null> {
 		const header = await this.#take(HEADER_BYTES);
 		if (header === null) return null;
@@ -113,6 +120,7 @@ export class MoveChannel {
 	}
 
 	async #take(length: number): Promise<Buffer | null> {
+		if (this.#stream.readInto !== undefined) return await this.#fill(length);
 		while (this.#incoming.length < length) {
 			const bytes = await this.#stream.read();
 			if (bytes === null) {
@@ -122,6 +130,19 @@ export class MoveChannel {
 			this.#incoming.add(bytes);
 		}
 		return this.#incoming.take(length);
+	}
+
+	async #fill(length: number): Promise<Buffer | null> {
+		this.#frame ??= Buffer.allocUnsafeSlow(CHUNK_BYTES_MAX);
+		const bytes = length <= this.#frame.length ? this.#frame.subarray(0, length) : Buffer.allocUnsafeSlow(length);
+		for (let filled = 0; filled < length; ) {
+			const count = (await this.#stream.readInto?.(bytes.subarray(filled))) ?? 0;
+			filled += count;
+			if (count > 0) continue;
+			if (filled === 0) return null;
+			throw new SwarmError("corrupt", "Cannot read a move: the stream ended inside a frame");
+		}
+		return bytes;
 	}
 }
 

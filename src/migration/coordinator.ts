@@ -89,7 +89,7 @@ class Coordinator implements Migrations {
 		await this.#sweep();
 		this.#unsubscribe = state.subscribe(() => this.#onView());
 		for (const move of [...this.#moves.values()]) move.resume();
-		mesh.handle(MIGRATE_PROTOCOL, (stream) => this.#answer(stream));
+		mesh.handle(MIGRATE_PROTOCOL, (stream) => this.#answer(stream), { bulk: true });
 	}
 
 	subscribe(listener: () => void): () => void {

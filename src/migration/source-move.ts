@@ -5,20 +5,20 @@ import { SwarmError } from "../errors.js";
 import type { ContainerId, MoveProgress, MoveResult, VerdictCheck } from "../model.js";
 import type { DumpResult } from "../runtime/runtime.js";
 import { backOffMs } from "./back-off.js";
-import { MoveChannel, type Received } from "./channel.js";
+import type { MoveChannel, Received } from "./channel.js";
 import { handOver, takeBack } from "./claiming.js";
 import { leaseAgain } from "./lease-again.js";
 import type { MoveEffect, MoveEvent } from "./machine.js";
 import { Making } from "./making.js";
 import type { Packer, SentCounts } from "./move-files.js";
 import { MoveRunner } from "./move-runner.js";
+import { openChannel } from "./open-channel.js";
 import type { MigrationPorts } from "./ports.js";
 import { isBeforeClaim, type SourcePhase, sourceTable, stepSource } from "./source-machine.js";
 import { SourceVolumes, VOLUME_BYTES_PER_MS } from "./source-volumes.js";
 import { hasRunThere, isHandedOver, type MoveIdentity, standingOf } from "./standing.js";
 import { refusalOf, volumeBytesOf } from "./verdict.js";
-import { MIGRATE_PROTOCOL, type MoveMessage, type Offer } from "./wire.js";
-import { withinMs } from "./within.js";
+import type { MoveMessage, Offer } from "./wire.js";
 
 /** Nothing but asking and answering. */
 const ANSWER_MS_MAX = 30_000;
@@ -411,10 +411,8 @@ export class SourceMove {
 	}
 
 	async #open(first: MoveMessage, signal: AbortSignal): Promise<void> {
-		const { mesh, clock } = this.#ports;
-		const open = (within: AbortSignal) => mesh.open(this.identity.target, MIGRATE_PROTOCOL, within);
-		const stream = await withinMs(clock, ANSWER_MS_MAX, signal, open);
-		const channel = new MoveChannel(stream);
+		const within = { limitMs: ANSWER_MS_MAX, signal, bulk: first.kind === "offer" };
+		const channel = await openChannel(this.#ports, this.identity.target, within);
 		this.#channel = channel;
 		await channel.send(first);
 		void this.#read(channel);

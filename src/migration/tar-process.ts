@@ -3,7 +3,6 @@
 // of its directory when it unpacks.
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { SwarmError } from "../errors.js";
 
@@ -15,7 +14,7 @@ export interface TarProcess {
 	begin(names?: readonly string[]): void;
 	/** Packing only: the archive. */
 	output(): AsyncIterable<Buffer>;
-	/** Unpacking only; resolves when more may be written. */
+	/** Unpacking only; resolves when tar has taken them, and their memory is the caller's again. */
 	write(bytes: Uint8Array): Promise<void>;
 	/** Resolves when tar ended well; rejects with what it complained of. */
 	finish(): Promise<void>;
@@ -88,8 +87,8 @@ class Tar implements TarProcess {
 	}
 
 	async write(bytes: Uint8Array): Promise<void> {
-		if (this.#child.stdin.write(bytes)) return;
-		await Promise.race([once(this.#child.stdin, "drain"), this.#ended]);
+		const written = new Promise((resolve) => this.#child.stdin.write(bytes, resolve));
+		await Promise.race([written, this.#ended]);
 		if (this.#child.exitCode !== null || this.#child.signalCode !== null) await this.finish();
 	}
 

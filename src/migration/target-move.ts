@@ -5,19 +5,19 @@ import { asSwarmError, SwarmError } from "../errors.js";
 import type { Phase } from "../model.js";
 import type { PreparedImage } from "../runtime/runtime.js";
 import { backOffMs } from "./back-off.js";
-import { MoveChannel, type Received } from "./channel.js";
+import type { MoveChannel, Received } from "./channel.js";
 import type { TargetEntry } from "./journal.js";
 import type { MoveEffect, MoveEvent } from "./machine.js";
 import { Making } from "./making.js";
 import type { Unpacker } from "./move-files.js";
 import { MoveRunner } from "./move-runner.js";
+import { openChannel } from "./open-channel.js";
 import type { MigrationPorts } from "./ports.js";
 import { VOLUME_BYTES_PER_MS } from "./source-volumes.js";
 import { type MoveIdentity, nextClaim, standingOf } from "./standing.js";
 import { stepTarget, type TargetPhase, targetTable } from "./target-machine.js";
 import { volumeBytesOf } from "./verdict.js";
-import { MIGRATE_PROTOCOL, type Offer } from "./wire.js";
-import { withinMs } from "./within.js";
+import type { Offer } from "./wire.js";
 
 /** The source freezes and dumps within this, or says why not; memory of any size is then on its way. */
 const ARRIVE_MS_MAX = 60 * 60_000;
@@ -293,12 +293,11 @@ export class TargetMove {
 
 	/** Asks the source; without an answer the copy waits on, stopped. */
 	async #query(signal: AbortSignal): Promise<MoveEvent | null> {
-		const { mesh, clock, chance } = this.#ports;
+		const { clock, chance } = this.#ports;
 		const { move, container, source } = this.identity;
 		await clock.sleep(backOffMs(this.#attempts, chance), signal);
 		try {
-			const open = (within: AbortSignal) => mesh.open(source, MIGRATE_PROTOCOL, within);
-			const channel = new MoveChannel(await withinMs(clock, ANSWER_MS_MAX, signal, open));
+			const channel = await openChannel(this.#ports, source, { limitMs: ANSWER_MS_MAX, signal, bulk: false });
 			const onAbort = () => channel.abort(new Error("the answer is no longer needed"));
 			signal.addEventListener("abort", onAbort, { once: true });
 			const cancel = clock.after(ANSWER_MS_MAX, onAbort);

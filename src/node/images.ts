@@ -20,13 +20,13 @@ export interface NodeImagesOptions {
 export function nodeImages(options: NodeImagesOptions): ImagesPort {
 	const { store, mesh, logger, onFetched } = options;
 	const fetching = new Map<string, Promise<void>>();
-	mesh.handle(IMAGE_PROTOCOL, (stream) => serveImage(store, stream));
+	mesh.handle(IMAGE_PROTOCOL, (stream) => serveImage(store, stream), { bulk: true });
 
 	async function fetchFrom(name: string, holders: readonly NodeId[], signal: AbortSignal): Promise<void> {
 		const failures: string[] = [];
 		for (const holder of holders) {
 			try {
-				const stream = await mesh.open(holder, IMAGE_PROTOCOL, signal);
+				const stream = await mesh.open(holder, IMAGE_PROTOCOL, signal, { bulk: "receiving" });
 				await fetchImage(store, stream, { image: name, onProgress: () => {}, signal });
 				logger.info("image fetched", { image: name, from: holder });
 				onFetched();

@@ -158,7 +158,7 @@ test("a heartbeat overtakes a bulk transfer: it never waits for more than what i
 	await members();
 	let taken = 0;
 	let ended = false;
-	good.handle("/swarm/bulk/1", async (stream) => {
+	good.handle("/swarm/test-bytes/1", async (stream) => {
 		for (let part = await stream.read(); part !== null; part = await stream.read()) taken += part.length;
 		ended = true;
 	});
@@ -170,7 +170,7 @@ test("a heartbeat overtakes a bulk transfer: it never waits for more than what i
 		}),
 	);
 	const part = new Uint8Array(1024 * 1024);
-	const stream = await bad.open(good.self, "/swarm/bulk/1", never);
+	const stream = await bad.open(good.self, "/swarm/test-bytes/1", never);
 	for (let count = 0; count < parts; count++) {
 		bad.send(good.self, "heartbeat", Uint8Array.of(count));
 		await stream.write(part);

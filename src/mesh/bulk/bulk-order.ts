@@ -1,0 +1,55 @@
+// What the daemon's thread and the thread of bulk sockets say to each other, and the limits of one socket. The bytes themselves lie in memory
+// that both share, so that nothing is made, and nothing left to be collected, for each piece.
+
+/** Of the memory for what is sent: so many pieces of that size may be on their way. */
+export const BULK_SLOTS = 4;
+/** Room for a chunk of a move with its header. */
+export const BULK_PIECE_BYTES = 260 * 1024;
+/** Arrived and not yet taken by the reader: then the socket is not read any more. */
+export const BULK_UNREAD_BYTES_MAX = 1024 * 1024;
+/** The ring for what arrives: on top there is room for what TLS has in its hands when reading stops, 64 KiB and a record. */
+export const BULK_RING_BYTES = BULK_UNREAD_BYTES_MAX + 256 * 1024;
+/** Connections that a listener has at once, until the first one proved that it knows the secret. */
+export const BULK_KNOCKS_MAX = 4;
+/** A firewall that drops packets is found out after this long. */
+export const BULK_CONNECT_MS_MAX = 1_500;
+export const BULK_HANDSHAKE_MS_MAX = 5_000;
+/** Of the one-time secret of a transfer. */
+export const BULK_SECRET_BYTES = 32;
+
+/** `id` names one socket. */
+export type BulkOrder =
+	/** The side that sends the bulk listens: only one that dials can read into memory of its own. */
+	| { readonly kind: "listen"; readonly id: number; readonly host: string; readonly with: BulkEnds }
+	| {
+			readonly kind: "dial";
+			readonly id: number;
+			readonly host: string;
+			readonly port: number;
+			readonly with: BulkEnds;
+	  }
+	| { readonly kind: "write"; readonly id: number; readonly slot: number; readonly length: number }
+	/** The reader has taken so many bytes. */
+	| { readonly kind: "took"; readonly id: number; readonly bytes: number }
+	/** Nothing more is to be written: ends after the last byte. */
+	| { readonly kind: "finish"; readonly id: number }
+	| { readonly kind: "cut"; readonly id: number };
+
+export interface BulkEnds {
+	readonly secret: Uint8Array;
+	/** BULK_SLOTS × BULK_PIECE_BYTES, for what is sent. */
+	readonly slots: SharedArrayBuffer;
+	/** BULK_RING_BYTES, for what arrives: byte n of the stream lies at n modulo its length. */
+	readonly ring: SharedArrayBuffer;
+}
+
+export type BulkReport =
+	| { readonly kind: "listening"; readonly id: number; readonly port: number }
+	/** Encrypted, and the peer knows the secret. */
+	| { readonly kind: "connected"; readonly id: number }
+	/** So many more lie in the ring. */
+	| { readonly kind: "bytes"; readonly id: number; readonly bytes: number }
+	/** The slot is free again. */
+	| { readonly kind: "wrote"; readonly id: number; readonly slot: number }
+	/** The last one of a socket; null when it ended well. */
+	| { readonly kind: "gone"; readonly id: number; readonly reason: string | null };

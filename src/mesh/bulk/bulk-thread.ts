@@ -1,0 +1,238 @@
+// The daemon's side of the thread of bulk sockets: started with the first transfer, ended when there was none for a while. Each socket is a
+// line here. Must never keep the process alive, leave the thread running after `stop`.
+
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { Clock } from "../../clock.js";
+import { SwarmError } from "../../errors.js";
+import type { NodeId } from "../../model.js";
+import {
+	BULK_PIECE_BYTES,
+	BULK_RING_BYTES,
+	BULK_SLOTS,
+	type BulkEnds,
+	type BulkOrder,
+	type BulkReport,
+} from "./bulk-order.js";
+
+const IDLE_MS = 30_000;
+/** Told at once: far below what makes the other thread stop reading. */
+const TOOK_BYTES = 128 * 1024;
+
+/** Takes what comes on a line. */
+export interface LineEvents {
+	/** So many more can be taken. */
+	onBytes(bytes: number): void;
+	/** The last one; null when it ended well. */
+	onGone(reason: string | null): void;
+}
+
+export class BulkThread {
+	readonly #clock: Clock;
+	readonly #lines = new Map<number, BulkLine>();
+	#worker: Worker | null = null;
+	#cancelIdle: () => void = () => {};
+	#made = 0;
+	#stopped = false;
+
+	constructor(clock: Clock) {
+		this.#clock = clock;
+	}
+
+	/** Sockets that are open or being opened, of all peers or of one. */
+	count(peer: NodeId | null): number {
+		if (peer === null) return this.#lines.size;
+		return [...this.#lines.values()].filter((line) => line.peer === peer).length;
+	}
+
+	/** Connected when the peer dials the port, which `listening` gives. */
+	listen(peer: NodeId, host: string, secret: Uint8Array): BulkLine {
+		return this.#line(peer, (id, memory) => ({ kind: "listen", id, host, with: { secret, ...memory } }));
+	}
+
+	dial(peer: NodeId, place: { readonly host: string; readonly port: number }, secret: Uint8Array): BulkLine {
+		return this.#line(peer, (id, memory) => ({ kind: "dial", id, ...place, with: { secret, ...memory } }));
+	}
+
+	async stop(): Promise<void> {
+		this.#stopped = true;
+		await this.#end("the mesh stops");
+	}
+
+	#line(peer: NodeId, first: (id: number, memory: Omit<BulkEnds, "secret">) => BulkOrder): BulkLine {
+		const worker = this.#running();
+		const id = ++this.#made;
+		const line = new BulkLine(peer, id, (order) => worker.postMessage(order));
+		this.#lines.set(id, line);
+		worker.postMessage(first(id, line.memory));
+		return line;
+	}
+
+	#running(): Worker {
+		this.#cancelIdle();
+		if (this.#stopped) throw new SwarmError("aborted", "Cannot open a bulk socket: the mesh stops");
+		if (this.#worker !== null) return this.#worker;
+		const worker = new Worker(workerFile());
+		worker.unref();
+		worker.on("message", (report: BulkReport) => this.#take(report));
+		worker.on("error", (error) => void this.#end(error.message));
+		this.#worker = worker;
+		return worker;
+	}
+
+	#take(report: BulkReport): void {
+		const line = this.#lines.get(report.id);
+		if (line === undefined) return;
+		if (report.kind === "gone") this.#lines.delete(report.id);
+		line.take(report);
+		if (this.#lines.size > 0) return;
+		this.#cancelIdle();
+		this.#cancelIdle = this.#clock.after(IDLE_MS, () => void this.#end("nothing was to do"));
+	}
+
+	async #end(reason: string): Promise<void> {
+		this.#cancelIdle();
+		const worker = this.#worker;
+		this.#worker = null;
+		const lines = [...this.#lines];
+		this.#lines.clear();
+		for (const [id, line] of lines) line.take({ kind: "gone", id, reason });
+		await worker?.terminate();
+	}
+}
+
+/** One socket. */
+export class BulkLine {
+	readonly memory = {
+		slots: new SharedArrayBuffer(BULK_SLOTS * BULK_PIECE_BYTES),
+		ring: new SharedArrayBuffer(BULK_RING_BYTES),
+	};
+	/** The port, where this side listens. */
+	readonly listening: Promise<number>;
+	/** Rejects with code `unreachable` when it does not come about. */
+	readonly connected: Promise<void>;
+	readonly peer: NodeId;
+	readonly #id: number;
+	readonly #order: (order: BulkOrder) => void;
+	readonly #free = Array.from({ length: BULK_SLOTS }, (_, slot) => slot);
+	readonly #early: BulkReport[] = [];
+	#events: LineEvents | null = null;
+	#settle: { listening(port: number): void; connected(): void; failed(error: SwarmError): void };
+	#waiting: (() => void)[] = [];
+	#isGone = false;
+	/** Of the ring: taken by the reader, and told to the other thread. */
+	#takenBytes = 0;
+	#untoldBytes = 0;
+
+	constructor(peer: NodeId, id: number, order: (order: BulkOrder) => void) {
+		this.peer = peer;
+		this.#id = id;
+		this.#order = order;
+		const listening = Promise.withResolvers<number>();
+		const connected = Promise.withResolvers<void>();
+		this.listening = listening.promise;
+		this.connected = connected.promise;
+		this.#settle = {
+			listening: listening.resolve,
+			connected: connected.resolve,
+			failed(error) {
+				listening.reject(error);
+				connected.reject(error);
+			},
+		};
+		for (const promise of [listening.promise, connected.promise]) promise.catch(() => {});
+	}
+
+	/** What came before is told at once. */
+	follow(events: LineEvents): void {
+		this.#events = events;
+		for (const report of this.#early.splice(0)) this.take(report);
+	}
+
+	/** Resolves when all of it is in the hands of the other thread: at most BULK_SLOTS pieces wait there. Fails never: `onGone` tells. */
+	async write(bytes: Uint8Array): Promise<void> {
+		for (let offset = 0; offset < bytes.length; offset += BULK_PIECE_BYTES) {
+			while (this.#free.length === 0 && !this.#isGone) await this.#change();
+			if (this.#isGone) return;
+			const slot = this.#free.pop() as number;
+			const piece = bytes.subarray(offset, offset + BULK_PIECE_BYTES);
+			new Uint8Array(this.memory.slots, slot * BULK_PIECE_BYTES).set(piece);
+			this.#order({ kind: "write", id: this.#id, slot, length: piece.length });
+		}
+	}
+
+	/** Resolves when everything written is in the kernel's hands. */
+	async flushed(): Promise<void> {
+		while (this.#free.length < BULK_SLOTS && !this.#isGone) await this.#change();
+	}
+
+	/** Copies what came, as much as fits, of `bytesLeft` that did; the peer may send as much more. */
+	readInto(target: Uint8Array, bytesLeft: number): number {
+		const at = this.#takenBytes % BULK_RING_BYTES;
+		const bytes = Math.min(target.length, bytesLeft, BULK_RING_BYTES - at);
+		target.set(new Uint8Array(this.memory.ring, at, bytes));
+		this.#takenBytes += bytes;
+		this.#untoldBytes += bytes;
+		if (this.#untoldBytes >= TOOK_BYTES && !this.#isGone) {
+			this.#order({ kind: "took", id: this.#id, bytes: this.#untoldBytes });
+			this.#untoldBytes = 0;
+		}
+		return bytes;
+	}
+
+	finish(): void {
+		if (!this.#isGone) this.#order({ kind: "finish", id: this.#id });
+	}
+
+	cut(): void {
+		if (!this.#isGone) this.#order({ kind: "cut", id: this.#id });
+	}
+
+	/** For the thread that it belongs to. */
+	take(report: BulkReport): void {
+		switch (report.kind) {
+			case "listening":
+				this.#settle.listening(report.port);
+				return;
+			case "connected":
+				this.#settle.connected();
+				return;
+			case "wrote":
+				this.#free.push(report.slot);
+				this.#changed();
+				return;
+			case "bytes":
+				if (this.#events === null) this.#early.push(report);
+				else this.#events.onBytes(report.bytes);
+				return;
+			case "gone": {
+				this.#isGone = true;
+				const why = report.reason ?? "it was closed";
+				this.#settle.failed(new SwarmError("unreachable", `Cannot open a bulk socket: ${why}`, { retryable: true }));
+				this.#changed();
+				if (this.#events === null) this.#early.push(report);
+				else this.#events.onGone(report.reason);
+			}
+		}
+	}
+
+	#change(): Promise<void> {
+		return new Promise((resolve) => this.#waiting.push(resolve));
+	}
+
+	#changed(): void {
+		for (const resolve of this.#waiting.splice(0)) resolve();
+	}
+}
+
+/** Sources and bundle lie below the same directory; what runs is always the bundle's. Code `unsupported` where it is not built. */
+function workerFile(): string {
+	for (let directory = dirname(fileURLToPath(import.meta.url)); ; directory = dirname(directory)) {
+		const file = join(directory, "dist/mesh/bulk/bulk.worker.js");
+		if (existsSync(file)) return file;
+		if (directory === dirname(directory))
+			throw new SwarmError("unsupported", "Cannot open a bulk socket: dist/mesh/bulk is not built");
+	}
+}
