@@ -13,7 +13,7 @@ type Change = (bytes: Uint8Array, chance: SimChance, other: Uint8Array) => Uint8
 
 const changes: readonly Change[] = [
 	function flipBits(bytes, chance) {
-		const changed = bytes.slice();
+		const changed = Uint8Array.from(bytes);
 		for (let count = 1 + chance.below(8); count > 0; count--) {
 			const at = chance.below(changed.length);
 			changed[at] = (changed[at] ?? 0) ^ (1 << chance.below(8));
@@ -21,7 +21,7 @@ const changes: readonly Change[] = [
 		return changed;
 	},
 	function setBytes(bytes, chance) {
-		const changed = bytes.slice();
+		const changed = Uint8Array.from(bytes);
 		for (let count = 1 + chance.below(4); count > 0; count--)
 			changed[chance.below(changed.length)] = chance.happens(0.5) ? chance.pick(edges) : chance.below(256);
 		return changed;

@@ -43,7 +43,7 @@ export function* piecesOf(bytes: Uint8Array, chance: SimChance): Generator<Uint8
 	const least = Math.ceil(bytes.length / PIECES_MAX);
 	for (let at = 0; at < bytes.length; ) {
 		const size = Math.max(least, most === 1 ? 1 : chance.below(most + 1));
-		yield bytes.slice(at, at + size);
+		yield Uint8Array.from(bytes.subarray(at, at + size));
 		at += size;
 	}
 }

@@ -1,0 +1,165 @@
+// One node of the soak, in a process of its own: mesh, state and heartbeats as in the daemon, without containers. Told by its parent what to
+// do, it answers each order with one message.
+
+import { createHash } from "node:crypto";
+import { openStateNode, type StateNode } from "../../bench/state-node.js";
+import { systemClock } from "../../src/clock.js";
+import { canonicalJson } from "../../src/crdt/canonical.js";
+import { decodeEnvelope } from "../../src/crdt/envelope.js";
+import { CHAIN_BYTES_MIN, GROWTH_FACTOR } from "../../src/crdt/own-document.js";
+import { silentLogger } from "../../src/log.js";
+import { Membership } from "../../src/mesh/membership.js";
+import type { NodeId, NodeSample } from "../../src/model.js";
+import { createSimChance } from "../cluster/sim/sim-chance.js";
+import { aNode } from "../crdt/records.js";
+import { createLife } from "./life.js";
+
+export type SoakOrder =
+	| { readonly order: "open"; readonly name: string; readonly token: string | null }
+	| { readonly order: "token"; readonly uses: number }
+	| { readonly order: "connect"; readonly addresses: readonly string[] }
+	/** Changes until told to stop, so many a second on average. */
+	| { readonly order: "live"; readonly perSecond: number; readonly seed: string }
+	| { readonly order: "sample" | "rest" | "close" };
+
+export interface SoakSample {
+	readonly rssBytes: number;
+	/** Heap and buffers, after a full collection. */
+	readonly heldBytes: number;
+	/** Of the document of all those held that is largest for its bound, its share of that. */
+	readonly documentShare: number;
+	readonly documentBytes: number;
+	readonly records: number;
+	readonly changes: number;
+	readonly peers: number;
+	readonly viewHash: string;
+}
+
+const CONNECT_MS_MAX = 300_000;
+/** A chain passes its bound by the last update and the envelopes' own bytes. */
+const CHAIN_BYTES_SLACK = 32 * 1024;
+
+export function runSoakNode(): Promise<void> {
+	const node = new SoakNode();
+	return new Promise((resolve) => {
+		process.on("message", (given: SoakOrder) => {
+			node.obey(given).then(
+				(answer) => {
+					process.send?.({ answer: answer ?? null });
+					if (given.order === "close") resolve();
+				},
+				(thrown) => process.send?.({ failure: String(thrown) }),
+			);
+		});
+		process.once("disconnect", () => process.exit(1));
+	});
+}
+
+class SoakNode {
+	#node: StateNode | null = null;
+	#membership: Membership | null = null;
+	#name = "";
+	#changes = 0;
+	#failure: unknown = null;
+	#rest = new AbortController();
+
+	async obey(given: SoakOrder): Promise<unknown> {
+		switch (given.order) {
+			case "open":
+				return this.#open(given.name, given.token);
+			case "token":
+				return this.#mustBeOpen().token(given.uses);
+			case "connect":
+				return this.#connect(given.addresses);
+			case "live":
+				void this.#live(given.perSecond, given.seed);
+				return null;
+			case "sample":
+				return this.#sample();
+			case "rest":
+				return this.#rest.abort();
+			case "close":
+				this.#membership?.stop({ leaving: false });
+				return this.#mustBeOpen().close();
+		}
+	}
+
+	#mustBeOpen(): StateNode {
+		if (this.#node === null) throw new Error("not open");
+		return this.#node;
+	}
+
+	async #open(name: string, token: string | null): Promise<string> {
+		this.#name = name;
+		this.#node = await openStateNode(name, token);
+		const { mesh, state } = this.#node;
+		const sample = (): NodeSample => ({
+			...{ takenAtMs: Date.now(), load1: 0, load5: 0, memoryBytesAvailable: 1, cpuPressure: null },
+			...{ memoryPressure: null, ioPressure: null, temperatureCelsius: null, thermalHeadroomCelsius: null },
+			diskBytesFree: 1,
+		});
+		this.#membership = new Membership({ mesh, clock: systemClock, logger: silentLogger, incarnation: 1, sample });
+		this.#membership.start();
+		await state.commit([aNode(mesh.self, { name })]);
+		return mesh.addresses()[0] ?? "";
+	}
+
+	async #connect(addresses: readonly string[]): Promise<void> {
+		const { mesh } = this.#mustBeOpen();
+		const members = addresses.map((address) => ({ node: address.split("/p2p/")[1] as NodeId, addresses: [address] }));
+		this.#membership?.watch(members.map(({ node }) => node));
+		mesh.keepConnected(members);
+		const signal = AbortSignal.timeout(CONNECT_MS_MAX);
+		while (mesh.peers().length < addresses.length - 1) await systemClock.sleep(100, signal);
+	}
+
+	async #live(perSecond: number, seed: string): Promise<void> {
+		const chance = createSimChance(`${seed}/${this.#name}`);
+		const life = createLife(this.#mustBeOpen().state, this.#name, chance.split("life"));
+		const { signal } = this.#rest;
+		try {
+			while (!signal.aborted) {
+				// As people and programs come: at any moment, some soon after another.
+				await systemClock.sleep((-Math.log(1 - chance.fraction()) * 1_000) / perSecond, signal);
+				await life.step();
+				this.#changes++;
+			}
+		} catch (thrown) {
+			if (!signal.aborted) this.#failure = thrown;
+		}
+	}
+
+	async #sample(): Promise<SoakSample> {
+		if (this.#failure !== null) throw this.#failure;
+		const { state, mesh } = this.#mustBeOpen();
+		const view = state.view();
+		const known = [view.specs, view.claims, view.containers, view.nodes];
+		const sizes = state.missingFor([]).map(sizeOf);
+		const largest = sizes.reduce((one, other) => (other.share > one.share ? other : one), { share: 0, bytes: 0 });
+		const viewHash = createHash("sha256")
+			.update(canonicalJson(known.map((part) => [...part].sort(byKey))))
+			.digest("hex");
+		for (let count = 0; count < 2; count++) {
+			globalThis.gc?.();
+			await new Promise((resolve) => setTimeout(resolve, 20));
+		}
+		const { rss, heapUsed, external } = process.memoryUsage();
+		return {
+			...{ rssBytes: rss, heldBytes: heapUsed + external, documentShare: largest.share, documentBytes: largest.bytes },
+			...{ records: known.reduce((sum, part) => sum + part.size, 0), changes: this.#changes },
+			...{ peers: mesh.peers().length, viewHash },
+		};
+	}
+}
+
+/** Of one document, against the size at which its writer opens a new one. */
+function sizeOf(chain: readonly Uint8Array[]): { readonly share: number; readonly bytes: number } {
+	const bytes = chain.reduce((sum, envelope) => sum + envelope.length, 0);
+	const [first] = chain;
+	const snapshot = first !== undefined && decodeEnvelope(first).kind === "snapshot" ? first.length : 0;
+	return { bytes, share: bytes / (Math.max(CHAIN_BYTES_MIN, GROWTH_FACTOR * snapshot) + CHAIN_BYTES_SLACK) };
+}
+
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+	return a < b ? -1 : a > b ? 1 : 0;
+}
