@@ -105,7 +105,8 @@ export function decodeEntry(text: string): JournalEntry {
 	return entry;
 }
 
-function isPhase(role: Role, phase: string): boolean {
+function isPhase(role: Role, phase: unknown): boolean {
+	if (typeof phase !== "string") return false;
 	return role === "source" ? Object.hasOwn(sourceTable, phase) : role === "target" && Object.hasOwn(targetTable, phase);
 }
 

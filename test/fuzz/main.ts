@@ -14,7 +14,7 @@ import { doorDecoders } from "./door.js";
 import { type Exercised, exercise, numbered } from "./exercise.js";
 
 /** A decoder that tells of no input for so long hangs. */
-const SILENCE_MS_MAX = 60_000;
+const SILENCE_MS_MAX = 180_000;
 const PROGRESS_MS = 1_000;
 const SECOND_MS = 1_000;
 const all: readonly Decoder[] = [...decoders, ...doorDecoders];

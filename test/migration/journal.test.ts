@@ -28,9 +28,11 @@ describe("the journal of moves", () => {
 		writeFileSync(join(directory, "b.json"), '{"version":1,"role":"sou');
 		writeFileSync(join(directory, "c.json"), JSON.stringify({ ...entry, phase: "dancing" }));
 		writeFileSync(join(directory, "d.json.new"), "{}");
+		writeFileSync(join(directory, "e.json"), JSON.stringify({ ...entry, phase: [["toString"]] }));
+		writeFileSync(join(directory, "f.json"), JSON.stringify({ ...entry, phase: "toString" }));
 		const reported: string[] = [];
 		expect(journal.read((file) => void reported.push(file))).toEqual([]);
-		expect(reported.sort()).toEqual(["b.json", "c.json", "d.json.new"]);
+		expect(reported.sort()).toEqual(["b.json", "c.json", "d.json.new", "e.json", "f.json"]);
 		expect(readdirSync(directory)).toEqual([]);
 	});
 });

@@ -56,8 +56,11 @@ async function connectAll(nodes: readonly SoakProcess[]): Promise<void> {
 	const [first, ...others] = nodes as [SoakProcess, ...SoakProcess[]];
 	const addresses = [await first.tell<string>({ order: "open", name: "n0", token: null })];
 	const token = await first.tell<string>({ order: "token", uses: nodes.length });
-	for (const [at, node] of others.entries())
+	// One after the other: all at once on one machine take each other's time until their handshakes are given up.
+	for (const [at, node] of others.entries()) {
 		addresses.push(await node.tell<string>({ order: "open", name: `n${at + 1}`, token }));
+		await node.tell({ order: "connect", addresses });
+	}
 	await Promise.all(nodes.map((node) => node.tell({ order: "connect", addresses })));
 	console.log(`${nodes.length} nodes, each connected with every other`);
 }

@@ -65,8 +65,14 @@ function factsOf(memory: Json): SourceFacts {
 	if (machine.criuVersion !== null) textOf(machine, "criuVersion", /^.{1,64}$/);
 	for (const field of ["memoryBytes", "fileBytes"]) timeOf(facts, field);
 	if (!Array.isArray(facts.ports)) throw wrong("ports", facts.ports, "a list");
+	for (const port of facts.ports) checkPort(objectOf(port, "ports"));
 	// Nothing with volumes is exported; exports of older versions have no word of them.
 	return { ...(facts as unknown as SourceFacts), volumes: [] };
+}
+
+function checkPort(port: Json): void {
+	for (const field of ["host", "container"]) timeOf(port, field);
+	textOf(port, "protocol", /^(tcp|udp)$/);
 }
 
 function parsed(text: string): unknown {

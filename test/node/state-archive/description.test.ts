@@ -30,6 +30,8 @@ it.each([
 	["memory.manifest", { memory: { manifest: null, facts } }],
 	["memory.facts", { memory: { manifest: {} } }],
 	["cpuFlags", { memory: { manifest: {}, facts: { ...facts, machine: { ...machine, cpuFlags: [1] } } } }],
+	["ports", { memory: { manifest: {}, facts: { ...facts, ports: [null] } } }],
+	["protocol", { memory: { manifest: {}, facts: { ...facts, ports: [{ host: 1, container: 1, protocol: "x" }] } } }],
 ])("a description with a wrong %s is refused by name", (field, change) => {
 	expect(() => decode({ ...whole, ...change })).toThrow(`Cannot import: ${field} of container.json`);
 	expect(() => decode({ ...whole, spec: { name: "No" } })).toThrow("Cannot accept the spec: name");
