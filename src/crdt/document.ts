@@ -11,6 +11,7 @@ import { hashOf, type Position, type SnapshotEnvelope, type UpdateEnvelope } fro
 import { decodeRecord, isOfUnknownKind } from "./record-codec.js";
 import { isUnderstood, readSchema, SCHEMA, type Schema } from "./schema.js";
 import type { RecordKey } from "./state.js";
+import { RecordDecoder } from "./update-decoder.js";
 
 const ROOT = "records";
 /** Holds what is said of the document as a whole: its schema. */
@@ -160,7 +161,7 @@ function applyPayload(yjs: Y.Doc, payload: Uint8Array): ReadonlySet<string> {
 	};
 	map.observe(collect);
 	try {
-		Y.applyUpdate(yjs, payload);
+		Y.applyUpdateV2(yjs, payload, undefined, RecordDecoder);
 	} finally {
 		map.unobserve(collect);
 	}
