@@ -7,7 +7,7 @@
 // closed. The statement is the cluster's own word that the refused node was forgotten (revocation.ts).
 // Must never: show our certificate to a peer that did not prove its own first, unless we dialled it.
 
-import { SwarmError } from "../errors.js";
+import { asSwarmError, SwarmError } from "../errors.js";
 import type { NodeId } from "../model.js";
 import { CERTIFICATE_BYTES_MAX, type Certificate, verifyCertificate } from "./cluster-authority.js";
 import type { MeshStream } from "./mesh.js";
@@ -65,7 +65,12 @@ export async function proveInbound(
 	const theirs = await readCertificate(pipe, own, stream.peer, options.nowMs);
 	await pipe.write("hello", MESH_VERSION, own.certificate.bytes, wireOfLinks(own.trust.links));
 	fieldsOf(await pipe.read(ADMISSION_BYTES_MAX), "accepted", stream.peer);
-	options.admit(theirs);
+	try {
+		options.admit(theirs);
+	} catch (thrown) {
+		await refuse(pipe, asSwarmError(thrown, "admit a member"));
+		throw thrown;
+	}
 	await pipe.write("accepted");
 }
 

@@ -18,6 +18,8 @@ import { type PacedWarn, pacedWarn } from "./paced-log.js";
 /** Connections that have not proved anything yet. */
 export const PENDING_MAX = 64;
 export const PENDING_PER_ADDRESS_MAX = 32;
+/** Of one member: two when both dialled at once, more while dead ones are not found out. */
+export const LINKS_PER_PEER_MAX = 16;
 /** One is enough to prove; each can hold one yamux window of a stranger's bytes. */
 const PENDING_STREAMS_MAX = 2;
 const PENDING_CHECK_MS = 100;
@@ -42,6 +44,8 @@ export interface DoorkeeperOptions {
 	proof(): Proof | null;
 	admitter(): Admitter | null;
 	onAdmitted(link: Link): void;
+	/** More are open, the newest included, than may be: libp2p's own limit lets those of one moment pass. */
+	isFull(): boolean;
 	readonly guests: Guests;
 	/** A peer refused this node and gave the cluster's word that it was forgotten; not verified yet. */
 	onForgotten(statement: Uint8Array): void;
@@ -74,8 +78,9 @@ export class Doorkeeper {
 	/** For libp2p's `connection:open`. */
 	opened(connection: Connection): void {
 		const dialled = connection.direction === "outbound";
-		if (!dialled && this.#isCrowded(connection)) {
-			this.#cut(connection, new SwarmError("refused", "Cannot admit: too many connections wait for admission"));
+		const why = dialled ? null : this.#crowd(connection);
+		if (why !== null) {
+			this.#cut(connection, new SwarmError("refused", `Cannot admit: ${why}`));
 			return;
 		}
 		const { promise, resolve } = Promise.withResolvers<void>();
@@ -224,6 +229,9 @@ export class Doorkeeper {
 		if (pending === undefined || connection.status !== "open") {
 			throw new SwarmError("unreachable", `Cannot admit ${certificate.node}: the connection ended`);
 		}
+		const alike = [...this.#links.values()].filter(({ peer }) => peer === certificate.node);
+		if (alike.length >= LINKS_PER_PEER_MAX)
+			throw new SwarmError("refused", `Cannot admit ${certificate.node}: ${LINKS_PER_PEER_MAX} of its links are open`);
 		const link = { connection, peer: certificate.node, dialled: pending.dialled, certificate };
 		this.#links.set(connection.id, link);
 		this.#pending.delete(connection.id);
@@ -260,11 +268,13 @@ export class Doorkeeper {
 		if (refusedWith instanceof Uint8Array) this.#options.onForgotten(refusedWith);
 	}
 
-	#isCrowded(connection: Connection): boolean {
+	#crowd(connection: Connection): string | null {
+		if (this.#options.isFull()) return "as many connections are open as may be";
 		const waiting = [...this.#pending.values()].filter((pending) => !pending.dialled);
 		const host = hostOf(connection);
 		const fromHost = waiting.filter((pending) => hostOf(pending.connection) === host);
-		return waiting.length >= PENDING_MAX || fromHost.length >= PENDING_PER_ADDRESS_MAX;
+		const isCrowded = waiting.length >= PENDING_MAX || fromHost.length >= PENDING_PER_ADDRESS_MAX;
+		return isCrowded ? "too many connections wait for admission" : null;
 	}
 
 	#checkSoon(): void {

@@ -64,9 +64,23 @@ interface Visit {
 	rate: RateUse;
 }
 
+/** What a test may make smaller, to go over it in seconds. */
+export interface GuestLimits {
+	readonly guestsMax: number;
+	readonly guestCallsMax: number;
+	readonly guestSilentMsMax: number;
+}
+
+export const GUEST_LIMITS: GuestLimits = {
+	guestsMax: GUESTS_MAX,
+	guestCallsMax: GUEST_CALLS_MAX,
+	guestSilentMsMax: GUEST_SILENT_MS_MAX,
+};
+
 export interface GuestsOptions {
 	readonly clock: Clock;
 	readonly logger: Logger;
+	readonly limits: GuestLimits;
 }
 
 export class Guests {
@@ -185,14 +199,16 @@ export class Guests {
 	}
 
 	#crowd(capability: Capability): string | null {
-		if (this.#visits.size >= GUESTS_MAX) return `${GUESTS_MAX} guests are here already`;
+		const { guestsMax } = this.#options.limits;
+		if (this.#visits.size >= guestsMax) return `${guestsMax} guests are here already`;
 		const alike = [...this.#visits.values()].filter(({ guest }) => guest.capability.id === capability.id);
 		return alike.length < GUESTS_PER_CAPABILITY_MAX ? null : `${GUESTS_PER_CAPABILITY_MAX} of its connections are open`;
 	}
 
 	async #turn(visit: Visit): Promise<void> {
-		if (this.#calls > GUEST_CALLS_MAX)
-			throw new SwarmError("refused", `Cannot answer: ${GUEST_CALLS_MAX} calls are under way`, { retryable: true });
+		const { guestCallsMax } = this.#options.limits;
+		if (this.#calls > guestCallsMax)
+			throw new SwarmError("refused", `Cannot answer: ${guestCallsMax} calls are under way`, { retryable: true });
 		const { use, waitMs } = takeFrom(GUEST_CALL_RATE, visit.rate, 1, this.#options.clock.monotonicMs());
 		visit.rate = use;
 		if (waitMs > 0) await this.#options.clock.sleep(waitMs, visit.guest.gone);
@@ -202,8 +218,9 @@ export class Guests {
 	async #keep(pipe: MessagePipe, { connection, guest }: Visit): Promise<void> {
 		let rate = unused;
 		const undo = keepSaying(pipe, () => connection.status === "open");
-		const watch = watchSilence(() =>
-			this.#cut(connection, new SwarmError("timeout", "Cannot wait: a guest is silent")),
+		const watch = watchSilence(
+			() => this.#cut(connection, new SwarmError("timeout", "Cannot wait: a guest is silent")),
+			this.#options.limits.guestSilentMsMax,
 		);
 		try {
 			while (!guest.gone.aborted) {
@@ -243,13 +260,16 @@ export function keepSaying(pipe: MessagePipe, isOpen: () => boolean): () => void
 	return () => cancel();
 }
 
-/** Calls when nothing was heard for GUEST_SILENT_MS_MAX. */
-export function watchSilence(onSilent: () => void): { heard(): void; stop(): void } {
-	let cancel = systemClock.after(GUEST_SILENT_MS_MAX, onSilent);
+/** Calls when nothing was heard for that time. */
+export function watchSilence(
+	onSilent: () => void,
+	silentMsMax: number = GUEST_SILENT_MS_MAX,
+): { heard(): void; stop(): void } {
+	let cancel = systemClock.after(silentMsMax, onSilent);
 	return {
 		heard() {
 			cancel();
-			cancel = systemClock.after(GUEST_SILENT_MS_MAX, onSilent);
+			cancel = systemClock.after(silentMsMax, onSilent);
 		},
 		stop: () => cancel(),
 	};

@@ -25,12 +25,20 @@ import { CredentialsKeeper } from "./credentials-keeper.js";
 import { dial, orAborted, unreachable } from "./dialling.js";
 import { Doorkeeper, type Link } from "./doorkeeper.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
-import { Guests } from "./guests.js";
+import { GUEST_LIMITS, Guests } from "./guests.js";
 import { loadIdentity } from "./identity.js";
 import { askToJoin, JOIN_MS_MAX, JOIN_PROTOCOL, type Member, type Welcome } from "./join.js";
 import { type JoinToken, parseToken } from "./join-token.js";
 import { joinAtAny } from "./joining.js";
-import { type Connection, createLibp2pNode, type Libp2p, peerOf, type Stream, startLibp2pNode } from "./libp2p-node.js";
+import {
+	CONNECTION_LIMITS,
+	type Connection,
+	createLibp2pNode,
+	type Libp2p,
+	peerOf,
+	type Stream,
+	startLibp2pNode,
+} from "./libp2p-node.js";
 import { meshStreamOf } from "./libp2p-stream.js";
 import type { FramePlane, HandleOptions, Mesh, MeshStream, OpenOptions, PeerEvent, StreamHandler } from "./mesh.js";
 import type { MeshOptions } from "./mesh-options.js";
@@ -60,7 +68,8 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
 		clock,
 		ledger: options.ledger ?? emptyLedger,
 	});
-	const libp2p = await createLibp2pNode(identity.privateKey, listenAddress);
+	const limits = { ...CONNECTION_LIMITS, ...options.limits };
+	const libp2p = await createLibp2pNode(identity.privateKey, listenAddress, limits);
 	const logger = (options.logger ?? silentLogger).with({ part: "mesh" });
 	const mesh = new Libp2pMesh({ ...options, listen, logger, clock, chance, self: identity.node, membership, libp2p });
 	await mesh.start();
@@ -103,7 +112,8 @@ export class Libp2pMesh implements Mesh {
 		const { clock, chance, logger, membership, self } = parts;
 		this.#parts = parts;
 		this.self = self;
-		this.guests = new Guests({ clock, logger });
+		const limits = { ...CONNECTION_LIMITS, ...GUEST_LIMITS, ...parts.limits };
+		this.guests = new Guests({ clock, logger, limits });
 		this.#breaches = createBreaches(clock);
 		this.#doorkeeper = new Doorkeeper({
 			guests: this.guests,
@@ -112,6 +122,7 @@ export class Libp2pMesh implements Mesh {
 			proof: () => membership.proof(),
 			admitter: () => membership.admitter(() => [this.#asMember(), ...this.#wantedMembers()]),
 			onAdmitted: (link) => this.#onAdmitted(link),
+			isFull: () => parts.libp2p.getConnections().length > limits.connectionsMax,
 			onForgotten: (statement) => this.toldForgotten(statement),
 		});
 		this.#keeper = new CredentialsKeeper({

@@ -33,15 +33,38 @@ const HANDSHAKES_MAX = 128;
 const HANDSHAKE_MS_MAX = 8_000;
 const ADDRESS_DIAL_MS_MAX = 5_000;
 
+/** What a test may make smaller, to go over it in seconds. */
+export interface ConnectionLimits {
+	readonly connectionsMax: number;
+	readonly inboundPerSecondAndAddress: number;
+	readonly handshakesMax: number;
+	readonly handshakeMsMax: number;
+}
+
+export const CONNECTION_LIMITS: ConnectionLimits = {
+	connectionsMax: CONNECTIONS_MAX,
+	inboundPerSecondAndAddress: INBOUND_PER_SECOND_AND_ADDRESS,
+	handshakesMax: HANDSHAKES_MAX,
+	handshakeMsMax: HANDSHAKE_MS_MAX,
+};
+
 export type { Connection, Libp2p, Stream };
 
 /** Not started; without an address it listens nowhere. */
-export async function createLibp2pNode(privateKey: KeyObject, listenMultiaddr: string | null): Promise<Libp2p> {
-	return createLibp2p(libp2pOptions(privateKey, listenMultiaddr));
+export async function createLibp2pNode(
+	privateKey: KeyObject,
+	listenMultiaddr: string | null,
+	limits: ConnectionLimits = CONNECTION_LIMITS,
+): Promise<Libp2p> {
+	return createLibp2p(libp2pOptions(privateKey, listenMultiaddr, limits));
 }
 
 /** How it is made: also for what is measured against it. */
-export function libp2pOptions(privateKey: KeyObject, listenMultiaddr: string | null): Libp2pOptions {
+export function libp2pOptions(
+	privateKey: KeyObject,
+	listenMultiaddr: string | null,
+	limits: ConnectionLimits = CONNECTION_LIMITS,
+): Libp2pOptions {
 	return {
 		start: false,
 		privateKey: libp2pKeyOf(privateKey),
@@ -61,10 +84,10 @@ export function libp2pOptions(privateKey: KeyObject, listenMultiaddr: string | n
 			}),
 		],
 		connectionManager: {
-			maxConnections: CONNECTIONS_MAX,
-			inboundConnectionThreshold: INBOUND_PER_SECOND_AND_ADDRESS,
-			maxIncomingPendingConnections: HANDSHAKES_MAX,
-			inboundUpgradeTimeout: HANDSHAKE_MS_MAX,
+			maxConnections: limits.connectionsMax,
+			inboundConnectionThreshold: limits.inboundPerSecondAndAddress,
+			maxIncomingPendingConnections: limits.handshakesMax,
+			inboundUpgradeTimeout: limits.handshakeMsMax,
 			addressDialTimeout: ADDRESS_DIAL_MS_MAX,
 			reconnectRetries: 0,
 		},

@@ -2,6 +2,8 @@
 
 import type { Chance, Clock } from "../clock.js";
 import type { Logger } from "../log.js";
+import type { GuestLimits } from "./guests.js";
+import type { ConnectionLimits } from "./libp2p-node.js";
 import type { Ledger } from "./own-membership.js";
 import type { Revocation } from "./revocation.js";
 
@@ -21,6 +23,8 @@ export interface MeshOptions {
 	readonly chance?: Chance;
 	/** Where tokens are counted and revocations known; without one nobody is admitted and nobody revoked. */
 	readonly ledger?: Ledger;
+	/** Smaller ones, for tests that go over them. */
+	readonly limits?: Partial<ConnectionLimits & GuestLimits>;
 	/** The cluster says, with proof, that this node was forgotten. Called once. */
 	readonly onForgotten?: (revocation: Revocation) => void;
 }
