@@ -14,6 +14,8 @@ import type { RecordKey } from "./state.js";
 import { RecordDecoder } from "./update-decoder.js";
 
 const ROOT = "records";
+/** No document is part of another: the id that Yjs would make for it costs more than a small document itself. */
+const PLAIN = { guid: ROOT };
 /** Holds what is said of the document as a whole: its schema. */
 const ABOUT = "about";
 /** Records that one document may hold. */
@@ -119,7 +121,7 @@ export function composeUpdate(document: HeldDocument, changes: ReadonlyMap<Recor
 
 /** The payload of a snapshot with these records, under a client id that was never used before. */
 export function composeSnapshot(records: ReadonlyMap<string, unknown>, clientId: number): Uint8Array {
-	const yjs = new Y.Doc();
+	const yjs = new Y.Doc(PLAIN);
 	yjs.clientID = clientId;
 	yjs.transact(() => {
 		yjs.getMap(ABOUT).set("schema", [SCHEMA.major, SCHEMA.minor]);
@@ -143,7 +145,7 @@ function advance(document: HeldDocument, bytes: Uint8Array): void {
 }
 
 function yjsFrom(payloads: readonly Uint8Array[]): Y.Doc {
-	const yjs = new Y.Doc();
+	const yjs = new Y.Doc(PLAIN);
 	try {
 		for (const payload of payloads) applyPayload(yjs, payload);
 		return yjs;

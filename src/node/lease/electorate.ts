@@ -51,8 +51,10 @@ export function createElectorate({ promises, logger, votersNow, onChange }: Elec
 	return {
 		current: () => current,
 		refresh() {
-			const next = electorateOf(votersNow(current?.voters ?? []));
-			if (!isKeeping && next.digest !== current?.digest) void keep(next);
+			if (isKeeping) return;
+			const voters = [...votersNow(current?.voters ?? [])].sort();
+			const isSame = voters.length === current?.voters.length && voters.every((one, at) => one === current?.voters[at]);
+			if (!isSame) void keep(electorateOf(voters));
 		},
 	};
 }
