@@ -1,5 +1,5 @@
-// Five nodes on which one thing after the other goes wrong, for minutes: links cut both ways and one way, packets lost, daemons
-// stopped and killed, whole nodes without power, and moves in between. What the monitors wrote down shows never two runners of an
+// Five nodes on which one thing after the other goes wrong, for minutes: links cut both ways and one way, packets lost and late, daemons
+// stopped for ten seconds and killed, whole nodes without power, and moves in between. What the monitors wrote down shows never two runners of an
 // exclusive container, and when all is well again everything runs. `npm run test:chaos -- --minutes 20 --seed 1`.
 
 import { execFileSync } from "node:child_process";
@@ -15,6 +15,10 @@ const minutes = Number(process.env.SWARM_MINUTES ?? "3");
 const seed = process.env.SWARM_SEED ?? "1";
 const MINUTE_MS = 60_000;
 const LOOK_MS = 50;
+/** Of a node of a lab, in its own namespace (node/lab/wires.ts). */
+const NODE_LINK = "eth0";
+/** Longer than a lease. */
+const HANG_MS_MIN = 10_000;
 const exclusive = ["ex-a", "ex-b", "ex-c"];
 const available = ["av-a", "av-b"];
 /** Longer than a lease and the patience with a node that is down. */
@@ -55,11 +59,27 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 		undo.set(`loss on ${node.name}`, async () => inside(node, "nft", "delete", "table", "inet", "chaos"));
 	}
 
+	/** What it sends is late: by netem where the kernel has it, else because it waits on a link of few bytes a second. */
+	async function delay(node: ClusterNode): Promise<void> {
+		const link = (command: string) => ["tc", "qdisc", command, "dev", NODE_LINK, "root"] as const;
+		const ms = 20 + chance.below(200);
+		try {
+			inside(node, ...link("add"), "netem", "delay", `${ms}ms`, `${Math.floor(ms / 2)}ms`);
+		} catch {
+			inside(node, ...link("add"), "tbf", "rate", "256kbit", "burst", "3kb", "latency", `${2 * ms}ms`);
+		}
+		undo.set(`delay on ${node.name}`, async () => inside(node, ...link("del")));
+	}
+
 	async function hang(node: ClusterNode): Promise<void> {
 		const pid = await cluster.daemonPid(node.name);
 		if (pid === null) return;
 		process.kill(pid, "SIGSTOP");
-		undo.set(`hang of ${node.name}`, async () => process.kill(pid, "SIGCONT"));
+		const untilMs = performance.now() + HANG_MS_MIN;
+		undo.set(`hang of ${node.name}`, async () => {
+			await pause(Math.max(0, untilMs - performance.now()));
+			process.kill(pid, "SIGCONT");
+		});
 	}
 
 	async function kill(node: ClusterNode): Promise<void> {
@@ -125,10 +145,11 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 	async function goWrong(killed: (name: string) => void): Promise<void> {
 		const node = chance.pick(cluster.nodes);
 		const isWell = ![...undo.keys()].some((what) => what.endsWith(` ${node.name}`));
-		const kind = isWell ? chance.pick(["cut", "loss", "hang", "kill", "power cut", "move"] as const) : "move";
+		const kind = isWell ? chance.pick(["cut", "loss", "delay", "hang", "kill", "power cut", "move"] as const) : "move";
 		told.set(kind, (told.get(kind) ?? 0) + 1);
 		if (kind === "cut") await cut();
 		else if (kind === "loss") await lose(node);
+		else if (kind === "delay") await delay(node);
 		else if (kind === "hang") await hang(node);
 		else if (kind === "kill") await kill(node);
 		else if (kind === "power cut") await cutPower(node, killed);
