@@ -429,6 +429,7 @@ export class SourceMove {
 	}
 
 	#lost(channel: MoveChannel, cause: unknown): void {
+		void channel.end().catch(() => {});
 		if (this.#channel !== channel) return;
 		this.#channel = null;
 		this.#linkLost = true;

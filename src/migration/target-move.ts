@@ -409,6 +409,7 @@ export class TargetMove {
 	}
 
 	#lost(channel: MoveChannel, cause: unknown): void {
+		void channel.end().catch(() => {});
 		if (this.#channel !== channel) return;
 		this.#channel = null;
 		this.#linkLost = true;

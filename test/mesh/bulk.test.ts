@@ -2,6 +2,7 @@
 // socket of its own, an ordinary stream carries the same.
 
 import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -56,6 +57,18 @@ async function errorOf(promise: Promise<unknown>): Promise<SwarmError> {
 	);
 }
 
+/** Sockets of this process, all its threads together. */
+function socketCount(): number {
+	const links = readdirSync("/proc/self/fd").map((name) => {
+		try {
+			return readlinkSync(`/proc/self/fd/${name}`);
+		} catch {
+			return "";
+		}
+	});
+	return links.filter((link) => link.startsWith("socket:")).length;
+}
+
 function sentBytes(count: number): Buffer {
 	return Buffer.from(Uint8Array.from({ length: count }, (_, at) => (at * 31 + (at >> 8)) & 0xff));
 }
@@ -63,6 +76,7 @@ function sentBytes(count: number): Buffer {
 for (const bulk of ["sending", "receiving"] as const) {
 	describe(`a bulk stream whose opener is ${bulk}`, () => {
 		test("carries bytes both ways, whole and in order, and ends cleanly on both sides", async () => {
+			const before = socketCount();
 			const ended: string[] = [];
 			two.handle(PROTOCOL, (stream) => echo(stream).then(() => void ended.push("two")), { bulk: true });
 			for (const size of [0, 1, 3_000_000]) {
@@ -75,6 +89,7 @@ for (const bulk of ["sending", "receiving"] as const) {
 				expect((await answer).equals(sent)).toBe(true);
 			}
 			await until("three ends", () => ended.length === 3);
+			await until("no socket to be left", () => socketCount() === before);
 			expect(fallBacks()).toEqual([]);
 		});
 

@@ -96,6 +96,8 @@ export class BulkDoor {
 		const bulk = bulkStreamOf({ line, beside: stream, pipe });
 		try {
 			await handler(bulk);
+			// Its handler is done with it: a socket that nobody would end stays open otherwise.
+			await bulk.end();
 		} catch (thrown) {
 			const error = asSwarmError(thrown, "answer a bulk transfer");
 			bulk.abort(error);
