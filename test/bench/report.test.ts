@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { boundedRow, comparedRow, median, textOf } from "../../bench/report.js";
+import { boundedRow, comparedRow, fasterRow, median, textOf } from "../../bench/report.js";
 
 describe("what a benchmark reports", () => {
 	it("takes the middle, also between two", () => {
@@ -20,6 +20,16 @@ describe("what a benchmark reports", () => {
 			runs: 3,
 		});
 		expect(comparedRow("start", "ms", [9, 9, 9], peer, 0.7).holds).toBe(false);
+	});
+
+	it("holds a throughput against the least share of the peer's", () => {
+		const peer = { name: "plain TCP", values: [800, 1_000, 900] };
+		expect(fasterRow("bulk", "MB/s", [600, 630, 700], peer, 0.6)).toMatchObject({
+			ratio: 0.7,
+			goal: "≥ 0.6 × plain TCP",
+			holds: true,
+		});
+		expect(fasterRow("bulk", "MB/s", [500, 500, 500], peer, 0.6).holds).toBe(false);
 	});
 
 	it("has nulls where there is no peer, and a line for people that shows a goal missed", () => {
