@@ -45,17 +45,18 @@ export function hasRunThere(identity: MoveIdentity, view: ClusterView): boolean 
 	);
 }
 
-/** A claim of the next epoch over what the view shows now. */
+/** A claim of the next epoch over what the view shows now, and over `taken`, which the view may not show yet. */
 export function nextClaim(
 	identity: MoveIdentity,
 	view: ClusterView,
 	wish: Pick<ClaimRecord, "owner" | "writer" | "reason" | "time">,
+	taken: number = identity.epoch,
 ): ClaimRecord {
 	const before = view.claims.get(identity.container);
 	return {
 		kind: "claim",
 		container: identity.container,
-		epoch: Math.max(before?.epoch ?? 0, identity.epoch) + 1,
+		epoch: Math.max(before?.epoch ?? 0, taken) + 1,
 		workload: identity.container.slice(0, identity.container.lastIndexOf(".")),
 		revision: before?.revision ?? 1,
 		move: identity.move,

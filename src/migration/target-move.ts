@@ -130,6 +130,8 @@ export class TargetMove {
 	onView(): void {
 		const standing = this.#standing();
 		if (standing.kind === "target") this.#runner.post("go");
+		else if (standing.kind === "source" && this.phase === "returning")
+			return; // by this node's own claim
 		else if (standing.kind !== "before") this.#runner.post("superseded");
 	}
 
@@ -339,7 +341,8 @@ export class TargetMove {
 		if (standing.kind === "source") return "done";
 		if (standing.kind === "other") return "superseded";
 		const wish = { owner: this.identity.source, writer: state.self, reason: "handover", time: state.time() } as const;
-		await state.commit([nextClaim(this.identity, state.view(), wish)]);
+		// The hand-over's own claim may still be on its way: the source's word came first.
+		await state.commit([nextClaim(this.identity, state.view(), wish, this.identity.epoch + 1)]);
 		return "done";
 	}
 
