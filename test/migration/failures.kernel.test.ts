@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SwarmError } from "../../src/errors.js";
 import type { MigrationPorts } from "../../src/migration/ports.js";
@@ -208,6 +210,28 @@ describe.skipIf(missing !== null)(`moves that fail${missing === null ? "" : ` (n
 		);
 		expect(await settles()).toBe(a);
 	});
+
+	it.each(["inventory.img", "pages-1.img"])(
+		"are given up in the middle of the dump, when %s is there: CRIU takes all back",
+		async (file) => {
+			await run();
+			const controller = new AbortController();
+			const isThere = () => {
+				const images = leftoversOf(a).map((move) => join(a.directory, "moves", move, "images", file));
+				return images.some((path) => existsSync(path));
+			};
+			let isOver = false;
+			const moved = a.migrations.migrate(web, b.id, { onProgress: () => {}, signal: controller.signal }).finally(() => {
+				isOver = true;
+			});
+			const answer = expect(moved).rejects.toThrow("changed my mind");
+			// A dump takes some ten milliseconds.
+			while (!isThere() && !isOver) await new Promise(setImmediate);
+			controller.abort(new SwarmError("aborted", "changed my mind"));
+			await answer;
+			expect(await settles()).toBe(a);
+		},
+	);
 
 	it("refuse a second move of the same container and a container that is not here", async () => {
 		await run();

@@ -1,5 +1,6 @@
 /* The points at which CRIU waits for us.
- * pre-dump: the clock of the downtime starts; nothing is frozen yet.
+ * pre-dump: the clock of the downtime starts; nothing is frozen yet. Whoever gave up meanwhile is obeyed here and in post-dump: criu
+ *   then fails and lets the tasks go as they were, which a criu that is killed while it works inside them cannot.
  * post-dump: the image is whole, the tasks still held by criu. First act: freeze the cgroup, so that they stay stopped through
  *   any crash of criu or daemon. Then the link goes down: criu opens its network lock when it ends, and packets that the
  *   frozen sockets acknowledged would be lost to the copy.
@@ -24,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../common/cleanup.h"
 #include "../common/file.h"
@@ -69,10 +71,20 @@ static int link_down(const char *name, struct sw_error *error)
 	return ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0 ? sw_fail(error, errno, "set link down", name) : 0;
 }
 
+static bool is_given_up(void)
+{
+	char path[4096];
+	const char *images = getenv("CRTOOLS_IMAGE_DIR");
+	snprintf(path, sizeof path, "%s/" SW_CRIU_GIVE_UP, images ? images : "");
+	return access(path, F_OK) == 0;
+}
+
 static int before_dump(void)
 {
 	struct timespec now;
 	char line[64];
+	if (is_given_up())
+		return 1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(line, sizeof line, "freezing %lld%09ld\n", (long long)now.tv_sec, now.tv_nsec);
 	tell(line);
@@ -108,7 +120,7 @@ static int after_dump(void)
 	struct sw_error error = { 0 };
 	char path[4096];
 	const char *cgroup = getenv(SW_CRIU_CGROUP), *link = getenv(SW_CRIU_LINK), *upper = getenv(SW_CRIU_UPPER);
-	if (!cgroup || !link || !upper)
+	if (!cgroup || !link || !upper || is_given_up())
 		return 1;
 	snprintf(path, sizeof path, "%s/cgroup.freeze", cgroup);
 	if (sw_write_file(path, "1", &error) < 0)

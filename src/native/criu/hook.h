@@ -17,6 +17,9 @@
 /* What the hook adds to the names of link remaps that it keeps. */
 #define SW_CRIU_KEPT ".kept"
 
+/* Dump only. A file in the images' directory that says that nobody wants them any more: criu takes all back by itself. */
+#define SW_CRIU_GIVE_UP "give-up"
+
 /* Restore only, for a copy with a user namespace: the container directory. */
 #define SW_CRIU_DIRECTORY "SWARM_DIRECTORY"
 

@@ -137,8 +137,8 @@ class CriuCheckpoints implements Checkpoints {
 		const networkOf = userNamespace ? "0" : String(pid);
 		const head = [networkOf, container.cgroup.unified, link, directory.upper, pidFileOf(directory)];
 		await writeFile(commandFile, encodeCommand([...head, ...dumpArguments(this.#criu, place)]), { mode: 0o600 });
-		const program = { path: hook, commandFile, container: container.id, workDirectory, stderrPath: directory.stderr };
-		const { freezingAtNs, hasRemaps, ended } = await runDump(program, signal);
+		const about = { container: container.id, workDirectory, imageDirectory, stderrPath: directory.stderr };
+		const { freezingAtNs, hasRemaps, ended } = await runDump({ path: hook, commandFile, ...about }, clock, signal);
 		if (hasRemaps) {
 			await writeFile(join(workDirectory, REMAPS), "");
 			await ended;

@@ -2,7 +2,7 @@
 // the daemon: what it freezes stays frozen, and the record says whose it is.
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -26,6 +26,10 @@ const SIGKILL = 9;
 /** A dump that an earlier daemon started may still be writing memory to the disk. */
 const LEFTOVER_MS_MAX = 20_000;
 const LEFTOVER_PAUSE_MS = 20;
+/** SW_CRIU_GIVE_UP of criu/hook.h. */
+const GIVE_UP = "give-up";
+/** For CRIU to come to one of its hooks. */
+const GIVE_UP_MS_MAX = 20_000;
 
 export interface DumpProgram {
 	readonly path: string;
@@ -33,15 +37,17 @@ export interface DumpProgram {
 	readonly container: string;
 	/** Where dump.log is. */
 	readonly workDirectory: string;
+	readonly imageDirectory: string;
 	/** Complaints of the launcher and the hook. */
 	readonly stderrPath: string;
 }
 
 /**
  * Resolves when the container is frozen and the image whole; CRIU then lets go of the tasks and the network lock while the
- * transfer begins. On an abort before that CRIU is killed, which lets the tasks go.
+ * transfer begins. On an abort before that CRIU is told by its next hook to take all back; it is killed when it comes to none: a task that it
+ * works in at that moment may not survive that.
  */
-export async function runDump(program: DumpProgram, signal: AbortSignal): Promise<DumpReport> {
+export async function runDump(program: DumpProgram, clock: Clock, signal: AbortSignal): Promise<DumpReport> {
 	signal.throwIfAborted();
 	const complaints = openSync(program.stderrPath, "a", 0o600);
 	const stdio: ["ignore", "pipe", number] = ["ignore", "pipe", complaints];
@@ -52,7 +58,15 @@ export async function runDump(program: DumpProgram, signal: AbortSignal): Promis
 		null
 	>;
 	closeSync(complaints);
-	const onAbort = () => child.kill("SIGKILL");
+	let cancelKill = () => {};
+	const onAbort = () => {
+		cancelKill = clock.after(GIVE_UP_MS_MAX, () => child.kill("SIGKILL"));
+		try {
+			writeFileSync(join(program.imageDirectory, GIVE_UP), "");
+		} catch {
+			// The disk is full: the dump fails by itself, or is killed.
+		}
+	};
 	signal.addEventListener("abort", onAbort, { once: true });
 	const lines: string[] = [];
 	const ended = new Promise<number | string>((resolve, reject) => {
@@ -74,6 +88,7 @@ export async function runDump(program: DumpProgram, signal: AbortSignal): Promis
 		return { freezingAtNs: BigInt(freezing.slice("freezing ".length)), hasRemaps, ended: ended.then(() => {}) };
 	} finally {
 		signal.removeEventListener("abort", onAbort);
+		cancelKill();
 		ended.catch(() => {});
 	}
 }
