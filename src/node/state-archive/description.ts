@@ -40,22 +40,30 @@ export function decodeDescription(text: string, validateSpec: (given: unknown) =
 	const value = objectOf(parsed(text), "it");
 	if (value.version !== 1) throw wrong("version", value.version, "1");
 	const memory = value.memory === null ? null : objectOf(value.memory, "memory");
+	const origin: Origin = {
+		imageName: textOf(value, "imageName", /^.{1,512}$/),
+		imageDigest: textOf(value, "imageDigest", /^sha256:[0-9a-f]{64}$/) as Digest,
+		address: value.address === null ? null : textOf(value, "address", /^10\.99\.\d{1,3}\.\d{1,3}$/),
+	};
 	return {
 		version: 1,
 		container: textOf(value, "container", /^[a-z0-9-]+\.\d+$/),
 		spec: validateSpec(value.spec),
-		imageName: textOf(value, "imageName", /^.{1,512}$/),
-		imageDigest: textOf(value, "imageDigest", /^sha256:[0-9a-f]{64}$/) as Digest,
-		address: value.address === null ? null : textOf(value, "address", /^10\.99\.\d{1,3}\.\d{1,3}$/),
+		...origin,
 		createdAtMs: timeOf(value, "createdAtMs"),
 		startedAtMs: value.startedAtMs === null ? null : timeOf(value, "startedAtMs"),
 		exportedAtMs: timeOf(value, "exportedAtMs"),
-		memory: memory === null ? null : { manifest: objectOf(memory.manifest, "memory.manifest"), facts: factsOf(memory) },
+		memory:
+			memory === null
+				? null
+				: { manifest: objectOf(memory.manifest, "memory.manifest"), facts: factsOf(memory, origin) },
 	};
 }
 
+type Origin = Pick<StateDescription, "imageName" | "imageDigest" | "address">;
+
 /** What the verdict compares; the rest of the facts is of a source that is not there any more. */
-function factsOf(memory: Json): SourceFacts {
+function factsOf(memory: Json, origin: Origin): SourceFacts {
 	const facts = objectOf(memory.facts, "memory.facts");
 	const machine = objectOf(facts.machine, "memory.facts.machine");
 	for (const field of ["architecture", "kernel"]) textOf(machine, field, /^.{1,256}$/);
@@ -66,8 +74,13 @@ function factsOf(memory: Json): SourceFacts {
 	for (const field of ["memoryBytes", "fileBytes"]) timeOf(facts, field);
 	if (!Array.isArray(facts.ports)) throw wrong("ports", facts.ports, "a list");
 	for (const port of facts.ports) checkPort(objectOf(port, "ports"));
-	// Nothing with volumes is exported; exports of older versions have no word of them.
-	return { ...(facts as unknown as SourceFacts), volumes: [] };
+	if (facts.memoryBytesRequested !== null && facts.memoryBytesRequested !== undefined)
+		timeOf(facts, "memoryBytesRequested");
+	textOf(facts, "phase", /^[a-z]{1,32}$/);
+	const memoryBytesRequested = (facts.memoryBytesRequested as number | undefined) ?? null;
+	// Nothing with volumes is exported; exports of older versions have no word of them, nor of user namespaces.
+	const rest = { volumes: [], memoryBytesRequested, userNamespace: facts.userNamespace === true };
+	return { ...(facts as unknown as SourceFacts), ...origin, ...rest };
 }
 
 function checkPort(port: Json): void {

@@ -17,7 +17,10 @@ const whole = {
 const decode = (value: unknown) => decodeDescription(JSON.stringify(value), validateSpec);
 
 it("a description is read back, with the spec through the door of specs", () => {
-	expect(decode(whole)).toEqual({ ...whole, spec: validateSpec({ name: "web" }) });
+	const { imageName, imageDigest, address } = whole;
+	const unsaid = { imageName, imageDigest, address, memoryBytesRequested: null, userNamespace: false };
+	const memory = { manifest: {}, facts: { ...facts, ...unsaid } };
+	expect(decode(whole)).toEqual({ ...whole, spec: validateSpec({ name: "web" }), memory });
 	expect(decode({ ...whole, memory: null, address: null }).memory).toBeNull();
 });
 
@@ -30,6 +33,8 @@ it.each([
 	["memory.manifest", { memory: { manifest: null, facts } }],
 	["memory.facts", { memory: { manifest: {} } }],
 	["cpuFlags", { memory: { manifest: {}, facts: { ...facts, machine: { ...machine, cpuFlags: [1] } } } }],
+	["phase", { memory: { manifest: {}, facts: { ...facts, phase: 7 } } }],
+	["memoryBytesRequested", { memory: { manifest: {}, facts: { ...facts, memoryBytesRequested: "1" } } }],
 	["ports", { memory: { manifest: {}, facts: { ...facts, ports: [null] } } }],
 	["protocol", { memory: { manifest: {}, facts: { ...facts, ports: [{ host: 1, container: 1, protocol: "x" }] } } }],
 ])("a description with a wrong %s is refused by name", (field, change) => {
