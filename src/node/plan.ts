@@ -152,7 +152,9 @@ function ownEffect(
 	if (state !== null && state.epoch === claim.epoch && hasOtherResources(state, spec))
 		return { kind: "update", container, epoch: claim.epoch, spec };
 	if (spec.desired === "stopped") return stopEffect(spec, state);
-	if (spec.desired === "paused") return freezerEffect("pause", "running", claim, state);
+	// Also one of before: what was to replace it begins when it is resumed.
+	if (spec.desired === "paused")
+		return state !== null && state.epoch <= claim.epoch ? freezerEffect("pause", "running", state, state) : null;
 	if (claim.revision < spec.startRevision) return startAgain(spec, claim, { restarts: 0, restartsInRow: 0 });
 	if (spec.spec.policy === "exclusive" && !facts.leases.holds(container, claim.epoch))
 		return outbid(facts, spec, claim);
@@ -229,7 +231,7 @@ function stopEffect(spec: SpecRecord, state: ContainerState | null): Effect | nu
 function freezerEffect(
 	kind: "pause" | "resume",
 	from: "running" | "paused",
-	{ container, epoch }: ClaimRecord,
+	{ container, epoch }: Pick<ClaimRecord, "container" | "epoch">,
 	state: ContainerState | null,
 ): Effect | null {
 	return state?.epoch === epoch && state.phase === from ? { kind, container, epoch } : null;

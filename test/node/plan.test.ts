@@ -212,6 +212,13 @@ describe("the owner", () => {
 		]);
 	});
 
+	it("freezes also what a later claim was to replace, and replaces it when it is resumed", () => {
+		const paused = [specRecord({ desired: "paused", revision: 2, startRevision: 1 })];
+		const scene = { claims: [claim(a, 4)], states: [held(3, "running")] };
+		expect(plan(facts({ ...scene, specs: paused }))).toEqual([{ kind: "pause", container: web0, epoch: 3 }]);
+		expect(kinds({ ...scene, states: [held(3, "paused")] })).toEqual(["run"]);
+	});
+
 	it("starts nothing that is to be paused: neither what ended nor what another node lost", () => {
 		const specs = [specRecord({ desired: "paused", revision: 2, startRevision: 1 })];
 		expect(kinds({ specs })).toEqual([]);
