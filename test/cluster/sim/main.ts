@@ -10,6 +10,9 @@ import { breaks, isBreak } from "./breaks.js";
 import { runScenario, type ScenarioOptions, type ScenarioResult } from "./scenario.js";
 
 /** What a worker tells of one seed. */
+/** A long run says how far it is. */
+const SEEDS_A_WORD = 500;
+
 interface Outcome extends Pick<ScenarioResult, "seed" | "nodeCount" | "virtualMs" | "counts" | "healedMs"> {
 	readonly faults: number;
 	/** null: every promise was kept. */
@@ -69,6 +72,7 @@ async function main(): Promise<void> {
 	const outcomes: Outcome[] = [];
 	const take = (outcome: Outcome) => {
 		outcomes.push(outcome);
+		if (outcomes.length % SEEDS_A_WORD === 0) console.log(`${outcomes.length} seeds seen`);
 		if (outcome.broken !== null) console.log(`seed ${outcome.seed} (${outcome.nodeCount} nodes): ${outcome.broken}`);
 	};
 	if (values.seed !== undefined) {
