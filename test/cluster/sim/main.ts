@@ -9,10 +9,10 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { breaks, isBreak } from "./breaks.js";
 import { runScenario, type ScenarioOptions, type ScenarioResult } from "./scenario.js";
 
-/** What a worker tells of one seed. */
 /** A long run says how far it is. */
 const SEEDS_A_WORD = 500;
 
+/** What a worker tells of one seed. */
 interface Outcome extends Pick<ScenarioResult, "seed" | "nodeCount" | "virtualMs" | "counts" | "healedMs"> {
 	readonly faults: number;
 	/** null: every promise was kept. */
