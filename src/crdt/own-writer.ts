@@ -45,6 +45,8 @@ export interface OwnWriter {
 	own(key: RecordKey): StateRecord | null;
 	commit(records: readonly StateRecord[], drop: readonly RecordKey[]): Promise<void>;
 	put(records: readonly StateRecord[], drop: readonly RecordKey[]): void;
+	/** Drops what was judged by the records that were shown: what is on its way under the same key stays. */
+	tidy(drop: readonly RecordKey[]): void;
 	/** Whether this process opened that generation, of the last ones. */
 	hasOpened(generation: number): boolean;
 	/** Writes nothing any more, not even what waits: somebody else writes this document. */
@@ -214,6 +216,12 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 		put(records, drop) {
 			if (halted !== null) return;
 			stage(records, drop, false);
+			schedule(BATCH_MS);
+		},
+		tidy(drop) {
+			const known = drop.filter((key) => !staged.has(key) && !inFlight.has(key));
+			if (halted !== null || known.length === 0) return;
+			stage([], known, false);
 			schedule(BATCH_MS);
 		},
 		reopen() {

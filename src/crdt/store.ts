@@ -157,8 +157,7 @@ export async function openState(options: StateOptions): Promise<State> {
 		const others = [...seen.nodes.values()].filter(({ node, left }) => node !== self && !left).map(({ node }) => node);
 		const acknowledgedMs = (writer: NodeId) => acknowledgements.ofAllMs(writer, others);
 		const input = { self, view: seen, documents: documents.all(), nowMs: clock.nowMs(), acknowledgedMs };
-		const drop = housekeeping(input);
-		if (drop.length > 0) writer.put([], drop);
+		writer.tidy(housekeeping(input));
 		if (writer.needsReopen()) writer.reopen();
 		cancelHouse = clock.after(HOUSEKEEPING_PERIOD_MS, keepHouse);
 	};

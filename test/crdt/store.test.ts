@@ -217,3 +217,27 @@ test("the loser of two concurrent revisions is reported by the node that wrote i
 	expect(world.state(0).own("spec/web")).toBeNull();
 	expect(world.state(0).view().specs.get("web")?.writer).toBe(N2);
 });
+
+test("a claim that is being committed while its writer tidies up stays", async () => {
+	const world = await createStoreWorld("tidy", 2);
+	const names = Array.from({ length: 120 }, (_, at) => `web.${at}`);
+	void world.state(0).commit(names.map((name) => aClaim(N1, name, { epoch: 1 })));
+	await world.timeline.run(100);
+	// What N1 says of them is of no use from here on: ten seconds after its start it tidies up.
+	void world.state(1).commit(names.map((name) => aClaim(N2, name, { epoch: 2 })));
+	await world.timeline.run(6_840);
+	for (const name of names) {
+		void world.state(0).commit([aClaim(N1, name, { epoch: 3 })]);
+		await world.timeline.run(1);
+	}
+	await world.timeline.run(1_000);
+	const epochs = names.map(
+		(name) =>
+			world
+				.state(1)
+				.view()
+				.claims.get(name as never)?.epoch,
+	);
+	expect(new Set(epochs)).toEqual(new Set([3]));
+	expectSameViews(world);
+});
