@@ -3,6 +3,7 @@
 
 import { SwarmError } from "../errors.js";
 import type { MeshStream } from "../mesh/mesh.js";
+import { withinMs } from "../mesh/within.js";
 import type { ContainerId, MoveResult, NodeId, Verdict, VerdictCheck } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
 import { tiesOf } from "../runtime/security/launch-security.js";
@@ -15,7 +16,6 @@ import { TargetMove } from "./target-move.js";
 import { compare, ownChecks, refusalOf, unreachableCheck, verdictOf } from "./verdict.js";
 import { readSourceFacts, readTargetFacts, volumeUsersOf } from "./verdict-facts.js";
 import { MIGRATE_PROTOCOL, type MoveMessage, type Offer } from "./wire.js";
-import { withinMs } from "./within.js";
 
 /** As source and as target together; each holds a tar process and buffers of a few hundred KiB. */
 export const MOVES_MAX = 16;

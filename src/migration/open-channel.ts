@@ -1,10 +1,10 @@
 // A channel to the other end of a move, within a time.
 
+import { withinMs } from "../mesh/within.js";
 import type { NodeId } from "../model.js";
 import { MoveChannel } from "./channel.js";
 import type { MigrationPorts } from "./ports.js";
 import { MIGRATE_PROTOCOL } from "./wire.js";
-import { withinMs } from "./within.js";
 
 /** `bulk`: a container is to be sent over it, not only some words. Codes `unreachable`, `timeout`. */
 export async function openChannel(

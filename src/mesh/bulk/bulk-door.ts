@@ -13,6 +13,7 @@ import type { MeshStream, StreamHandler } from "../mesh.js";
 import type { OpenedStream } from "../mesh-streams.js";
 import { type Message, type MessagePipe, messagesOver } from "../messages.js";
 import { bytesOf, integerOf, textOf } from "../wire.js";
+import { withinMs } from "../within.js";
 import { BULK_CONNECT_MS_MAX, BULK_HANDSHAKE_MS_MAX, BULK_SECRET_BYTES } from "./bulk-order.js";
 import { bulkStreamOf } from "./bulk-stream.js";
 import { type BulkLine, BulkThread } from "./bulk-thread.js";
@@ -120,21 +121,15 @@ export class BulkDoor {
 		signal: AbortSignal,
 		talk: (pipe: MessagePipe) => Promise<BulkLine>,
 	): Promise<Agreed> {
-		const limit = new AbortController();
-		const onAbort = () => limit.abort(signal.reason);
-		const late = new SwarmError("timeout", `Cannot finish ${WHAT} within ${OPEN_MS_MAX} ms`);
-		const cancel = this.#options.clock.after(OPEN_MS_MAX, () => limit.abort(late));
-		signal.addEventListener("abort", onAbort, { once: true });
-		const pipe = messagesOver(stream, WHAT, limit.signal);
 		try {
-			return { line: await talk(pipe), pipe };
+			return await withinMs(this.#options.clock, OPEN_MS_MAX, signal, async (limit) => {
+				const pipe = messagesOver(stream, WHAT, limit);
+				return { line: await talk(pipe), pipe };
+			});
 		} catch (thrown) {
 			const error = asSwarmError(thrown, `finish ${WHAT}`);
 			stream.abort(error);
 			throw error;
-		} finally {
-			cancel();
-			signal.removeEventListener("abort", onAbort);
 		}
 	}
 

@@ -3,7 +3,7 @@
 
 import type { Clock } from "../../clock.js";
 import type { Logger } from "../../log.js";
-import { withinMs } from "../../migration/within.js";
+import { withinMs } from "../../mesh/within.js";
 import type { ContainerHealth, ContainerId } from "../../model.js";
 import type { ContainerState, Runtime } from "../../runtime/runtime.js";
 import { LOCAL_RUN_PREFIX } from "../plan.js";
