@@ -1,7 +1,6 @@
 // Records that benches of the state fill a cluster with.
 
-import type { ClaimRecord, ContainerId, NodeId } from "../src/model.js";
-import { workloadOf } from "../src/node/plan.js";
+import { type ClaimRecord, type ContainerId, type NodeId, workloadOf } from "../src/model.js";
 
 /** The first claim of a container. */
 export function claimOf(self: NodeId, container: ContainerId): ClaimRecord {

@@ -400,6 +400,10 @@ export function containerIdOf(workload: string, index: number): ContainerId {
 	return `${workload}.${index}` as ContainerId;
 }
 
+export function workloadOf(container: ContainerId): string {
+	return container.slice(0, container.lastIndexOf("."));
+}
+
 /** Which replica of its workload it is, from 0. */
 export function replicaOf(container: ContainerId): number {
 	return Number(container.slice(container.lastIndexOf(".") + 1));

@@ -1,7 +1,7 @@
 // Which of its own records a writer no longer needs to hold: superseded specs and claims, and tombstones that did their
 // work. Pure. Must never: name a record that is still the only one to say what it says.
 
-import type { ClaimRecord, NodeId, SpecRecord, StateRecord } from "../model.js";
+import { type ClaimRecord, type NodeId, type SpecRecord, type StateRecord, workloadOf } from "../model.js";
 import { compareTimes } from "./hybrid-time.js";
 import type { ClusterView, RecordKey } from "./state.js";
 import type { DocumentRecords } from "./view.js";
@@ -90,7 +90,7 @@ function heldWorkloads(input: HousekeepingInput, going: ReadonlySet<RecordKey>):
 		for (const [key, record] of records) {
 			const goes = writer === input.self && going.has(key);
 			if (record.kind === "claim" && !goes) held.add(record.workload);
-			if (record.kind === "container") held.add(record.container.slice(0, record.container.lastIndexOf(".")));
+			if (record.kind === "container") held.add(workloadOf(record.container));
 		}
 	}
 	return held;

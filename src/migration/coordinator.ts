@@ -11,7 +11,7 @@ import { MoveChannel } from "./channel.js";
 import type { JournalEntry } from "./journal.js";
 import type { MigrationPorts, Migrations, MoveOptions } from "./ports.js";
 import { SourceMove } from "./source-move.js";
-import { isHandedOver, type MoveIdentity } from "./standing.js";
+import { isEnded, isHandedOver, type MoveIdentity } from "./standing.js";
 import { TargetMove } from "./target-move.js";
 import { compare, ownChecks, refusalOf, unreachableCheck, verdictOf } from "./verdict.js";
 import { readSourceFacts, readTargetFacts, volumeUsersOf } from "./verdict-facts.js";
@@ -235,13 +235,14 @@ class Coordinator implements Migrations {
 		await channel.end();
 	}
 
-	/** It ran here and is on its way to a third node, or has been claimed since: the source's copy is out of date. */
+	/** It ran here and is on its way to a third node, has been claimed since, or has ended: the source's copy is out of date. */
 	#wentOn({ container, epoch }: Extract<MoveMessage, { kind: "go" }>): boolean {
 		if (epoch === 0) return false;
+		const view = this.#ports.state.view();
 		const moves = [...this.#moves.values()].some(({ role, identity }) => {
 			return role === "source" && identity.container === container && identity.epoch >= epoch;
 		});
-		return moves || (this.#ports.state.view().claims.get(container)?.epoch ?? 0) > epoch;
+		return moves || isEnded(container, view) || (view.claims.get(container)?.epoch ?? 0) > epoch;
 	}
 
 	/** Without a move in hand the own document says it: only a hand-over that stands in it was decided. */

@@ -1,7 +1,15 @@
 // What the cluster's records say about a move: who owns the container now. Pure.
 
 import type { ClusterView } from "../crdt/state.js";
-import type { ClaimRecord, ContainerId, NodeId, Phase, StateRecord } from "../model.js";
+import {
+	type ClaimRecord,
+	type ContainerId,
+	type NodeId,
+	type Phase,
+	replicaOf,
+	type StateRecord,
+	workloadOf,
+} from "../model.js";
 
 export interface MoveIdentity {
 	readonly move: string;
@@ -37,6 +45,12 @@ export function isHandedOver(identity: MoveIdentity, own: StateRecord | null): b
 
 const ranPhases: readonly Phase[] = ["running", "pausing", "paused", "resuming", "stopping", "stopped"];
 
+/** Removed, or one replica too many: no copy of it is to run anywhere. */
+export function isEnded(container: ContainerId, view: ClusterView): boolean {
+	const record = view.specs.get(workloadOf(container));
+	return record !== undefined && (record.removed || replicaOf(container) >= record.spec.replicas);
+}
+
 /** Whether the target published that it got as far as running. */
 export function hasRunThere(identity: MoveIdentity, view: ClusterView): boolean {
 	const records = view.containers.get(identity.container) ?? [];
@@ -57,7 +71,7 @@ export function nextClaim(
 		kind: "claim",
 		container: identity.container,
 		epoch: Math.max(before?.epoch ?? 0, taken) + 1,
-		workload: identity.container.slice(0, identity.container.lastIndexOf(".")),
+		workload: workloadOf(identity.container),
 		revision: before?.revision ?? 1,
 		move: identity.move,
 		restarts: before?.restarts ?? 0,

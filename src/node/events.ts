@@ -5,21 +5,21 @@ import { basename } from "node:path";
 import { canonicalJson } from "../crdt/canonical.js";
 import { changedIn } from "../crdt/sorted-map.js";
 import type { ClusterView } from "../crdt/state.js";
-import type {
-	ClaimRecord,
-	ContainerId,
-	ContainerRecord,
-	ImageRecord,
-	NodeId,
-	OomReport,
-	SwarmEvent,
+import {
+	type ClaimRecord,
+	type ContainerId,
+	type ContainerRecord,
+	type ImageRecord,
+	type NodeId,
+	type OomReport,
+	type SwarmEvent,
+	workloadOf,
 } from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { ContainerState, QuotaChange } from "../runtime/runtime.js";
 import { bytesInWords } from "../scheduler/words.js";
 import { admissionEvents } from "./admission/admission-events.js";
 import type { Draft, Seen } from "./event-draft.js";
-import { workloadOf } from "./plan.js";
 import { type Restart, restartAfter } from "./restart.js";
 import { volumeEvents } from "./volume-events.js";
 

@@ -17,6 +17,7 @@ import {
 	type NodeId,
 	type Spec,
 	type SpecRecord,
+	workloadOf,
 } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
 import { canUpdateIn } from "../runtime/update-resources.js";
@@ -118,10 +119,6 @@ export function plan(facts: PlanFacts): readonly Effect[] {
 /** Only a tombstone or fewer replicas end a container: one whose spec is unknown here is left alone. */
 function isUnwanted(facts: PlanFacts, container: ContainerId): boolean {
 	return facts.view.specs.has(workloadOf(container));
-}
-
-export function workloadOf(container: ContainerId): string {
-	return container.slice(0, container.lastIndexOf("."));
 }
 
 function effectFor(facts: PlanFacts, spec: SpecRecord, container: ContainerId): Effect | null {

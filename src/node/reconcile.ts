@@ -4,7 +4,15 @@
 
 import type { ClusterView } from "../crdt/state.js";
 import { asSwarmError, SwarmError } from "../errors.js";
-import type { ClaimRecord, ContainerHealth, ContainerId, ContainerRecord, NodeId, SpecRecord } from "../model.js";
+import {
+	type ClaimRecord,
+	type ContainerHealth,
+	type ContainerId,
+	type ContainerRecord,
+	type NodeId,
+	type SpecRecord,
+	workloadOf,
+} from "../model.js";
 import { hasEnded } from "../runtime/life-cycle.js";
 import type { ContainerState } from "../runtime/runtime.js";
 import type { Draft } from "./event-draft.js";
@@ -13,7 +21,7 @@ import { HealthChecks } from "./health/checks.js";
 import { isMajorityAlive, leasesWanted } from "./lease/voters.js";
 import { type Paced, paced } from "./paced.js";
 import { decide, freeAddress, refusalsOf } from "./placement.js";
-import { type Effect, LOCAL_RUN_PREFIX, plan, workloadOf } from "./plan.js";
+import { type Effect, LOCAL_RUN_PREFIX, plan } from "./plan.js";
 import type { NodePorts } from "./ports.js";
 
 const RETRY_FIRST_MS = 1_000;

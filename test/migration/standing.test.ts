@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { EMPTY_VIEW } from "../../src/crdt/view.js";
-import { type MoveIdentity, nextClaim, standingOf } from "../../src/migration/standing.js";
-import type { ClaimRecord, ContainerId, NodeId } from "../../src/model.js";
+import { isEnded, type MoveIdentity, nextClaim, standingOf } from "../../src/migration/standing.js";
+import type { ClaimRecord, ContainerId, NodeId, SpecRecord } from "../../src/model.js";
 
 const web0 = "web.0" as ContainerId;
 const [source, target] = ["s", "t"] as unknown as [NodeId, NodeId];
@@ -15,4 +15,13 @@ it("what is given back stands above the hand-over, also where that has not been 
 	const view = { ...EMPTY_VIEW, claims: new Map([[web0, { ...own, epoch: 9 } as ClaimRecord]]) };
 	expect(nextClaim(identity, view, back, own.epoch).epoch).toBe(10);
 	expect(standingOf(identity, view)).toEqual({ kind: "target", epoch: 9 });
+});
+
+it("a container has ended when its workload was removed or has fewer replicas, not when nothing is known of it", () => {
+	const endsWith = (record: { removed: boolean; spec: { replicas: number } }) =>
+		isEnded(web0, { ...EMPTY_VIEW, specs: new Map([["web", record as SpecRecord]]) });
+	expect(endsWith({ removed: false, spec: { replicas: 1 } })).toBe(false);
+	expect(endsWith({ removed: true, spec: { replicas: 1 } })).toBe(true);
+	expect(endsWith({ removed: false, spec: { replicas: 0 } })).toBe(true);
+	expect(isEnded(web0, EMPTY_VIEW)).toBe(false);
 });

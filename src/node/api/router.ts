@@ -1,7 +1,14 @@
 // From a call to an operation: parses at the door, forwards what lives on another node, decides nothing else.
 
 import { asSwarmError, SwarmError } from "../../errors.js";
-import type { ContainerId, MoveProgress, NodeId, Verdict, VerdictCheck } from "../../model.js";
+import {
+	type ContainerId,
+	type MoveProgress,
+	type NodeId,
+	type Verdict,
+	type VerdictCheck,
+	workloadOf,
+} from "../../model.js";
 import { normalizedName } from "../../runtime/image/name.js";
 import type { LogOptions, RuntimePool } from "../../runtime/runtime.js";
 import type { EventLog } from "../events.js";
@@ -10,7 +17,6 @@ import { leaseInWords } from "../lease/notes.js";
 import { placementCheck, refuseUnfitTarget } from "../move-target.js";
 import type { Operations } from "../operations.js";
 import type { SplitRecord } from "../partition/split-log.js";
-import { workloadOf } from "../plan.js";
 import type { NodePorts } from "../ports.js";
 import { imageRows, nodeRows } from "../rows.js";
 import { validateSpec } from "../spec/validate-spec.js";

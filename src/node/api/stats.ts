@@ -1,7 +1,7 @@
 // What containers use, of one node or of all that answer. Counters only: who asks twice makes rates of them.
 
 import { SwarmError } from "../../errors.js";
-import { workloadOf } from "../plan.js";
+import { workloadOf } from "../../model.js";
 import { type Asking, askNodes, membersOf } from "./ask-nodes.js";
 import type { StatsAnswer, StatsRow } from "./contract.js";
 import { type ApiAnswer, isFirst, jsonAnswer, sees } from "./message.js";

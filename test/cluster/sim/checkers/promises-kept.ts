@@ -2,9 +2,8 @@
 // Workloads that were removed are left out: their promises are forgotten with them.
 
 import type { LeasePromise } from "../../../../src/crdt/leases.js";
-import type { NodeId } from "../../../../src/model.js";
+import { type NodeId, workloadOf } from "../../../../src/model.js";
 import { decodeLeaseFrame, type LeaseFrame } from "../../../../src/node/lease/lease-frames.js";
-import { workloadOf } from "../../../../src/node/plan.js";
 import type { SimFrame } from "../sim-mesh.js";
 import type { User } from "../user.js";
 import type { World } from "../world.js";
