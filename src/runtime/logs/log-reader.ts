@@ -33,6 +33,8 @@ export async function* readLogs(source: LogSource, options: LogOptions, signal: 
 	try {
 		if (sinceMs !== null) for (const file of files) await file.skipBefore(sinceMs);
 		if (options.tail !== null) yield* since(await tailOf(files, options.tail), sinceMs);
+		// What is written while these are taken comes after the last lines that were asked for.
+		if (options.tail !== null && bell === null) return;
 		for (;;) {
 			signal.throwIfAborted();
 			const last = bell === null || source.ended();

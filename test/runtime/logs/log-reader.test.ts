@@ -52,6 +52,16 @@ describe("logs", () => {
 		expect(await texts(readLogs(source(), all, never))).toEqual(["a", "b", "c", "d", "e"]);
 	});
 
+	it("are no more than the last ones asked for, whatever is written meanwhile", async () => {
+		write("stdout", "1 F a\n2 F b\n");
+		const found: string[] = [];
+		for await (const { text } of readLogs(source(), { ...all, tail: 1 }, never)) {
+			found.push(text);
+			write("stdout", "3 F c\n");
+		}
+		expect(found).toEqual(["b"]);
+	});
+
 	it("keep streams, times, empty lines and parts of long lines", async () => {
 		write("stdout", "1 F \n2 P long\n2 F line\n");
 		const lines: LogLine[] = [];
