@@ -8,6 +8,9 @@ import { join } from "node:path";
 import { connectLocal, stateDirectoryOf } from "../node/api/client.js";
 import { containersInWords } from "./container-table.js";
 
+/** After that the command line proper asks again, and waits longer. */
+const LIMITS = { silenceMs: 1_000, pingMs: 1_000 };
+
 export interface PlainPs {
 	readonly workload: string | null;
 	readonly state: string | null;
@@ -32,7 +35,7 @@ export function plainPsOf(argv: readonly string[]): PlainPs | null {
 /** False when it could not: the command line proper says why. */
 async function answered({ workload, state, json }: PlainPs): Promise<boolean> {
 	try {
-		const rows = await connectLocal(stateDirectoryOf(state)).containers();
+		const rows = await connectLocal(stateDirectoryOf(state), { limits: LIMITS }).containers();
 		await new Promise((resolve) => process.stdout.write(containersInWords(rows, { workload, json }), resolve));
 		return true;
 	} catch {

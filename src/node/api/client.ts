@@ -7,6 +7,7 @@ import type { LogLine, MoveProgress, MoveResult, Spec, SwarmEvent, Verdict } fro
 import type { ExecRequest, LogOptions, PoolState } from "../../runtime/runtime.js";
 import type { SplitAnswer } from "../partition/report.js";
 import type { VolumeWish } from "../spec/volume-wish.js";
+import type { AnswerLimits } from "./answering.js";
 import { callsTransport } from "./calls/transport.js";
 import type {
 	AuditRow,
@@ -125,10 +126,12 @@ export interface Client {
 export interface ConnectOptions {
 	/** One connection for many calls, each three times as fast: for programs that make more than one. It does not keep the process alive. */
 	readonly keepAlive?: boolean;
+	/** For one connection a call: how long a daemon that answers nothing is waited for. */
+	readonly limits?: AnswerLimits;
 }
 
-export function connectLocal(stateDirectory: string, { keepAlive = false }: ConnectOptions = {}): Client {
-	return clientOver(keepAlive ? callsTransport(stateDirectory) : httpTransport(stateDirectory));
+export function connectLocal(stateDirectory: string, { keepAlive = false, limits }: ConnectOptions = {}): Client {
+	return clientOver(keepAlive ? callsTransport(stateDirectory) : httpTransport(stateDirectory, limits));
 }
 
 /** The same calls, whichever way they go. */

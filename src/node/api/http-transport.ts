@@ -3,6 +3,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
+import { ANSWER_LIMITS, type AnswerLimits, watchAnswers } from "./answering.js";
 import {
 	type Call,
 	type ExecStreams,
@@ -21,16 +22,24 @@ const { connect } = process.getBuiltinModule("node:net");
 
 export const SOCKET_NAME = "swarm.sock";
 
-export function httpTransport(stateDirectory: string): Transport {
+export function httpTransport(stateDirectory: string, limits = ANSWER_LIMITS): Transport {
+	const door = { stateDirectory, limits };
 	return {
-		json: (call) => (call.stream ? sendBytes(stateDirectory, call) : answerOf(stateDirectory, call)),
-		lines: (call) => rawLinesOf(stateDirectory, call),
-		bytes: (call) => bytesOf(stateDirectory, call),
-		exec: (call, streams) => runExec(stateDirectory, call, streams),
+		json: (call) => (call.stream ? sendBytes(door, call) : answerOf(door, call)),
+		lines: (call) => rawLinesOf(door, call),
+		bytes: (call) => bytesOf(door, call),
+		exec: (call, streams) => runExec(door, call, streams),
 	};
 }
 
-function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
+interface Door {
+	readonly stateDirectory: string;
+	/** null: for the question whether anybody answers. */
+	readonly limits: AnswerLimits | null;
+}
+
+function send(door: Door, call: Call): Promise<IncomingMessage> {
+	const { stateDirectory } = door;
 	const body = call.body === undefined ? null : JSON.stringify(call.body);
 	return new Promise((resolve, reject) => {
 		const outgoing = httpRequest({
@@ -40,13 +49,35 @@ function send(stateDirectory: string, call: Call): Promise<IncomingMessage> {
 			headers: headersOf(call, body),
 			...(call.signal === undefined ? {} : { signal: call.signal }),
 		});
+		let response: IncomingMessage | null = null;
+		const unwatch = watchDoor(door, (error) => (response ?? outgoing).destroy(error));
+		outgoing.on("close", unwatch);
 		outgoing.on("error", (error: NodeJS.ErrnoException) => reject(connectionError(error, stateDirectory)));
-		outgoing.on("response", resolve);
+		outgoing.on("response", (begun) => {
+			response = begun;
+			resolve(begun);
+		});
 		if (call.stream) {
 			outgoing.flushHeaders();
 			call.stream.pipe(outgoing);
 		} else outgoing.end(body ?? undefined);
 	});
+}
+
+function watchDoor({ stateDirectory, limits }: Door, onSilent: (error: Error) => void): () => void {
+	if (limits === null) return () => {};
+	const ping = (signal: AbortSignal) =>
+		answerOf({ stateDirectory, limits: null }, { method: "GET", path: "/v1/ping", signal });
+	return watchAnswers(ping, limits, () => onSilent(silent(stateDirectory)));
+}
+
+function silent(stateDirectory: string): SwarmError {
+	const next = `see whether it is stopped or overloaded (\`ps\`, ${stateDirectory}/daemon.log); what was asked for may yet be done`;
+	return new SwarmError(
+		"unreachable",
+		`Cannot finish: the daemon in ${stateDirectory} takes calls and answers none, ${next}`,
+		{ retryable: true },
+	);
 }
 
 /**
@@ -93,22 +124,25 @@ export function connectionError(error: NodeJS.ErrnoException, stateDirectory: st
 	return error;
 }
 
-async function answerOf<T>(stateDirectory: string, call: Call): Promise<T> {
-	const response = await send(stateDirectory, call);
+async function answerOf<T>(door: Door, call: Call): Promise<T> {
+	const { stateDirectory } = door;
+	const response = await send(door, call);
 	const text = await textOf(response, stateDirectory);
 	if ((response.statusCode ?? 500) >= 400) throw errorIn(text || "{}");
 	return jsonIn(text || "{}") as T;
 }
 
-async function bytesOf(stateDirectory: string, call: Call): Promise<AsyncIterable<Uint8Array>> {
-	const response = await send(stateDirectory, call);
+async function bytesOf(door: Door, call: Call): Promise<AsyncIterable<Uint8Array>> {
+	const { stateDirectory } = door;
+	const response = await send(door, call);
 	if ((response.statusCode ?? 500) >= 400) throw errorIn(await textOf(response, stateDirectory));
 	return partsOf<Buffer>(response, stateDirectory);
 }
 
 /** The answer can come before all is sent: then nothing more is. */
-async function sendBytes<T>(stateDirectory: string, call: Call): Promise<T> {
-	const response = await send(stateDirectory, call);
+async function sendBytes<T>(door: Door, call: Call): Promise<T> {
+	const { stateDirectory } = door;
+	const response = await send(door, call);
 	const { socket } = response;
 	try {
 		const text = await textOf(response, stateDirectory);
@@ -119,15 +153,17 @@ async function sendBytes<T>(stateDirectory: string, call: Call): Promise<T> {
 	}
 }
 
-async function* rawLinesOf(stateDirectory: string, call: Call) {
-	const response = await send(stateDirectory, call);
+async function* rawLinesOf(door: Door, call: Call) {
+	const { stateDirectory } = door;
+	const response = await send(door, call);
 	response.setEncoding("utf8");
 	yield* linesIn(partsOf<string>(response, stateDirectory));
 }
 
-async function runExec(stateDirectory: string, call: Call, streams: ExecStreams): Promise<number> {
+async function runExec(door: Door, call: Call, streams: ExecStreams): Promise<number> {
+	const { stateDirectory } = door;
 	try {
-		const response = await send(stateDirectory, call);
+		const response = await send(door, call);
 		// Kept here: a complete answer lets go of it.
 		const { socket } = response;
 		try {
