@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { DocumentSet } from "../../src/crdt/documents.js";
+import { type DocumentSet, FORKS_MAX, WRITERS_MAX } from "../../src/crdt/documents.js";
 import { decodeEnvelope, ENVELOPE_BYTES_MAX, encodeEnvelope, FIRST_HASH, hashOf } from "../../src/crdt/envelope.js";
 import { viewOf } from "../../src/crdt/view.js";
 import type { NodeId } from "../../src/model.js";
@@ -186,4 +186,25 @@ test("of a chain that ends badly only what its writer signed is kept, so that ot
 	const other = aDocumentSet();
 	for (const missing of holder.missingFor([])) expect(other.accept(missing, "verify").kind).toBe("accepted");
 	expect(textOf(other)).toBe(textOf(holder));
+});
+
+test("a writer more than may be is refused, and those that are known write on", () => {
+	const documents = aDocumentSet();
+	for (const envelope of chain.slice(0, 2)) documents.accept([envelope], "verify");
+	const opening = (index: number) => chainOf(`W${index}` as NodeId, [])[0] as Uint8Array;
+	for (let count = 1; count < WRITERS_MAX; count++)
+		expect(documents.accept([opening(count)], "verify").kind).toBe("accepted");
+	const one = documents.accept([opening(WRITERS_MAX)], "verify");
+	expect(one).toMatchObject({ kind: "refused", error: { code: "refused" } });
+	expect(documents.all()).toHaveLength(WRITERS_MAX);
+	expect(documents.accept([chain[2] as Uint8Array], "verify").kind).toBe("accepted");
+});
+
+test("of a writer that opens one document after the other the latest are kept, however many it makes", () => {
+	const documents = aDocumentSet();
+	for (let nowMs = 1_001; nowMs <= 1_000 + 3 * FORKS_MAX; nowMs++)
+		documents.accept(chainOf(N1, [[aSpecRecord(N1, `web${nowMs}`)]], nowMs), "verify");
+	const specs = [...viewOf(documents.all()).specs.keys()];
+	expect(documents.all()).toHaveLength(FORKS_MAX);
+	expect(specs).toContain(`web${1_000 + 3 * FORKS_MAX}`);
 });

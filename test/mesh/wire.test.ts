@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { SwarmError } from "../../src/errors.js";
 import { createAuthority, issueCertificate, verifyCertificate } from "../../src/mesh/cluster-authority.js";
 import { createFrameParser, encodeFrame } from "../../src/mesh/frames.js";
-import { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from "../../src/mesh/heartbeat.js";
+import { decodeHeartbeat, encodeHeartbeat, HEARD_MAX, type Heartbeat } from "../../src/mesh/heartbeat.js";
 import { createIdentity } from "../../src/mesh/identity.js";
 import { FRAME_BYTES_MAX } from "../../src/mesh/mesh.js";
 import { firstTrust } from "../../src/mesh/trust.js";
@@ -134,6 +134,16 @@ describe("heartbeats", () => {
 	test("arrive as they were sent", () => {
 		expect(decodeHeartbeat(encodeHeartbeat(beat))).toEqual(beat);
 		expect(decodeHeartbeat(encodeHeartbeat({ ...beat, sample: null, heard: [] })).sample).toBeNull();
+	});
+
+	test("tell of so many nodes at most, and are refused when they tell of more", () => {
+		const heard = Array.from({ length: HEARD_MAX + 9 }, () => beat.heard[0] as Heartbeat["heard"][number]);
+		const most = encodeHeartbeat({ ...beat, heard });
+		expect(decodeHeartbeat(most).heard).toHaveLength(HEARD_MAX);
+		const fields = decodeWire(most, "a test", { bytes: 1 << 20, depth: 9, items: 1 << 20 }) as WireValue[];
+		const told = fields[6] as WireValue[];
+		fields[6] = [...told, told[0] as WireValue];
+		expect(() => decodeHeartbeat(encodeWire(fields))).toThrow(/heartbeat\.heard/);
 	});
 
 	test("with wrong values are refused with the field's name", () => {
