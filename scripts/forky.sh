@@ -1,4 +1,4 @@
-# Sourced by criu.sh and vm-lab.sh: packages of Debian forky for use beside an older system, fetched with an apt that knows
+# Sourced by criu.sh and uml.sh: packages of Debian forky for use beside an older system, fetched with an apt that knows
 # nothing of this system and unpacked into a prefix. Nothing is installed; signatures are checked as always.
 # shellcheck shell=bash
 

@@ -2,9 +2,10 @@
 // A file of lines `<container> <epoch>`, appended on removal, compacted on opening. Containers that are here have their epoch
 // in record.json.
 
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { SwarmError } from "../errors.js";
 import type { ContainerId } from "../model.js";
+import { replaceFile } from "./replace-file.js";
 
 /** Older removals are forgotten: by then no call of their time can be under way. */
 export const FENCES_MAX = 10_000;
@@ -17,8 +18,8 @@ export interface Fences {
 
 export function openFences(path: string): Fences {
 	const epochs = compacted(readLines(path));
-	writeFileSync(`${path}.new`, [...epochs].map(([container, epoch]) => `${container} ${epoch}\n`).join(""));
-	renameSync(`${path}.new`, path);
+	// Durable: a power cut must not take those that were on the disk before.
+	replaceFile(path, [...epochs].map(([container, epoch]) => `${container} ${epoch}\n`).join(""), true);
 	return {
 		epochOf: (container) => epochs.get(container) ?? 0,
 		raise(container, epoch) {

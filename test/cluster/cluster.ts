@@ -74,6 +74,11 @@ export class Cluster {
 		return new Cluster(name, await Promise.all(known));
 	}
 
+	/** With one more, that the lab knows nothing of. */
+	with(node: ClusterNode): Cluster {
+		return new Cluster(this.name, [...this.nodes, node]);
+	}
+
 	async down(): Promise<void> {
 		await labDown({ name: this.name });
 	}

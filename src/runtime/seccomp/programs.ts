@@ -1,8 +1,9 @@
 // Compiled seccomp programs as files, `<directory>/<digest>.bpf`: an array of struct sock_filter that the init loads as it is. Each
-// profile is compiled once; a start only names the file. Files are made by rename, so that one that is there is whole.
+// profile is compiled once; a start only names the file. Files are synced and renamed, so that one that is there is whole; what a power
+// cut left of one that was not is made anew.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
 import type { SeccompProfile } from "../../model.js";
@@ -11,6 +12,8 @@ import { ownArchitecture } from "./syscall-numbers.js";
 
 /** Rises when the compiler gives another program for the same profile. */
 const COMPILER = 1;
+/** Of struct sock_filter. */
+const INSTRUCTION_BYTES = 8;
 
 export interface SeccompPrograms {
 	/** Where the program of a profile is; compiles it when it is new (a few ms). */
@@ -30,7 +33,7 @@ export function openSeccompPrograms(directory: string): SeccompPrograms {
 	return {
 		pathOf(profile) {
 			const path = join(directory, nameOf(profile));
-			if (!existsSync(path)) write(directory, path, compiled(profile));
+			if (!isWhole(path)) write(directory, path, compiled(profile));
 			return path;
 		},
 		keepOnly(profiles) {
@@ -39,6 +42,12 @@ export function openSeccompPrograms(directory: string): SeccompPrograms {
 			for (const name of readdirSync(directory)) if (!kept.has(name)) rmSync(join(directory, name), { force: true });
 		},
 	};
+}
+
+/** Delayed allocation can leave the name of a file whose bytes never came to the disk. */
+function isWhole(path: string): boolean {
+	const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+	return bytes > 0 && bytes % INSTRUCTION_BYTES === 0;
 }
 
 function compiled(profile: SeccompProfile): Uint8Array {
@@ -60,6 +69,6 @@ function digestOf(profile: SeccompProfile): string {
 function write(directory: string, path: string, program: Uint8Array): void {
 	mkdirSync(directory, { recursive: true, mode: 0o700 });
 	const temporary = `${path}.${process.pid}`;
-	writeFileSync(temporary, program, { mode: 0o600 });
+	writeFileSync(temporary, program, { mode: 0o600, flush: true });
 	renameSync(temporary, path);
 }

@@ -16,6 +16,8 @@ export interface Span {
 export interface GuardRecords {
 	/** Takes in what stands there now. */
 	look(): void;
+	/** From elsewhere, on the clock of this machine: a line of a monitor, or that the container is gone (null). */
+	note(node: string, container: string, line: string | null, atMs: number): void;
 	/** Everything of the node's was killed at once: nobody wrote an end. */
 	killed(node: string): void;
 	/** Of one container, in the order in which they began. */
@@ -73,6 +75,11 @@ export function recordGuards(nodes: readonly TracedNode[]): GuardRecords {
 
 	return {
 		look,
+		note(node, container, line, atMs) {
+			const name = `${node} ${container}`;
+			if (line === null) endAt(name, atMs);
+			else linesOf(name).add(line);
+		},
 		killed(node) {
 			look();
 			for (const name of lines.keys()) if (name.startsWith(`${node} `)) endAt(name, bootMs());
