@@ -11,6 +11,9 @@ const CONTAINER_BRIDGE =
 	/^(docker\d+|br-[0-9a-f]{12}|virbr\d+|cni\d+|cni-podman\d+|podman\d+|lxcbr\d+|lxdbr\d+|swarm\d+)$/;
 const LINK_LOCAL = /^(169\.254\.|fe80:)/i;
 
+/** A name of 253 characters with port and peer has room; the parser's time grows with the square. */
+const MULTIADDR_CHARACTERS_MAX = 512;
+
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
 /** `ip:port` or `[ip6]:port` as a multiaddr to listen on. Code `usage`. */
@@ -37,6 +40,7 @@ export function dialMultiaddr(address: string): string {
 
 /** Whether libp2p can dial it; addresses from peers are not to be trusted. */
 export function isMultiaddr(address: string): boolean {
+	if (address.length > MULTIADDR_CHARACTERS_MAX) return false;
 	try {
 		multiaddr(address);
 		return true;

@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from "node:os";
 import { describe, expect, test } from "vitest";
-import { announcedMultiaddrs, dialMultiaddr, listenMultiaddr } from "../../src/mesh/address.js";
+import { announcedMultiaddrs, dialMultiaddr, isMultiaddr, listenMultiaddr } from "../../src/mesh/address.js";
 
 const at = (address: string, internal = false) =>
 	({ address, internal, family: address.includes(":") ? "IPv6" : "IPv4" }) as NetworkInterfaceInfo;
@@ -14,6 +14,11 @@ describe("addresses", () => {
 		expect(dialMultiaddr("/ip4/10.0.0.1/tcp/1")).toBe("/ip4/10.0.0.1/tcp/1");
 		expect(listenMultiaddr("0.0.0.0:0")).toBe("/ip4/0.0.0.0/tcp/0");
 		expect(listenMultiaddr("[::]:7749")).toBe("/ip6/::/tcp/7749");
+	});
+
+	test("longer than any address are none, and take no time", () => {
+		expect(isMultiaddr(`/dns/a.b/tcp/1${"/".repeat(10_000_000)}`)).toBe(false);
+		expect(isMultiaddr(`/dns/${"a".repeat(253)}/tcp/65535`)).toBe(true);
 	});
 
 	test("that make no sense are refused with an example", () => {

@@ -1,6 +1,6 @@
 // Calls about who is in the cluster: tokens, forgetting, names, the authority, round trips. Parses at the door; decides nothing.
 
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import { isRole } from "../../mesh/cluster-authority.js";
 import type { NodeId } from "../../model.js";
 import { type Asking, askNodes, membersOf } from "./ask-nodes.js";
@@ -59,7 +59,7 @@ export async function rename({ daemon, operations, ports, call, name }: Match): 
 export async function rotateAuthority({ daemon, call }: Match): Promise<ApiAnswer> {
 	const { graceMs } = (await jsonBody(call)) as { graceMs?: unknown };
 	if (typeof graceMs !== "number")
-		throw new SwarmError("usage", `Cannot rotate the authority: graceMs is ${String(graceMs)}, wanted a number`);
+		throw new SwarmError("usage", `Cannot rotate the authority: graceMs is ${shown(graceMs)}, wanted a number`);
 	return jsonAnswer(await daemon.rotateAuthority(graceMs));
 }
 
@@ -90,10 +90,10 @@ function rowsHere(match: Match): readonly RttRow[] {
 function tokenRequestOf(body: unknown): TokenRequest {
 	const { ttlMs, uses, role = "member" } = body as Partial<Record<keyof TokenRequest, unknown>>;
 	if (typeof ttlMs !== "number")
-		throw new SwarmError("usage", `Cannot make a token: ttlMs is ${String(ttlMs)}, wanted a number`);
+		throw new SwarmError("usage", `Cannot make a token: ttlMs is ${shown(ttlMs)}, wanted a number`);
 	if (typeof uses !== "number")
-		throw new SwarmError("usage", `Cannot make a token: uses is ${String(uses)}, wanted a number`);
+		throw new SwarmError("usage", `Cannot make a token: uses is ${shown(uses)}, wanted a number`);
 	if (!isRole(role))
-		throw new SwarmError("usage", `Cannot make a token: role is ${String(role)}, wanted member, witness or reader`);
+		throw new SwarmError("usage", `Cannot make a token: role is ${shown(role)}, wanted member, witness or reader`);
 	return { ttlMs, uses, role };
 }

@@ -2,7 +2,7 @@
 // so that the kernel's refusal is the caller's answer; then the spec is revised. What one refuses is taken back everywhere.
 // Must never restart a container.
 
-import { SwarmError } from "../../errors.js";
+import { SwarmError, shown } from "../../errors.js";
 import type { ContainerId, NodeId, ResourceRequest, Spec } from "../../model.js";
 import type { Operations } from "../operations.js";
 import type { NodePorts } from "../ports.js";
@@ -94,7 +94,7 @@ export async function changeHere(match: Match): Promise<ApiAnswer> {
 	const { revision, resources } = (await jsonBody(match.call)) as Partial<ResourceChange>;
 	const { container, spec } = match.operations.resolve(match.name);
 	if (typeof revision !== "number" || !Number.isSafeInteger(revision) || revision < 1)
-		throw new SwarmError("usage", `Cannot change ${container}: the revision is ${String(revision)}, wanted a number`);
+		throw new SwarmError("usage", `Cannot change ${container}: the revision is ${shown(revision)}, wanted a number`);
 	const checked = validateSpec({ name: spec.name, network: spec.spec.network, resources }).resources;
 	await applyHere(match, container, { revision, resources: checked });
 	return jsonAnswer({});

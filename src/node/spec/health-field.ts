@@ -4,7 +4,7 @@
 import type { HealthCheck, HealthProbe, Spec } from "../../model.js";
 import { COMMAND_ARGUMENTS_MAX } from "./limits.js";
 import type { Report } from "./problems.js";
-import { isPort, parseDuration } from "./quantities.js";
+import { isPort, parseDuration, quantityOf } from "./quantities.js";
 import { type Fields, fieldsOf, wholeNumber } from "./readers.js";
 
 export const HEALTH_INTERVAL_MS_DEFAULT = 10_000;
@@ -60,10 +60,14 @@ function probeOf(fields: Fields, report: Report): HealthProbe | null {
 
 /** The form that a spec holds. */
 function wholeProbe(given: unknown, report: Report): HealthProbe | null {
-	const { kind, command, port, path } = (given ?? {}) as Fields;
+	const { kind, command, port, path = "/" } = (given ?? {}) as Fields;
 	if (kind === "command") return commandProbe(command, report);
 	if (kind === "tcp") return tcpProbe(port, report);
-	if (kind === "http" && isPort(port)) return httpProbe(`${port}${String(path ?? "/")}`, report);
+	if (kind === "http" && isPort(port)) {
+		if (typeof path === "string" && path.startsWith("/")) return httpProbe(`${port}${path}`, report);
+		report.value(["health", "probe", "path"], path, "a path in the container, such as /ready");
+		return null;
+	}
 	report.phrase(["health"], "given without a check", "one of command, http and tcp");
 	return null;
 }
@@ -101,7 +105,7 @@ function tcpProbe(given: unknown, report: Report): HealthProbe | null {
 function durationOf(fields: Fields, name: string, standard: number, leastMs: number, report: Report): number {
 	const field = fields[name] == null ? `${name}Ms` : name;
 	const given = fields[field] ?? standard;
-	const ms = field === name ? parseDuration(String(given)) : given;
+	const ms = field === name ? parseDuration(quantityOf(given)) : given;
 	if (typeof ms === "number" && Number.isInteger(ms) && ms >= leastMs && ms <= DURATION_MS_MAX) return ms;
 	report.value(["health", field], given, `a duration from ${leastMs}ms to 24h, such as 10s or 500ms`);
 	return standard;

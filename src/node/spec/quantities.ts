@@ -43,6 +43,11 @@ export function parseSize(text: string): number | null {
 	return Number.isSafeInteger(bytes) ? bytes : null;
 }
 
+/** What a field holds as text to be parsed; nothing that parses for what is neither text nor number. */
+export function quantityOf(given: unknown): string {
+	return typeof given === "string" || typeof given === "number" ? String(given) : "";
+}
+
 /** Milliseconds of `500ms`, `10s`, `1.5m`, `1h`, `7d`; a bare number is seconds. */
 export function parseDuration(text: string): number | null {
 	const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim());

@@ -28,6 +28,7 @@ import {
 	parseDuration,
 	parsePort,
 	parseSize,
+	quantityOf,
 } from "./quantities.js";
 import { type Fields, fieldsOf, listOf, optionalText, textField, textsOf, wholeNumber } from "./readers.js";
 import { resourcesOf } from "./resources.js";
@@ -128,7 +129,7 @@ export function checkSpec(given: unknown): { readonly spec: Spec | null; readonl
 function logBytesOf(fields: Fields, report: Report): number {
 	const field = fields.logSize == null ? "logBytesMax" : "logSize";
 	const given = fields[field] ?? LOG_BYTES_DEFAULT;
-	const bytes = field === "logSize" ? parseSize(String(given)) : given;
+	const bytes = field === "logSize" ? parseSize(quantityOf(given)) : given;
 	if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= LOG_BYTES_MIN && bytes <= LOG_BYTES_MAX)
 		return bytes;
 	report.value([field], given, "1M to 64G, such as 64M");

@@ -5,6 +5,12 @@ import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 const healthOf = (health: unknown, rest: object = {}) => validateSpec({ name: "web", health, ...rest }).health;
 const standard = { intervalMs: 10_000, timeoutMs: 5_000, retries: 3, startPeriodMs: 0 };
 
+function nested(depth: number): unknown {
+	let list: unknown[] = [];
+	for (let level = 0; level < depth; level++) list = [list];
+	return list;
+}
+
 describe("a health check", () => {
 	it("is read from the forms that people write", () => {
 		expect(healthOf({ command: ["redis-cli", "ping"] })).toEqual({
@@ -26,6 +32,12 @@ describe("a health check", () => {
 		}
 	});
 
+	it("is refused in words, however deep what is given is nested", () => {
+		expect(() => healthOf({ tcp: 80, interval: nested(50_000) })).toThrow(
+			"health.interval is a list, wanted a duration from 100ms",
+		);
+	});
+
 	it.each([
 		[{}, {}, "health is given without a check, wanted one of command, http and tcp"],
 		[{ tcp: 1, http: 2 }, {}, "health is given with http and tcp, wanted one of"],
@@ -33,6 +45,13 @@ describe("a health check", () => {
 		[{ http: "/ready" }, {}, 'health.http is "/ready", wanted a port and a path'],
 		[{ command: "x" }, {}, 'health.command is "x", wanted a list of 1 to 512 texts'],
 		[{ tcp: 80, interval: "1ms" }, {}, 'health.interval is "1ms", wanted a duration from 100ms'],
+		[{ tcp: 80, interval: { toString: 1 } }, {}, "health.interval is a group of fields, wanted a duration"],
+		[
+			{ probe: { kind: "http", port: 80, path: { toString: 1 } } },
+			{},
+			"health.probe.path is a group of fields, wanted a path in the container",
+		],
+		[{ probe: { kind: "http", port: 80, path: "80/x" } }, {}, 'health.probe.path is "80/x"'],
 		[{ tcp: 80, retries: 0 }, {}, "health.retries is the number 0"],
 		[{ tcp: 80, intervall: "1s" }, {}, "health.intervall is not a known field"],
 		[{ tcp: 80 }, { network: "none" }, "health.tcp is given with network none, wanted network bridge, or a command"],
