@@ -2,6 +2,7 @@
 
 import type { Decoder } from "./decoder.js";
 import { admissionDecoders } from "./decoders/admission.js";
+import { bulkDecoders } from "./decoders/bulk.js";
 import { callDecoders } from "./decoders/calls.js";
 import { diskDecoders } from "./decoders/disk.js";
 import { frameDecoders } from "./decoders/frames.js";
@@ -14,6 +15,7 @@ export const decoders: readonly Decoder[] = [
 	...admissionDecoders,
 	...proofDecoders,
 	...frameDecoders,
+	...bulkDecoders,
 	...stateDecoders,
 	...moveDecoders,
 	...callDecoders,

@@ -1,4 +1,4 @@
-// `/swarm/bulk/1`: agrees over a mesh stream, which is encrypted and whose peer is known, on a socket of its own for bytes in bulk. The stream
+// `/swarm/bulk/2`: agrees over a mesh stream, which is encrypted and whose peer is known, on a socket of its own for bytes in bulk. The stream
 // stays open beside it (bulk-stream.ts). The side that sends the bulk listens, on a free port of the address where the mesh listens:
 //   opener sends:     offer(protocol, port, secret) → ready() | refused(reason) | unreached(reason)
 //   opener receives:  ask(protocol) → offer(protocol, port, secret) | refused(reason)
@@ -18,7 +18,7 @@ import { BULK_CONNECT_MS_MAX, BULK_HANDSHAKE_MS_MAX, BULK_SECRET_BYTES } from ".
 import { bulkStreamOf } from "./bulk-stream.js";
 import { type BulkLine, BulkThread } from "./bulk-thread.js";
 
-export const BULK_PROTOCOL = "/swarm/bulk/1";
+export const BULK_PROTOCOL = "/swarm/bulk/2";
 /** Bulk sockets of a node, and with one peer; what is over it goes over ordinary streams. */
 export const BULK_SOCKETS_MAX = 16;
 export const BULK_SOCKETS_PER_PEER_MAX = 8;

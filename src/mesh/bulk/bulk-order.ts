@@ -1,14 +1,27 @@
 // What the daemon's thread and the thread of bulk sockets say to each other, and the limits of one socket. The bytes themselves lie in memory
-// that both share, so that nothing is made, and nothing left to be collected, for each piece.
+// that both share, so that nothing is made, and nothing left to be collected, for each piece. They lie there as frames (bulk-frames.ts): the daemon's
+// thread seals and opens them where it would have to copy them anyway, the other one has the sockets.
 
 /** Of the memory for what is sent: so many pieces of that size may be on their way. */
 export const BULK_SLOTS = 4;
-/** Room for a chunk of a move with its header. */
+/** Room for a chunk of a move with its header: the text of one frame at most. */
 export const BULK_PIECE_BYTES = 260 * 1024;
+/** Before the text of a frame: its length. */
+export const HEAD_BYTES = 4;
+/** After the text: that of AES-GCM. */
+export const BULK_TAG_BYTES = 16;
+/** Of a frame, beside its text. */
+export const FRAME_EXTRA_BYTES = HEAD_BYTES + BULK_TAG_BYTES;
+/** Where the text lies in a slot: aligned, with room for the head before it. */
+export const BULK_TEXT_AT = 64;
+/** With that room, and some for the tag. */
+export const BULK_SLOT_BYTES = BULK_TEXT_AT + BULK_PIECE_BYTES + 64;
 /** Arrived and not yet taken by the reader: then the socket is not read any more. */
 export const BULK_UNREAD_BYTES_MAX = 1024 * 1024;
-/** The ring for what arrives: on top there is room for what TLS has in its hands when reading stops, 64 KiB and a record. */
-export const BULK_RING_BYTES = BULK_UNREAD_BYTES_MAX + 256 * 1024;
+/** Of one read. */
+export const BULK_READ_BYTES_MAX = 256 * 1024;
+/** The ring for what arrives: on top there is room for the read after which reading stops. */
+export const BULK_RING_BYTES = BULK_UNREAD_BYTES_MAX + BULK_READ_BYTES_MAX;
 /** Connections that a listener has at once, until the first one proved that it knows the secret. */
 export const BULK_KNOCKS_MAX = 4;
 /** A firewall that drops packets is found out after this long. */
@@ -28,8 +41,9 @@ export type BulkOrder =
 			readonly port: number;
 			readonly with: BulkEnds;
 	  }
+	/** A frame with so many bytes of text lies in the slot. */
 	| { readonly kind: "write"; readonly id: number; readonly slot: number; readonly length: number }
-	/** The reader has taken so many bytes. */
+	/** So many bytes of the ring were opened. */
 	| { readonly kind: "took"; readonly id: number; readonly bytes: number }
 	/** Nothing more is to be written: ends after the last byte. */
 	| { readonly kind: "finish"; readonly id: number }
@@ -37,16 +51,22 @@ export type BulkOrder =
 
 export interface BulkEnds {
 	readonly secret: Uint8Array;
-	/** BULK_SLOTS × BULK_PIECE_BYTES, for what is sent. */
+	/** BULK_SLOTS × BULK_SLOT_BYTES, for what is sent. */
 	readonly slots: SharedArrayBuffer;
 	/** BULK_RING_BYTES, for what arrives: byte n of the stream lies at n modulo its length. */
 	readonly ring: SharedArrayBuffer;
 }
 
+/** From which the keys of the frames come that go out, and of those that come in. */
+export interface BulkWays {
+	readonly out: Uint8Array;
+	readonly in: Uint8Array;
+}
+
 export type BulkReport =
 	| { readonly kind: "listening"; readonly id: number; readonly port: number }
-	/** Encrypted, and the peer knows the secret. */
-	| { readonly kind: "connected"; readonly id: number }
+	/** The peer knows the secret. */
+	| { readonly kind: "connected"; readonly id: number; readonly ways: BulkWays }
 	/** So many more lie in the ring. */
 	| { readonly kind: "bytes"; readonly id: number; readonly bytes: number }
 	/** The slot is free again. */

@@ -1,24 +1,27 @@
-// One bulk socket: TLS 1.3 with a one-time secret that both ends know already (an external pre-shared key), which proves each to the other
-// and encrypts with keys that are gone afterwards. Runs in the thread of bulk sockets. Must never hand on a byte of a peer that does not know
-// the secret, hold more than BULK_UNREAD_BYTES_MAX unread, leave a socket open.
+// One bulk socket: what comes goes into the ring, what lies in the slots goes out; both are sealed (bulk-frames.ts). Runs in the thread of bulk sockets.
+// Must never hand on a byte of a peer that does not know the secret, hold more than BULK_RING_BYTES unread, leave a socket open.
 //
-// Reading into memory of one's own (`onread`) takes a third less CPU than "data" events and is only there for sockets that dial. AES-128: what
-// OpenSSL takes together with a plain pre-shared key.
+// Reading into memory of one's own (`onread`) costs half as much as "data" events and is only there for sockets that dial.
 
-import type { Server, Socket } from "node:net";
-import { type ConnectionOptions, connect, createServer, type TLSSocket } from "node:tls";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { asSwarmError } from "../../errors.js";
+import { BulkHandshake } from "./bulk-handshake.js";
 import {
 	BULK_CONNECT_MS_MAX,
 	BULK_HANDSHAKE_MS_MAX,
 	BULK_KNOCKS_MAX,
-	BULK_PIECE_BYTES,
+	BULK_READ_BYTES_MAX,
+	BULK_RING_BYTES,
+	BULK_SLOT_BYTES,
+	BULK_TEXT_AT,
 	BULK_UNREAD_BYTES_MAX,
 	type BulkEnds,
 	type BulkReport,
+	type BulkWays,
+	FRAME_EXTRA_BYTES,
+	HEAD_BYTES,
 } from "./bulk-order.js";
 
-const TLS = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3", ciphers: "TLS_AES_128_GCM_SHA256" } as const;
-const IDENTITY = "swarm-bulk";
 /** A path that is gone is noticed after twice this. */
 const KEEP_ALIVE_MS = 10_000;
 /** The reader is told of so much at once, or of what there is when the socket pauses. */
@@ -28,16 +31,21 @@ const TELL_BYTES = 128 * 1024;
 export type Tell = (report: WithoutId<BulkReport>) => void;
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
+interface Link {
+	readonly socket: Socket;
+	readonly handshake: BulkHandshake;
+}
+
 export class BulkSocket {
 	readonly #ends: BulkEnds;
 	readonly #tell: Tell;
+	/** Who has not proved itself, at the end that listens. */
 	readonly #knocks = new Set<Socket>();
 	#server: Server | null = null;
-	#socket: TLSSocket | null = null;
+	#socket: Socket | null = null;
 	#timer: NodeJS.Timeout | null = null;
 	#reason: string | null = null;
 	#isGone = false;
-	readonly #ring: Buffer;
 	/** Of all bytes that came: how many there are, how many were told, how many the reader has taken. */
 	#cameBytes = 0;
 	#toldBytes = 0;
@@ -46,28 +54,14 @@ export class BulkSocket {
 
 	constructor(ends: BulkEnds, tell: Tell) {
 		this.#ends = ends;
-		this.#ring = Buffer.from(ends.ring);
 		this.#tell = tell;
 	}
 
 	listen(host: string): void {
-		const secret = Buffer.from(this.#ends.secret);
-		const server = createServer({
-			...TLS,
-			pskCallback: (_: TLSSocket, identity: string) => (identity === IDENTITY ? secret : null),
-			handshakeTimeout: BULK_HANDSHAKE_MS_MAX,
-		});
+		const server = createServer();
 		this.#server = server;
 		server.maxConnections = BULK_KNOCKS_MAX;
-		server.on("connection", (socket: Socket) => {
-			this.#knocks.add(socket);
-			socket.once("close", () => this.#knocks.delete(socket));
-		});
-		server.on("secureConnection", (socket) => {
-			socket.on("data", (bytes: Buffer) => this.#copyIn(bytes));
-			server.close();
-			this.#adopt(socket);
-		});
+		server.on("connection", (socket) => this.#knock(socket));
 		server.on("error", (error) => this.cut(error.message));
 		server.listen(0, host, () => {
 			const address = server.address();
@@ -77,26 +71,20 @@ export class BulkSocket {
 	}
 
 	dial(host: string, port: number): void {
-		const onread = { buffer: () => this.#room(), callback: (bytes: number) => this.#read(bytes) };
-		const options = {
-			...{ ...TLS, host, port, onread },
-			pskCallback: () => ({ psk: Buffer.from(this.#ends.secret), identity: IDENTITY }),
-			// Asked only of a peer that proves itself by a certificate instead of the secret.
-			checkServerIdentity: () => new Error("the peer does not know the secret"),
-		};
-		const socket = connect(options as ConnectionOptions);
+		const handshake = new BulkHandshake("dials", this.#ends.secret);
+		const callback = (bytes: number): boolean => this.#came(link, bytes);
+		const socket = connect({ host, port, onread: { buffer: () => this.#room(handshake), callback } });
+		const link: Link = { socket, handshake };
 		this.#limit(BULK_CONNECT_MS_MAX);
 		socket.once("connect", () => this.#limit(BULK_HANDSHAKE_MS_MAX));
-		socket.once("secureConnect", () => {
-			if (socket.isSessionReused()) this.#tell({ kind: "connected" });
-			else this.cut("the peer does not know the secret");
-		});
+		socket.write(handshake.hello);
 		this.#watch(socket);
 	}
 
 	write(slot: number, length: number): void {
-		const bytes = Buffer.from(this.#ends.slots, slot * BULK_PIECE_BYTES, length);
-		this.#socket?.write(bytes, () => this.#tell({ kind: "wrote", slot }));
+		const at = slot * BULK_SLOT_BYTES + BULK_TEXT_AT - HEAD_BYTES;
+		const frame = Buffer.from(this.#ends.slots, at, length + FRAME_EXTRA_BYTES);
+		this.#socket?.write(frame, () => this.#tell({ kind: "wrote", slot }));
 	}
 
 	took(bytes: number): void {
@@ -112,27 +100,42 @@ export class BulkSocket {
 
 	cut(reason: string | null): void {
 		this.#reason ??= reason;
-		for (const knock of this.#knocks) knock.destroy();
-		this.#server?.close();
+		this.#closeDoor();
 		if (this.#socket === null) this.#gone();
 		else this.#socket.destroy();
 	}
 
-	#adopt(socket: TLSSocket): void {
-		if (this.#socket !== null || this.#isGone) {
-			socket.destroy();
-			return;
-		}
-		this.#watch(socket);
-		this.#tell({ kind: "connected" });
+	/** Whoever connects is a stranger until its proof is there. */
+	#knock(socket: Socket): void {
+		const link = { socket, handshake: new BulkHandshake("listens", this.#ends.secret) };
+		this.#knocks.add(socket);
+		socket.once("close", () => this.#knocks.delete(socket));
+		socket.on("error", () => {});
+		socket.on("data", (bytes: Buffer) => this.#copyIn(link, bytes));
+		socket.write(link.handshake.hello);
 	}
 
-	#watch(socket: TLSSocket): void {
+	/** The peer has proved itself. */
+	#open(socket: Socket, ways: BulkWays): void {
+		this.#limit(null);
+		this.#ends.secret.fill(0);
+		if (this.#knocks.delete(socket)) this.#watch(socket);
+		this.#closeDoor();
+		this.#tell({ kind: "connected", ways });
+		// Told as a copy.
+		ways.out.fill(0);
+		ways.in.fill(0);
+	}
+
+	#closeDoor(): void {
+		for (const socket of this.#knocks) socket.destroy();
+		this.#server?.close();
+	}
+
+	#watch(socket: Socket): void {
 		this.#socket = socket;
 		socket.setNoDelay(true);
 		socket.setKeepAlive(true, KEEP_ALIVE_MS);
-		socket.once("secureConnect", () => this.#limit(null));
-		if (this.#server !== null) this.#limit(null);
 		socket.on("error", (error) => {
 			this.#reason ??= error.message;
 		});
@@ -149,6 +152,7 @@ export class BulkSocket {
 		if (this.#isGone) return;
 		this.#isGone = true;
 		this.#limit(null);
+		this.#ends.secret.fill(0);
 		this.#flush();
 		this.#tell({ kind: "gone", reason: this.#reason });
 	}
@@ -157,27 +161,45 @@ export class BulkSocket {
 		return this.#cameBytes - this.#takenBytes;
 	}
 
-	/** Where the next bytes go. Never empty: reading stops long before the ring is full. */
-	#room(): Buffer {
-		const at = this.#cameBytes % this.#ring.length;
-		return this.#ring.subarray(at, Math.min(this.#ring.length, at + this.#ring.length - this.#unreadBytes()));
+	/** Where the next bytes go. Never empty: reading stops before the ring is full. */
+	#room(handshake: BulkHandshake): Uint8Array {
+		const proof = handshake.room();
+		if (proof.length > 0) return proof;
+		const at = this.#cameBytes % BULK_RING_BYTES;
+		const free = BULK_RING_BYTES - this.#unreadBytes();
+		return new Uint8Array(this.#ends.ring, at, Math.min(BULK_RING_BYTES - at, free, BULK_READ_BYTES_MAX));
 	}
 
-	/** Whether more may come. */
-	#read(bytes: number): boolean {
+	/** So many bytes came into the room; whether more may come. */
+	#came(link: Link, bytes: number): boolean {
+		if (link.handshake.room().length > 0) return this.#shakeHands(link, bytes);
 		this.#cameBytes += bytes;
 		if (this.#cameBytes - this.#toldBytes >= TELL_BYTES) this.#flush();
 		else this.#flushSoon();
 		return this.#unreadBytes() < BULK_UNREAD_BYTES_MAX;
 	}
 
-	#copyIn(bytes: Buffer): void {
-		for (let offset = 0; offset < bytes.length; ) {
-			const count = bytes.copy(this.#room(), 0, offset);
+	#shakeHands({ socket, handshake }: Link, bytes: number): boolean {
+		try {
+			for (const news of handshake.came(bytes)) {
+				if (news.kind === "proof") socket.write(news.bytes);
+				else this.#open(socket, news.ways);
+			}
+			return true;
+		} catch (thrown) {
+			if (this.#socket === socket) this.#reason ??= asSwarmError(thrown, "shake hands").message;
+			socket.destroy();
+			return false;
+		}
+	}
+
+	#copyIn(link: Link, bytes: Buffer): void {
+		for (let offset = 0; offset < bytes.length && !link.socket.destroyed; ) {
+			const count = bytes.copy(this.#room(link.handshake), 0, offset);
 			if (count === 0) this.cut("more came than there is room for");
 			if (count === 0) return;
 			offset += count;
-			if (!this.#read(count)) this.#socket?.pause();
+			if (!this.#came(link, count)) link.socket.pause();
 		}
 	}
 

@@ -66,9 +66,15 @@ class BulkStream implements MeshStream {
 
 	async readInto(target: Uint8Array): Promise<number> {
 		await this.#some();
-		const count = this.#init.line.readInto(target, this.#unreadBytes);
-		this.#unreadBytes -= count;
-		return count;
+		if (this.#unreadBytes === 0) return 0;
+		try {
+			const count = this.#init.line.readInto(target);
+			this.#unreadBytes -= count;
+			return count;
+		} catch (thrown) {
+			this.#fail(asSwarmError(thrown, "read a transfer"));
+			throw this.#failure ?? thrown;
+		}
 	}
 
 	/** Resolves when there is something to read, or never will be. */

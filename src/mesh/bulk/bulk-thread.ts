@@ -6,15 +6,21 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../clock.js";
-import { SwarmError } from "../../errors.js";
+import { asSwarmError, SwarmError } from "../../errors.js";
 import type { NodeId } from "../../model.js";
+import { FrameWay } from "./bulk-frames.js";
+import { BulkInbox } from "./bulk-inbox.js";
 import {
 	BULK_PIECE_BYTES,
 	BULK_RING_BYTES,
+	BULK_SLOT_BYTES,
 	BULK_SLOTS,
+	BULK_TAG_BYTES,
+	BULK_TEXT_AT,
 	type BulkEnds,
 	type BulkOrder,
 	type BulkReport,
+	HEAD_BYTES,
 } from "./bulk-order.js";
 
 const IDLE_MS = 30_000;
@@ -106,7 +112,7 @@ export class BulkThread {
 /** One socket. */
 export class BulkLine {
 	readonly memory = {
-		slots: new SharedArrayBuffer(BULK_SLOTS * BULK_PIECE_BYTES),
+		slots: new SharedArrayBuffer(BULK_SLOTS * BULK_SLOT_BYTES),
 		ring: new SharedArrayBuffer(BULK_RING_BYTES),
 	};
 	/** The port, where this side listens. */
@@ -122,9 +128,10 @@ export class BulkLine {
 	#settle: { listening(port: number): void; connected(): void; failed(error: SwarmError): void };
 	#waiting: (() => void)[] = [];
 	#isGone = false;
-	/** Of the ring: taken by the reader, and told to the other thread. */
-	#takenBytes = 0;
-	#untoldBytes = 0;
+	/** From when it is connected. */
+	#frames: { readonly out: FrameWay; readonly inbox: BulkInbox } | null = null;
+	/** Of the ring: what the other thread knows to be opened. */
+	#toldBytes = 0;
 
 	constructor(peer: NodeId, id: number, order: (order: BulkOrder) => void) {
 		this.peer = peer;
@@ -151,14 +158,14 @@ export class BulkLine {
 		for (const report of this.#early.splice(0)) this.take(report);
 	}
 
-	/** Resolves when all of it is in the hands of the other thread: at most BULK_SLOTS pieces wait there. Fails never: `onGone` tells. */
+	/** For a line that is connected. Resolves when all of it is in the hands of the other thread: at most BULK_SLOTS pieces wait there. Fails never: `onGone` tells. */
 	async write(bytes: Uint8Array): Promise<void> {
 		for (let offset = 0; offset < bytes.length; offset += BULK_PIECE_BYTES) {
 			while (this.#free.length === 0 && !this.#isGone) await this.#change();
-			if (this.#isGone) return;
+			if (this.#isGone || this.#frames === null) return;
 			const slot = this.#free.pop() as number;
 			const piece = bytes.subarray(offset, offset + BULK_PIECE_BYTES);
-			new Uint8Array(this.memory.slots, slot * BULK_PIECE_BYTES).set(piece);
+			this.#seal(this.#frames.out, slot, piece);
 			this.#order({ kind: "write", id: this.#id, slot, length: piece.length });
 		}
 	}
@@ -168,16 +175,18 @@ export class BulkLine {
 		while (this.#free.length < BULK_SLOTS && !this.#isGone) await this.#change();
 	}
 
-	/** Copies what came, as much as fits, of `bytesLeft` that did; the peer may send as much more. */
-	readInto(target: Uint8Array, bytesLeft: number): number {
-		const at = this.#takenBytes % BULK_RING_BYTES;
-		const bytes = Math.min(target.length, bytesLeft, BULK_RING_BYTES - at);
-		target.set(new Uint8Array(this.memory.ring, at, bytes));
-		this.#takenBytes += bytes;
-		this.#untoldBytes += bytes;
-		if (this.#untoldBytes >= TOOK_BYTES && !this.#isGone) {
-			this.#order({ kind: "took", id: this.#id, bytes: this.#untoldBytes });
-			this.#untoldBytes = 0;
+	/**
+	 * Opens what came, as much as fits and at most what `onBytes` told of; the peer may send as much more. Throws `corrupt` for what the peer did not
+	 * seal.
+	 */
+	readInto(target: Uint8Array): number {
+		if (this.#frames === null) return 0;
+		const { inbox } = this.#frames;
+		const bytes = inbox.take(target);
+		const untoldBytes = inbox.openedBytes - this.#toldBytes;
+		if (untoldBytes >= TOOK_BYTES && !this.#isGone) {
+			this.#order({ kind: "took", id: this.#id, bytes: untoldBytes });
+			this.#toldBytes += untoldBytes;
 		}
 		return bytes;
 	}
@@ -197,6 +206,10 @@ export class BulkLine {
 				this.#settle.listening(report.port);
 				return;
 			case "connected":
+				this.#frames = {
+					out: new FrameWay(report.ways.out),
+					inbox: new BulkInbox(this.memory.ring, new FrameWay(report.ways.in)),
+				};
 				this.#settle.connected();
 				return;
 			case "wrote":
@@ -205,7 +218,7 @@ export class BulkLine {
 				return;
 			case "bytes":
 				if (this.#events === null) this.#early.push(report);
-				else this.#events.onBytes(report.bytes);
+				else this.#count(this.#events, report.bytes);
 				return;
 			case "gone": {
 				this.#isGone = true;
@@ -216,6 +229,25 @@ export class BulkLine {
 				else this.#events.onGone(report.reason);
 			}
 		}
+	}
+
+	/** Of what came, that which can be read. */
+	#count(events: LineEvents, wireBytes: number): void {
+		try {
+			const textBytes = this.#frames?.inbox.came(wireBytes) ?? 0;
+			if (textBytes > 0) events.onBytes(textBytes);
+		} catch (thrown) {
+			this.cut();
+			events.onGone(asSwarmError(thrown, "read what came").message);
+		}
+	}
+
+	/** Into the slot, as a frame. */
+	#seal(way: FrameWay, slot: number, text: Uint8Array): void {
+		const at = slot * BULK_SLOT_BYTES + BULK_TEXT_AT;
+		const head = new Uint8Array(this.memory.slots, at - HEAD_BYTES, HEAD_BYTES);
+		const tag = new Uint8Array(this.memory.slots, at + text.length, BULK_TAG_BYTES);
+		way.seal(text, { head, tag }, new Uint8Array(this.memory.slots, at, text.length));
 	}
 
 	#change(): Promise<void> {

@@ -1,5 +1,5 @@
-// The thread of bulk sockets: takes orders of the daemon's thread and reports to it. TLS and sockets have their own turn of events here, so
-// that heartbeats, which go with the other thread's, never wait for them.
+// The thread of bulk sockets: takes orders of the daemon's thread and reports to it. Sockets have their own turn of events here, so that
+// heartbeats, which go with the other thread's, never wait for them.
 
 import { parentPort } from "node:worker_threads";
 import type { BulkOrder } from "./bulk-order.js";
