@@ -72,6 +72,8 @@ export interface OwnMembershipOptions {
 export class OwnMembership {
 	readonly #options: OwnMembershipOptions;
 	#credentials: Credentials | null;
+	/** Every call of the API asks for it: made once for each credentials. */
+	#current: { readonly of: Credentials; readonly membership: ClusterMembership } | null = null;
 	#saving: Promise<void> = Promise.resolve();
 
 	private constructor(options: OwnMembershipOptions, credentials: Credentials | null) {
@@ -86,10 +88,10 @@ export class OwnMembership {
 
 	/** null while this node is in no cluster. */
 	current(): ClusterMembership | null {
-		if (this.#credentials === null) return null;
-		const { trust, certificate, introducers } = this.#credentials;
-		const authority = fingerprintOf(currentLink(trust).publicKey);
-		return { clusterId: trust.clusterId, authority, trust, certificate, members: introducers };
+		const credentials = this.#credentials;
+		if (credentials === null) return null;
+		if (this.#current?.of !== credentials) this.#current = { of: credentials, membership: membershipOf(credentials) };
+		return this.#current.membership;
 	}
 
 	/** For proving to peers; null while this node is in no cluster. */
@@ -250,4 +252,9 @@ export class OwnMembership {
 		this.#saving = saved.catch(() => {});
 		return saved;
 	}
+}
+
+function membershipOf({ trust, certificate, introducers }: Credentials): ClusterMembership {
+	const authority = fingerprintOf(currentLink(trust).publicKey);
+	return { clusterId: trust.clusterId, authority, trust, certificate, members: introducers };
 }

@@ -12,6 +12,11 @@ import type { TerminalSize } from "./runtime.js";
 const REQUEST_BYTES_MAX = 128 * 1024;
 const REQUEST_STRINGS_MAX = 4096;
 
+/** Two commands of a container within this: a third is expected. */
+const BURST_MS_MAX = 1_000;
+/** Of the containers remembered. */
+const REMEMBERED_MAX = 64;
+
 /** EPIPE, ECONNRESET, ENOTCONN, ECONNREFUSED (asm-generic/errno.h). */
 const GONE: ReadonlySet<number> = new Set([32, 104, 107, 111]);
 
@@ -50,6 +55,8 @@ export class ExecServer {
 	readonly #options: ExecServerOptions;
 	#live: Live | null = null;
 	#last = 0;
+	/** When the last command was asked for, by container directory, the latest last. */
+	readonly #asked = new Map<string, number>();
 
 	constructor(options: ExecServerOptions) {
 		this.#options = options;
@@ -71,6 +78,16 @@ export class ExecServer {
 			kill: () => tell("kill"),
 			resize: ({ rows, columns }) => tell("resize", `${rows}x${columns}`),
 		};
+	}
+
+	/** Notes a command of the container; whether it is not the first in a short time, so that the server may have the next one stand by. */
+	isBurst(directory: string, nowMs: number): boolean {
+		const before = this.#asked.get(directory);
+		this.#asked.delete(directory);
+		this.#asked.set(directory, nowMs);
+		const [oldest] = this.#asked.keys();
+		if (this.#asked.size > REMEMBERED_MAX && oldest !== undefined) this.#asked.delete(oldest);
+		return before !== undefined && nowMs - before <= BURST_MS_MAX;
 	}
 
 	/** The server ends, and what it started with it. */

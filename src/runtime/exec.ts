@@ -23,7 +23,9 @@ export function execIn(container: Container, request: ExecRequest, server: ExecS
 			details: { container: container.id, phase },
 		});
 	const form = execForm(request);
-	const command = server.start(execArguments(container.directory.path, pid, request), form);
+	const isNextExpected =
+		mayStandBy(container, request, form) && server.isBurst(container.directory.path, clock.monotonicMs());
+	const command = server.start(execArguments(container.directory.path, pid, request, isNextExpected), form);
 	const timed = limited(command, request.timeoutMs, clock);
 	const common = { kill: command.kill, resize: command.resize };
 	switch (form) {
@@ -36,8 +38,18 @@ export function execIn(container: Container, request: ExecRequest, server: ExecS
 	}
 }
 
+/** A process that waits for the next command counts towards the container's limit: where there is one, none waits. */
+function mayStandBy({ request: { spec } }: Container, { user, workdir }: ExecRequest, form: ExecForm): boolean {
+	return (form === "outputs" || form === "input") && user === null && workdir === null && spec.resources.pids === null;
+}
+
 /** Pure: the words of a request as native/README.md has them. */
-export function execArguments(directory: string, pid: number, request: ExecRequest): readonly string[] {
+export function execArguments(
+	directory: string,
+	pid: number,
+	request: ExecRequest,
+	isNextExpected: boolean,
+): readonly string[] {
 	if (request.command.length === 0)
 		throw new SwarmError("usage", "Cannot exec: the command is empty, wanted a program");
 	const { terminal } = request;
@@ -48,6 +60,7 @@ export function execArguments(directory: string, pid: number, request: ExecReque
 		...(request.user === null ? [] : ["--user", request.user]),
 		...(request.workdir === null ? [] : ["--workdir", request.workdir]),
 		...(terminal === null ? [] : ["--terminal", `${terminal.rows}x${terminal.columns}`]),
+		...(isNextExpected ? ["--next", "yes"] : []),
 		...Object.entries(request.env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
 		"--",
 		...request.command,

@@ -12,6 +12,7 @@ import type { ExecRequest } from "../../src/runtime/runtime.js";
 import { createRequest, type RequestWish } from "../support/create-request.js";
 import { pathOf, runProgram } from "../support/kernel.js";
 import { missingForContainers, type NativeWorld, openNativeWorld } from "../support/native-world.js";
+import { until } from "../support/until.js";
 
 const lacking = missingForContainers();
 const web = containerIdOf("web", 0);
@@ -68,6 +69,23 @@ describe.skipIf(lacking !== null)(`escapes by exec${lacking === null ? "" : ` (n
 		const terminal = { rows: 24, columns: 80 };
 		expect((await exec(shell("ls -1 /proc/$$/fd; true"), { terminal })).out).toBe("0\r\n1\r\n2\r\n");
 		expect(await output()).toEqual(["0", "1", "2", ""]);
+	});
+
+	it("nothing looks into a process of ours that stands by for the next command", async () => {
+		await run("sleep 100000");
+		const looks = [
+			"cat $p/environ",
+			"cat $p/mem",
+			"cat $p/maps",
+			"readlink $p/exe",
+			"readlink $p/cwd",
+			"readlink $p/fd/3",
+		];
+		const each = looks.map((look) => `${look} >/dev/null && echo "${look}"`).join("; ");
+		const ours = '[ "$(cat $p/comm)" = swarm-exec ]';
+		const script = `for p in /proc/[0-9]*; do ${ours} || continue; echo found; ${each}; done 2>/dev/null; true`;
+		const seen = await until("such a process", async () => (await exec(shell(script))).out, 30_000);
+		expect(new Set(seen.trimEnd().split("\n"))).toEqual(new Set(["found"]));
 	});
 
 	it("no working directory leads out through a descriptor of ours (CVE-2024-21626)", async () => {

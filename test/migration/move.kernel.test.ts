@@ -148,6 +148,17 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 		},
 	);
 
+	it("moves a container in which commands run in a row, and in which one of ours stands by for the next", async () => {
+		await run(counter);
+		await counting(a, 5);
+		for (let count = 0; count < 3; count++) expect((await exec(a, "/bin/true")).code).toBe(0);
+		await a.migrations.migrate(web, b.id, quiet);
+		await until("the source to be empty", () => a.runtime.get(web) === null && a.migrations.moving().size === 0);
+		expect((await exec(b, "/bin/sh", "-c", "grep -l swarm-exec /proc/[0-9]*/comm; true")).text).toBe("");
+		await counting(b, (await numbers(b)).length + 5);
+		await unbroken(b);
+	});
+
 	it("keeps the exit code and the output of a container that ends after its move", async () => {
 		await run("echo begun; while [ ! -e /tmp/go ]; do sleep 0.05; done; echo over; exit 7", { address: null });
 		await a.migrations.migrate(web, b.id, quiet);

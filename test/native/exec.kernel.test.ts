@@ -3,11 +3,13 @@ import { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { silentLogger } from "../../src/log.js";
+import { standardSecurity } from "../../src/model.js";
 import { ExecServer } from "../../src/runtime/exec-server.js";
 import { until } from "../support/until.js";
-import { make, makeRoot, missing, native, paths, type Trial } from "./support/trial.js";
+import { make, makeRoot, missing, native, paths, securityOf, type Trial } from "./support/trial.js";
 
 const lacking = missing();
+const DEADLINE_MS = 30_000;
 
 describe.skipIf(lacking !== null)(lacking === null ? "exec" : `exec (skipped: no ${lacking})`, () => {
 	let root: ReturnType<typeof makeRoot>;
@@ -110,4 +112,120 @@ describe.skipIf(lacking !== null)(lacking === null ? "exec" : `exec (skipped: no
 		expect(code).toBe(125);
 		expect(stderr).toBe(`swarm: process ${process.pid} is not of this container\n`);
 	});
+
+	const next = ["--next", "yes"];
+	/** Of the processes that wait in the container for a command, as the host counts them. */
+	const standbys = () =>
+		readFileSync(`${trial.cgroup2}/cgroup.procs`, "utf8")
+			.split("\n")
+			.filter((pid) => pid !== "" && nameOf(pid) === "swarm-exec");
+	/** One that waits; made by a further command where the last one was given up. */
+	const standing = () =>
+		until(
+			"a process that stands by",
+			async () => {
+				const found = standbys().find(isWaiting);
+				if (found === undefined) await exec(["true"], next);
+				return found;
+			},
+			DEADLINE_MS,
+		);
+
+	test("the next command is executed by the process that stands by for it", async () => {
+		await started();
+		const script =
+			"echo $$; cat; echo $A $B; pwd; echo err >&2; ls /proc/$$/fd; grep Seccomp: /proc/self/status; exit 3";
+		const filter = readFileSync(`/proc/${trial.pid}/status`, "utf8").match(/^Seccomp:.*$/m)?.[0];
+		// On a slow machine it may be given up before it is asked.
+		await until(
+			"a command in a process that stood by",
+			async () => {
+				const inside = insideOf(await standing());
+				const { code, stdout, stderr } = await exec(["sh", "-c", script], ["--env", "B=2"], "typed\n");
+				const [pid, ...rest] = stdout.trimEnd().split("\n");
+				if (pid !== inside) return null;
+				return JSON.stringify([code, stderr, rest]);
+			},
+			DEADLINE_MS,
+		).then((seen) => expect(JSON.parse(seen)).toEqual([3, "err\n", ["typed", "1 2", "/tmp", "0", "1", "2", filter]]));
+		await standing();
+		expect(await exec(["no-such-program"])).toEqual({
+			code: 127,
+			stdout: "",
+			stderr: "swarm: Cannot start no-such-program: No such file or directory\n",
+		});
+	});
+
+	test("a process that stands by is not used where the command or the container is another one", async () => {
+		await started();
+		await standing();
+		expect((await exec(["id", "-u"], ["--user", "web"])).stdout).toBe("1000\n");
+		await standing();
+		expect((await exec(["pwd"], ["--workdir", "/etc"])).stdout).toBe("/etc\n");
+		await standing();
+		expect((await exec(["sh", "-c", "printf 'root:x:0:44::/:/bin/sh\\n' > /etc/passwd"], next)).code).toBe(0);
+		await standing();
+		expect((await exec(["id", "-g"], next)).stdout).toBe("44\n");
+		// The working directory has gone, another one has its name.
+		await standing();
+		expect((await exec(["sh", "-c", "mv /tmp /old && mkdir /tmp && touch /tmp/new"], next)).code).toBe(0);
+		expect((await exec(["ls"])).stdout).toBe("new\n");
+	});
+
+	test("a process that stands by ends unused, with its server and with its container", async () => {
+		await started();
+		const unused = await standing();
+		await until("its end", () => !native.signal(Number(unused), 0), DEADLINE_MS);
+		const left = await standing();
+		server.close();
+		await until("its end with the server", () => !native.signal(Number(left), 0), DEADLINE_MS);
+		const last = await standing();
+		native.signal(trial.pid, 9);
+		expect(await trial.exited()).toMatchObject({ signal: 9 });
+		await until("its end with the container", () => !native.signal(Number(last), 0), DEADLINE_MS);
+		expect((await exec(["true"])).code).toBe(125);
+	});
+
+	test("where it cannot wait, every command is started anew", async () => {
+		trial = await make(root.path, {
+			security: securityOf({ capabilities: { ...standardSecurity.capabilities, add: ["SYS_PTRACE"] } }),
+		});
+		expect(await trial.ask("start 3")).toBe("ok start");
+		server = new ExecServer({
+			native,
+			initPath: paths.init,
+			stderrPath: `${trial.directory}/exec.stderr`,
+			logger: silentLogger,
+		});
+		for (let count = 0; count < 3; count++) {
+			expect((await exec(["true"], next)).code).toBe(0);
+			expect(standbys()).toEqual([]);
+		}
+	});
 });
+
+/** As the container counts it. */
+function insideOf(pid: string): string | undefined {
+	return readFileSync(`/proc/${pid}/status`, "utf8").match(/^NSpid:.*\t(\d+)$/m)?.[1];
+}
+
+function nameOf(pid: string): string {
+	try {
+		return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+	} catch {
+		return "";
+	}
+}
+
+/** In recvmsg, under the container's filter. */
+function isWaiting(pid: string): boolean {
+	try {
+		return /^Seccomp:\t2$/m.test(readFileSync(`/proc/${pid}/status`, "utf8")) && /^S/m.test(stateOf(pid));
+	} catch {
+		return false;
+	}
+}
+
+function stateOf(pid: string): string {
+	return /^State:\t(.)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
+}

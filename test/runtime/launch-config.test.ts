@@ -74,7 +74,7 @@ describe("launch configuration", () => {
 		const command = ["ls", "--user"];
 		const terminal = { rows: 24, columns: 80 };
 		const request = { ...plainExec(command), env: { A: "1" }, workdir: "/w", user: "u", terminal };
-		expect(execArguments("/d", 7, request)).toEqual([
+		expect(execArguments("/d", 7, request, true)).toEqual([
 			"/d",
 			"--pid",
 			"7",
@@ -84,12 +84,14 @@ describe("launch configuration", () => {
 			"/w",
 			"--terminal",
 			"24x80",
+			"--next",
+			"yes",
 			"--env",
 			"A=1",
 			"--",
 			"ls",
 			"--user",
 		]);
-		expect(() => execArguments("/d", 7, { ...request, command: [] })).toThrow(/wanted a program/);
+		expect(() => execArguments("/d", 7, { ...request, command: [] }, false)).toThrow(/wanted a program/);
 	});
 });

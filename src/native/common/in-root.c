@@ -9,7 +9,6 @@
 #include "cleanup.h"
 #include "syscalls.h"
 
-#define SW_RESOLVE_IN_ROOT 0x10u
 /* The kernel gives EAGAIN when something is renamed meanwhile. */
 #define TRIES_MAX 32
 

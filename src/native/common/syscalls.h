@@ -53,6 +53,7 @@
 #define SW_RESOLVE_NO_MAGICLINKS 0x02u
 #define SW_RESOLVE_NO_SYMLINKS 0x04u
 #define SW_RESOLVE_BENEATH 0x08u
+#define SW_RESOLVE_IN_ROOT 0x10u
 
 struct sw_mount_attr {
 	uint64_t attr_set, attr_clr, propagation, userns_fd;

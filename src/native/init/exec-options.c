@@ -31,8 +31,12 @@ static int take_option(const char *name, const char *value, struct exec_options 
 	} else if (strcmp(name, "--terminal") == 0) {
 		if (terminal_size_parse(value, &options->size) < 0)
 			return wrong(error, name, "ROWSxCOLUMNS");
+	} else if (strcmp(name, "--next") == 0) {
+		if (strcmp(value, "yes") != 0)
+			return wrong(error, name, "yes");
+		options->next = true;
 	} else {
-		return wrong(error, name, "--pid, --user, --workdir, --env, --terminal or --");
+		return wrong(error, name, "--pid, --user, --workdir, --env, --terminal, --next or --");
 	}
 	return 0;
 }

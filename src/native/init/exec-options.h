@@ -2,6 +2,7 @@
 #ifndef SW_EXEC_OPTIONS_H
 #define SW_EXEC_OPTIONS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "../common/launch.h"
@@ -14,6 +15,7 @@ struct exec_options {
 	struct sw_strings env;	    /* items point into the arguments */
 	struct terminal_size size; /* rows 0: no terminal */
 	const char *const *command;
+	bool next; /* another command of the container is expected */
 };
 
 /* `env_items` has room for `count` entries. -EINVAL with what is wrong. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,9 +28,13 @@
 
 /* Where the command's process tells what keeps it from its command. */
 static int failure = STDERR_FILENO;
+/* Of a standby, while it has no caller who could be told. */
+static bool is_mute;
 
 static void complain(const char *text)
 {
+	if (is_mute)
+		_exit(SW_EXIT_SETUP_FAILED);
 	dprintf(failure, "swarm: %s\n", text);
 }
 
@@ -131,8 +136,9 @@ static int hand_over_terminal(int socket, const struct exec_options *options, ui
 	return result < 0 ? sw_fail(error, -result, "hand over the terminal", NULL) : 0;
 }
 
+/* `standby`: NULL for a command. */
 static int prepare(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
-		   int caller, struct identity *identity, struct sw_error *error)
+		   int caller, const struct standby_end *standby, struct identity *identity, struct sw_error *error)
 {
 	const char *user = options->user ? options->user : join->launch.user;
 	const char *workdir = options->workdir ? options->workdir : join->launch.workdir;
@@ -141,6 +147,8 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 	int result = arrange_streams(streams, error);
 	if (result == 0)
 		result = enter(join, error);
+	if (result == 0 && standby)
+		standby_look(workdir, &standby->told->seen);
 	if (result == 0)
 		result = identity_find(user, identity, error);
 	if (result == 0 && streams->terminal >= 0) {
@@ -149,32 +157,35 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 			failure = STDERR_FILENO;
 	}
 	/* Pidfds and a pipe: no directories. */
-	if (result == 0 && close_all_but((int[]){ join->pidfd, caller, failure }, 3) < 0)
+	if (result == 0 && close_all_but((int[]){ join->pidfd, caller, failure, standby ? standby->socket : -1 }, 4) < 0)
 		result = sw_fail(error, errno, "close descriptors", NULL);
 	return result == 0 ?
 		       privileges_drop(&join->launch, &join->seccomp, &userns, identity, workdir, complain, error) :
 		       result;
 }
 
-/* Comes back with an exit code only when the command was not executed. */
-static int become_command(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
-			  int caller, struct sw_error *error)
+/* Everything but the command itself. */
+static int become_member(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
+			 int caller, const struct standby_end *standby, struct identity *identity, struct sw_error *error)
 {
-	struct identity identity;
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
 	umask(0022);
-	if (prepare(join, options, streams, caller, &identity, error) < 0)
-		return SW_EXIT_SETUP_FAILED;
+	int result = prepare(join, options, streams, caller, standby, identity, error);
 	/* After the change of user, which would clear it. */
-	if (caller >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
-		sw_fail(error, errno, "tie the process to its caller", NULL);
-		return SW_EXIT_SETUP_FAILED;
-	}
-	const char **environment = workload_environment(&join->launch.env, &options->env, identity.home);
+	if (result == 0 && caller >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		result = sw_fail(error, errno, "tie the process to its caller", NULL);
+	return result;
+}
+
+/* Comes back with an exit code only when the command was not executed. */
+static int execute(const struct join *join, const struct exec_options *options, const char *home, int caller,
+		   struct sw_error *error)
+{
+	const char **environment = workload_environment(&join->launch.env, &options->env, home);
 	if (!environment || sw_close_range(3, ~0u, SW_CLOSE_RANGE_CLOEXEC) < 0) {
 		sw_fail(error, errno, "prepare the command", NULL);
 		return SW_EXIT_SETUP_FAILED;
@@ -184,8 +195,61 @@ static int become_command(const struct join *join, const struct exec_options *op
 	return workload_execute(options->command, environment, error);
 }
 
-pid_t join_start(const struct join *join, const struct exec_options *options, const struct join_streams *streams, int caller,
-		 struct sw_error *error)
+static int become_command(const struct join *join, const struct exec_options *options, const struct join_streams *streams,
+			  int caller, struct sw_error *error)
+{
+	struct identity identity;
+	if (become_member(join, options, streams, caller, NULL, &identity, error) < 0)
+		return SW_EXIT_SETUP_FAILED;
+	return execute(join, options, identity.home, caller, error);
+}
+
+/* Of the calls between the request and the command, those that a filter may refuse; execve is the command's own. */
+static bool may_wait(int socket)
+{
+	char byte;
+	int descriptors[SW_DESCRIPTORS_MAX];
+	size_t count;
+	return sw_descriptors_receive(socket, &byte, 1, MSG_DONTWAIT, descriptors, &count) == -EAGAIN &&
+	       dup2(socket, socket) == socket && sw_close_range(3, ~0u, SW_CLOSE_RANGE_CLOEXEC) == 0;
+}
+
+static int take_request(const struct standby_end *standby, struct sw_error *error)
+{
+	int descriptors[SW_DESCRIPTORS_MAX];
+	size_t count;
+	ssize_t size = sw_descriptors_receive(standby->socket, standby->bytes, SERVE_REQUEST_BYTES_MAX, 0, descriptors, &count);
+	/* Nobody needs it any more. */
+	if (size <= 0 || count < 2)
+		_exit(0);
+	struct join_streams streams = { count == 3 ? descriptors[2] : -1, descriptors[0], descriptors[1], -1, -1 };
+	int result = arrange_streams(&streams, error);
+	is_mute = false;
+	return result == 0 ? serve_request_decode(standby->bytes, (size_t)size, standby->request, error) : result;
+}
+
+static int stand_by(const struct join *join, int caller, const struct standby_end *standby, struct sw_error *error)
+{
+	const struct exec_options plain = { 0 };
+	const struct join_streams none = { -1, -1, -1, -1, -1 };
+	struct identity identity;
+	is_mute = true;
+	if (dup2(STDIN_FILENO, STDOUT_FILENO) < 0 || dup2(STDIN_FILENO, STDERR_FILENO) < 0 ||
+	    become_member(join, &plain, &none, caller, standby, &identity, error) < 0 || has_ended(caller))
+		return SW_EXIT_SETUP_FAILED;
+	close(caller);
+	close(join->pidfd);
+	if (!may_wait(standby->socket))
+		return SW_EXIT_SETUP_FAILED;
+	standby->told->uid = identity.uid;
+	standby->told->gid = identity.gid;
+	if (sw_descriptors_send(standby->socket, standby->told, sizeof *standby->told, NULL, 0) < 0 ||
+	    take_request(standby, error) < 0)
+		return SW_EXIT_SETUP_FAILED;
+	return execute(join, &standby->request->options, identity.home, -1, error);
+}
+
+static pid_t clone_into(const struct join *join, struct sw_error *error)
 {
 	struct sw_clone_args args = {
 		.flags = SW_CLONE_INTO_CGROUP,
@@ -195,15 +259,30 @@ pid_t join_start(const struct join *join, const struct exec_options *options, co
 	if (setns(join->pidfd, CLONE_NEWPID) < 0)
 		return sw_fail(error, errno, "join the container's process ids", NULL);
 	pid_t pid = sw_clone3(&args);
-	if (pid < 0)
-		return sw_fail(error, errno, "clone into", join->launch.cgroup2);
-	if (pid > 0)
+	return pid < 0 ? sw_fail(error, errno, "clone into", join->launch.cgroup2) : pid;
+}
+
+pid_t join_start(const struct join *join, const struct exec_options *options, const struct join_streams *streams, int caller,
+		 struct sw_error *error)
+{
+	pid_t pid = clone_into(join, error);
+	if (pid != 0)
 		return pid;
 	if (streams->failure >= 0)
 		failure = streams->failure;
 	else if (streams->terminal >= 0)
 		failure = streams->terminal;
 	int code = become_command(join, options, streams, caller, error);
+	complain(error->message);
+	_exit(code);
+}
+
+pid_t join_stand_by(const struct join *join, int caller, const struct standby_end *standby, struct sw_error *error)
+{
+	pid_t pid = clone_into(join, error);
+	if (pid != 0)
+		return pid;
+	int code = stand_by(join, caller, standby, error);
 	complain(error->message);
 	_exit(code);
 }

@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-#include "join.h"
+#include "standby.h"
 
 #define KNOWN_MAX 8
 
@@ -17,13 +17,24 @@ struct known {
 	struct stat launch; /* the file that was read: another one means other limits */
 	uint64_t used;
 	struct join join;
+	struct standby standby;
+	bool wants_standby, refuses_standby;
 };
 
+/* What is polled: their processes, and standbys that are being made. */
+#define KNOWN_POLLED (2 * KNOWN_MAX)
+
 /* The container of the options, as long as neither its process nor its launch file is another one. It is the table's. */
-int known_find(struct known table[KNOWN_MAX], const struct exec_options *options, struct join **join,
+int known_find(struct known table[KNOWN_MAX], const struct exec_options *options, struct known **known,
 	       struct sw_error *error);
-/* What to wait for, and what to do when it came: those that have ended are let go of. */
-void known_arm(const struct known table[KNOWN_MAX], struct pollfd polled[KNOWN_MAX]);
-void known_handle(struct known table[KNOWN_MAX], const struct pollfd polled[KNOWN_MAX]);
+/* What to wait for, and what to do when it came: those that have ended, and standbys that nobody used in time, are let go of. */
+void known_arm(const struct known table[KNOWN_MAX], struct pollfd polled[KNOWN_POLLED]);
+/* Milliseconds until something is to be let go of; -1: nothing. */
+int known_wait_ms(const struct known table[KNOWN_MAX]);
+void known_handle(struct known table[KNOWN_MAX], const struct pollfd polled[KNOWN_POLLED]);
+/* Where one is wanted; what it takes is the server's own (standby.h). */
+void known_make_standbys(struct known table[KNOWN_MAX], int caller, char *bytes, struct serve_request *request);
+/* A process that was reaped, which may have been a standby. */
+void known_reaped(struct known table[KNOWN_MAX], pid_t pid);
 
 #endif

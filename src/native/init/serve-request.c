@@ -14,6 +14,8 @@ int serve_request_decode(char *bytes, size_t size, struct serve_request *request
 {
 	int count = 0;
 	request->id = 0;
+	request->bytes = bytes;
+	request->size = size;
 	if (size == 0 || bytes[size - 1] != 0)
 		return wrong(error, "strings that end");
 	for (size_t at = 0; at < size; at += strlen(bytes + at) + 1) {

@@ -14,6 +14,8 @@
 struct serve_request {
 	enum { SERVE_EXEC, SERVE_KILL, SERVE_RESIZE } kind;
 	uint64_t id; /* the daemon's name for the session */
+	const char *bytes; /* as it came */
+	size_t size;
 	struct exec_options options; /* of `resize` only the size */
 	const char *strings[SERVE_REQUEST_STRINGS_MAX + 1];
 	const char *env_items[SERVE_REQUEST_STRINGS_MAX + 1];

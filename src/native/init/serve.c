@@ -98,16 +98,19 @@ static int add_relay(struct join_streams *streams, struct sw_error *error)
 static int start(const struct join_streams *streams, bool detached, struct sw_error *error)
 {
 	struct session *session = session_place(sessions);
-	struct join *join;
+	struct known *known;
 	if (!session)
 		return sw_refuse(error, EAGAIN, "start", "%d commands run already", SESSIONS_MAX);
-	int pid = known_find(containers, &request.options, &join, error);
+	int pid = known_find(containers, &request.options, &known, error);
 	if (pid < 0)
 		return pid;
-	int cgroup2 = fcntl(join->cgroup2, F_DUPFD_CLOEXEC, 0);
+	int cgroup2 = fcntl(known->join.cgroup2, F_DUPFD_CLOEXEC, 0);
 	if (cgroup2 < 0)
 		return sw_fail(error, errno, "keep the cgroup", NULL);
-	pid = join_start(join, &request.options, streams, detached ? -1 : self, error);
+	known->wants_standby = request.options.next;
+	pid = standby_use(&known->standby, &known->join, &request, streams);
+	if (pid == 0)
+		pid = join_start(&known->join, &request.options, streams, detached ? -1 : self, error);
 	if (pid < 0)
 		sw_close(&cgroup2);
 	else
@@ -161,6 +164,9 @@ static bool take_request(void)
 	ssize_t size = sw_descriptors_receive(requests, bytes, sizeof bytes, 0, descriptors, &count);
 	if (size > 0)
 		obey((size_t)size, descriptors, count);
+	/* What one container is told is not for a process that waits in another. */
+	if (size > 0)
+		memset(bytes, 0, (size_t)size);
 	for (size_t i = 0; i < count; i++)
 		close(descriptors[i]);
 	return size > 0 || size == -EMSGSIZE;
@@ -177,8 +183,10 @@ static void take_ends(void)
 		;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct session *session = session_by_pid(sessions, pid);
-		if (!session)
+		if (!session) {
+			known_reaped(containers, pid);
 			continue;
+		}
 		end(session->id, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 		session_forget(session);
 	}
@@ -213,7 +221,7 @@ static int open_requests(struct sw_error *error)
 	return self < 0 ? sw_fail(error, errno, "open a process descriptor", NULL) : 0;
 }
 
-enum { AT_REQUESTS, AT_SIGNALS, AT_KNOWN, AT_RELAYS = AT_KNOWN + KNOWN_MAX, AT_END = AT_RELAYS + RELAY_POLLED * RELAYS_MAX };
+enum { AT_REQUESTS, AT_SIGNALS, AT_KNOWN, AT_RELAYS = AT_KNOWN + KNOWN_POLLED, AT_END = AT_RELAYS + RELAY_POLLED * RELAYS_MAX };
 
 /* Gives how many are polled. */
 static nfds_t arm(struct pollfd *polled)
@@ -250,7 +258,7 @@ static void loop(void)
 {
 	static struct pollfd polled[AT_END];
 	for (;;) {
-		if (poll(polled, arm(polled), -1) < 0 && errno != EINTR)
+		if (poll(polled, arm(polled), known_wait_ms(containers)) < 0 && errno != EINTR)
 			return;
 		/* First: requests and ends may change the tables that `polled` was made from. */
 		known_handle(containers, polled + AT_KNOWN);
@@ -260,6 +268,7 @@ static void loop(void)
 		if (polled[AT_REQUESTS].revents && !take_request())
 			return;
 		remove_done();
+		known_make_standbys(containers, self, bytes, &request);
 	}
 }
 

@@ -25,6 +25,8 @@ static void requests(void)
 	CHECK(request.kind == SERVE_EXEC && request.id == 7 && request.options.pid == 12);
 	CHECK(request.options.size.rows == 24 && request.options.size.columns == 80);
 	CHECK(strcmp(request.options.command[1], "-l") == 0 && request.options.command[2] == NULL);
+	CHECK(!request.options.next && request.size == sizeof "exec\0" "7\0/d\0--pid\0" "12\0--terminal\0" "24x80\0--env\0A=1\0--\0ls\0-l");
+	CHECK(DECODE("exec\0" "8\0/d\0--pid\0" "12\0--next\0yes\0--\0ls") == 0 && request.options.next);
 	CHECK(DECODE("kill\0" "9") == 0 && request.kind == SERVE_KILL && request.id == 9);
 	CHECK(DECODE("resize\0" "9\0" "1x65535") == 0 && request.kind == SERVE_RESIZE);
 	CHECK(request.options.size.columns == 65535);
@@ -43,6 +45,7 @@ static void wrong_requests(void)
 	CHECK(DECODE("resize\0" "9\0" "24x65536") < 0);
 	CHECK(DECODE("dance\0" "9") < 0);
 	CHECK(DECODE("exec\0" "9\0/d\0--pid\0" "1\0--") < 0 && request.id == 9);
+	CHECK(DECODE("exec\0" "9\0/d\0--pid\0" "1\0--next\0no\0--\0ls") < 0);
 	CHECK(DECODE("exec\0" "9\0d\0--pid\0" "1\0--\0ls") < 0);
 }
 
