@@ -8,6 +8,8 @@ import { SwarmError } from "../../../errors.js";
 const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const SKIPPABLE_MASK = 0xfffffff0;
+/** Each write is a turn of a thread: blocks can be of four bytes. */
+const WRITE_BYTES = 64 * 1024;
 
 /** Bytes that arrive in pieces, taken in the amounts that the format asks for. */
 class Pieces {
@@ -93,13 +95,25 @@ async function* oneFrame(pieces: Pieces, magic: Buffer): AsyncGenerator<Buffer> 
 
 /** Writes exactly one frame into the stream and ends it. */
 async function feed(pieces: Pieces, magic: Buffer, stream: ZstdDecompress): Promise<void> {
+	let gathered: Buffer[] = [];
+	let size = 0;
+	const add = async (bytes: Buffer) => {
+		gathered.push(bytes);
+		size += bytes.length;
+		if (size >= WRITE_BYTES) await flush();
+	};
+	const flush = async () => {
+		const whole = Buffer.concat(gathered);
+		[gathered, size] = [[], 0];
+		await write(stream, whole);
+	};
 	const descriptor = (await pieces.required(1)).readUInt8(0);
-	await write(stream, magic);
-	await write(stream, Buffer.from([descriptor]));
-	await write(stream, await pieces.required(restOfHeader(descriptor)));
+	await add(magic);
+	await add(Buffer.from([descriptor]));
+	await add(await pieces.required(restOfHeader(descriptor)));
 	for (;;) {
 		const head = await pieces.required(3);
-		await write(stream, head);
+		await add(head);
 		const bits = head.readUIntLE(0, 3);
 		// Block type 1 (RLE) holds one byte whatever its size says.
 		let missing = ((bits >> 1) & 3) === 1 ? 1 : bits >> 3;
@@ -107,11 +121,12 @@ async function feed(pieces: Pieces, magic: Buffer, stream: ZstdDecompress): Prom
 			const piece = await pieces.upTo(missing);
 			if (piece === null) throw corrupt("ends in the middle of a frame");
 			missing -= piece.length;
-			await write(stream, piece);
+			await add(piece);
 		}
 		if ((bits & 1) === 1) break;
 	}
-	if ((descriptor & 4) !== 0) await write(stream, await pieces.required(4));
+	if ((descriptor & 4) !== 0) await add(await pieces.required(4));
+	await flush();
 	stream.end();
 }
 
