@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { SwarmError } from "../../src/errors.js";
-import { nodeGcm } from "../../src/mesh/bulk/bulk-cipher.js";
+import { nodeAead } from "../../src/mesh/bulk/bulk-cipher.js";
 import { FrameWay } from "../../src/mesh/bulk/bulk-frames.js";
 import { BulkHandshake, type HandshakeNews } from "../../src/mesh/bulk/bulk-handshake.js";
 import { BulkInbox } from "../../src/mesh/bulk/bulk-inbox.js";
@@ -20,7 +20,7 @@ import { BulkLine } from "../../src/mesh/bulk/bulk-thread.js";
 import type { MeshStream } from "../../src/mesh/mesh.js";
 import type { MessagePipe } from "../../src/mesh/messages.js";
 import type { NodeId } from "../../src/model.js";
-import { GCM_KEY_BYTES, GCM_NONCE_BYTES, type Gcm, openSslGcm } from "../../src/native/openssl.js";
+import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, type Aead, openSslAead } from "../../src/native/openssl.js";
 
 const secret = (fill: number) => new Uint8Array(BULK_SECRET_BYTES).fill(fill);
 const text = (bytes: number, seed = 1) => Uint8Array.from({ length: bytes }, (_, at) => (at * 31 + seed * 7) & 0xff);
@@ -44,11 +44,11 @@ function opened(way: FrameWay, frame: Uint8Array): Uint8Array | null {
 	return null;
 }
 
-describe("AES-GCM of OpenSSL", () => {
-	const direct = openSslGcm() as Gcm;
+describe("AES-OCB of OpenSSL", () => {
+	const direct = openSslAead() as Aead;
 	const message = () => ({
-		key: text(GCM_KEY_BYTES),
-		nonce: text(GCM_NONCE_BYTES, 2),
+		key: text(AEAD_KEY_BYTES),
+		nonce: text(AEAD_NONCE_BYTES, 2),
 		head: text(4, 3),
 		tag: new Uint8Array(BULK_TAG_BYTES),
 	});
@@ -58,13 +58,13 @@ describe("AES-GCM of OpenSSL", () => {
 			const [one, two] = [message(), message()];
 			const [byOne, byTwo] = [new Uint8Array(size), new Uint8Array(size)];
 			direct.seal(one, text(size), byOne);
-			nodeGcm.seal(two, text(size), byTwo);
+			nodeAead.seal(two, text(size), byTwo);
 			expect(Buffer.compare(byOne, byTwo)).toBe(0);
 			expect(one.tag).toEqual(two.tag);
 			const parts = [byOne.subarray(0, size >> 1), byOne.subarray(size >> 1)];
-			for (const gcm of [direct, nodeGcm]) {
+			for (const aead of [direct, nodeAead]) {
 				const into = new Uint8Array(size);
-				expect(gcm.open(one, parts, into)).toBe(true);
+				expect(aead.open(one, parts, into)).toBe(true);
 				expect(Buffer.compare(into, text(size))).toBe(0);
 			}
 		}
@@ -74,14 +74,14 @@ describe("AES-GCM of OpenSSL", () => {
 		const into = new Uint8Array(40);
 		const true_ = message();
 		direct.seal(true_, text(40), into);
-		for (const gcm of [direct, nodeGcm]) {
+		for (const aead of [direct, nodeAead]) {
 			for (const field of ["key", "nonce", "head", "tag"] as const) {
 				const forged = { ...true_, [field]: Uint8Array.from(true_[field], (byte, at) => (at === 3 ? byte ^ 1 : byte)) };
-				expect(gcm.open(forged, [into], new Uint8Array(40))).toBe(false);
+				expect(aead.open(forged, [into], new Uint8Array(40))).toBe(false);
 			}
 			const other = Uint8Array.from(into, (byte, at) => (at === 39 ? byte ^ 128 : byte));
-			expect(gcm.open(true_, [other], new Uint8Array(40))).toBe(false);
-			expect(gcm.open(true_, [into], new Uint8Array(40))).toBe(true);
+			expect(aead.open(true_, [other], new Uint8Array(40))).toBe(false);
+			expect(aead.open(true_, [into], new Uint8Array(40))).toBe(true);
 		}
 	});
 
@@ -94,13 +94,13 @@ describe("AES-GCM of OpenSSL", () => {
 	});
 });
 
-for (const [name, gcm] of [
-	["OpenSSL", openSslGcm() as Gcm],
-	["node:crypto", nodeGcm],
+for (const [name, aead] of [
+	["OpenSSL", openSslAead() as Aead],
+	["node:crypto", nodeAead],
 ] as const) {
 	describe(`frames by ${name}`, () => {
 		const pair = (framesPerKey?: number) => {
-			const options = { gcm, ...(framesPerKey === undefined ? {} : { framesPerKey }) };
+			const options = { aead, ...(framesPerKey === undefined ? {} : { framesPerKey }) };
 			return { out: new FrameWay(secret(1), options), in: new FrameWay(secret(1), options) };
 		};
 
@@ -122,7 +122,7 @@ for (const [name, gcm] of [
 				([first]) => flip(first as Uint8Array, -1),
 				([, second]) => second,
 				([first]) => first?.subarray(0, 50),
-				() => sealed(new FrameWay(secret(2), { gcm }), text(100)),
+				() => sealed(new FrameWay(secret(2), { aead }), text(100)),
 			];
 			for (const wrong of wrongs) {
 				const ways = pair();

@@ -2,16 +2,16 @@
 // frame, so that one that is forged, repeated, left out or out of order does not open; that none is missing at the end, the word of the end over the mesh
 // says (bulk-stream.ts). Must never use a nonce twice, or a key for too much.
 
-import { GCM_NONCE_BYTES, type Gcm } from "../../native/openssl.js";
-import { bulkGcm } from "./bulk-cipher.js";
+import { AEAD_NONCE_BYTES, type Aead } from "../../native/openssl.js";
+import { bulkAead } from "./bulk-cipher.js";
 import { type WayKeys, wayKeys } from "./bulk-keys.js";
 import { HEAD_BYTES } from "./bulk-order.js";
 
-/** Of at most 2^34 blocks of AES together; TLS 1.3 allows a key of AES-GCM 2^34.5 (RFC 8446, 5.5). Then comes the next key. */
+/** Of at most 2^34 blocks of AES together, where 2^48 are allowed (RFC 7253, 5). Then comes the next key. */
 const FRAMES_PER_KEY = 2 ** 20;
 
 export interface FrameOptions {
-	readonly gcm?: Gcm;
+	readonly aead?: Aead;
 	readonly framesPerKey?: number;
 }
 
@@ -23,9 +23,9 @@ export interface Frame {
 
 /** The frames that go one way, at the end that seals them or at the one that opens them. */
 export class FrameWay {
-	readonly #gcm: Gcm;
+	readonly #aead: Aead;
 	readonly #framesPerKey: number;
-	readonly #nonce = new Uint8Array(GCM_NONCE_BYTES);
+	readonly #nonce = new Uint8Array(AEAD_NONCE_BYTES);
 	#keys: WayKeys;
 	/** With this key. */
 	#frames = 0;
@@ -33,7 +33,7 @@ export class FrameWay {
 	/** Wipes the secret. */
 	constructor(waySecret: Uint8Array, options: FrameOptions = {}) {
 		this.#keys = wayKeys(waySecret);
-		this.#gcm = options.gcm ?? bulkGcm();
+		this.#aead = options.aead ?? bulkAead();
 		this.#framesPerKey = options.framesPerKey ?? FRAMES_PER_KEY;
 	}
 
@@ -41,13 +41,13 @@ export class FrameWay {
 	seal(text: Uint8Array, { head, tag }: Frame, into: Uint8Array): void {
 		writeHead(head, text.length);
 		this.#turn();
-		this.#gcm.seal({ key: this.#keys.key, nonce: this.#nonce, head, tag }, text, into);
+		this.#aead.seal({ key: this.#keys.key, nonce: this.#nonce, head, tag }, text, into);
 	}
 
 	/** Whether it is the next frame that the other end sealed; what is no such thing leaves zeros. */
 	open(parts: readonly Uint8Array[], { head, tag }: Frame, into: Uint8Array): boolean {
 		this.#turn();
-		if (this.#gcm.open({ key: this.#keys.key, nonce: this.#nonce, head, tag }, parts, into)) return true;
+		if (this.#aead.open({ key: this.#keys.key, nonce: this.#nonce, head, tag }, parts, into)) return true;
 		into.fill(0);
 		return false;
 	}
@@ -60,7 +60,7 @@ export class FrameWay {
 			this.#frames = 0;
 		}
 		this.#nonce.set(this.#keys.mask);
-		const number = new DataView(this.#nonce.buffer, GCM_NONCE_BYTES - HEAD_BYTES);
+		const number = new DataView(this.#nonce.buffer, AEAD_NONCE_BYTES - HEAD_BYTES);
 		number.setUint32(0, number.getUint32(0) ^ this.#frames++);
 	}
 }

@@ -4,7 +4,7 @@
 
 import { createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";
 import { SwarmError } from "../../errors.js";
-import { GCM_KEY_BYTES, GCM_NONCE_BYTES } from "../../native/openssl.js";
+import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES } from "../../native/openssl.js";
 
 /** A public key, as it goes over the socket. */
 export const HELLO_BYTES = 32;
@@ -70,13 +70,13 @@ export interface WayKeys {
 
 /** Wipes the secret: what was sealed by earlier keys stays so. */
 export function wayKeys(waySecret: Uint8Array): WayKeys {
-	const bytes = GCM_KEY_BYTES + GCM_NONCE_BYTES + WAY_SECRET_BYTES;
+	const bytes = AEAD_KEY_BYTES + AEAD_NONCE_BYTES + WAY_SECRET_BYTES;
 	const all = derived(waySecret, new Uint8Array(), "swarm-bulk/2 one key", bytes);
 	waySecret.fill(0);
 	return {
-		key: all.subarray(0, GCM_KEY_BYTES),
-		mask: all.subarray(GCM_KEY_BYTES, GCM_KEY_BYTES + GCM_NONCE_BYTES),
-		next: all.subarray(GCM_KEY_BYTES + GCM_NONCE_BYTES),
+		key: all.subarray(0, AEAD_KEY_BYTES),
+		mask: all.subarray(AEAD_KEY_BYTES, AEAD_KEY_BYTES + AEAD_NONCE_BYTES),
+		next: all.subarray(AEAD_KEY_BYTES + AEAD_NONCE_BYTES),
 	};
 }
 

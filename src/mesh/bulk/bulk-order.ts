@@ -8,7 +8,7 @@ export const BULK_SLOTS = 4;
 export const BULK_PIECE_BYTES = 260 * 1024;
 /** Before the text of a frame: its length. */
 export const HEAD_BYTES = 4;
-/** After the text: that of AES-GCM. */
+/** After the text: that of AES-OCB. */
 export const BULK_TAG_BYTES = 16;
 /** Of a frame, beside its text. */
 export const FRAME_EXTRA_BYTES = HEAD_BYTES + BULK_TAG_BYTES;

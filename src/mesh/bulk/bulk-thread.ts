@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import type { Clock } from "../../clock.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { NodeId } from "../../model.js";
+import { bulkAead } from "./bulk-cipher.js";
 import { FrameWay } from "./bulk-frames.js";
 import { BulkInbox } from "./bulk-inbox.js";
 import {
@@ -80,6 +81,7 @@ export class BulkThread {
 		this.#cancelIdle();
 		if (this.#stopped) throw new SwarmError("aborted", "Cannot open a bulk socket: the mesh stops");
 		if (this.#worker !== null) return this.#worker;
+		bulkAead();
 		const worker = new Worker(workerFile());
 		worker.unref();
 		worker.on("message", (report: BulkReport) => this.#take(report));
