@@ -40,7 +40,8 @@ export interface Native {
 	linkShapeWorks(): boolean;
 	/**
 	 * Writes "1"/"0" into `cgroup.freeze` of a v2 cgroup and waits until `cgroup.events` says so (about 50 µs);
-	 * `timeout` after `timeoutMs` of blocking, with the freezer left as it was asked to be.
+	 * `timeout` after `timeoutMs` of blocking, with the freezer left as it was asked to be. A thaw is written as a real-time
+	 * thread, where this process may.
 	 */
 	cgroupFreeze(cgroupPath: string, frozen: boolean, timeoutMs: number): void;
 	/**

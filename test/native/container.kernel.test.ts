@@ -351,6 +351,18 @@ describe.skipIf(lacking !== null)(title, () => {
 		native.cgroupFreeze(trial.cgroup2, false, 1000);
 		expect(readFileSync(join(trial.cgroup2, "cgroup.events"), "utf8")).toContain("frozen 0");
 	});
+
+	test("is thawed by a thread that is scheduled afterwards as it was before", async () => {
+		trial = await make(root.path, { args: ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; wait"] });
+		await trial.ask("start 3");
+		// Fields 18, 19, 40 and 41 of proc_pid_stat(5): priority, nice value, real-time priority, policy.
+		const scheduling = () => readFileSync("/proc/thread-self/stat", "utf8").split(") ")[1]?.split(" ");
+		const before = scheduling();
+		native.cgroupFreeze(trial.cgroup2, true, 30_000);
+		native.cgroupFreeze(trial.cgroup2, false, 30_000);
+		const after = scheduling();
+		for (const field of [15, 16, 37, 38]) expect(after?.[field]).toBe(before?.[field]);
+	});
 });
 
 function rmdirOnce(path: string): boolean {
