@@ -39,11 +39,15 @@ async function measured(pair: Pair) {
 	const forms = { bulk: "bulk", mesh: "mesh", tcp: "tcp", onread: "tcp-onread" } as const;
 	await rateOf(pair, "bulk", false);
 	for (let run = 0; run < RUNS; run++) {
-		for (const [name, form] of Object.entries(forms)) {
+		// In another order each time: what one leaves to the kernel and to the collector, the next one pays.
+		const order = Object.entries(forms);
+		for (const [name, form] of [...order.slice(run % order.length), ...order.slice(0, run % order.length)]) {
 			await pair.receiver.tell({ order: "delays" });
 			rates[name]?.push(await rateOf(pair, form, false));
 			delays[name]?.push(Math.max(...(await pair.receiver.tell<number[]>({ order: "delays" }))));
 		}
+	}
+	for (let run = 0; run < RUNS; run++) {
 		rates.bulkFile?.push(await rateOf(pair, "bulk", true));
 		rates.tcpFile?.push(await rateOf(pair, "tcp", true));
 	}

@@ -3,7 +3,7 @@
 // thread seals and opens them where it would have to copy them anyway, the other one has the sockets.
 
 /** Of the memory for what is sent: so many pieces of that size may be on their way. */
-export const BULK_SLOTS = 4;
+export const BULK_SLOTS = 8;
 /** Room for a chunk of a move with its header: the text of one frame at most. */
 export const BULK_PIECE_BYTES = 260 * 1024;
 /** Before the text of a frame: its length. */
@@ -17,7 +17,7 @@ export const BULK_TEXT_AT = 64;
 /** With that room, and some for the tag. */
 export const BULK_SLOT_BYTES = BULK_TEXT_AT + BULK_PIECE_BYTES + 64;
 /** Arrived and not yet taken by the reader: then the socket is not read any more. */
-export const BULK_UNREAD_BYTES_MAX = 1024 * 1024;
+export const BULK_UNREAD_BYTES_MAX = 2 * 1024 * 1024;
 /** Of one read. */
 export const BULK_READ_BYTES_MAX = 256 * 1024;
 /** The ring for what arrives: on top there is room for the read after which reading stops. */

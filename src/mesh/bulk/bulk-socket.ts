@@ -25,7 +25,7 @@ import {
 /** A path that is gone is noticed after twice this. */
 const KEEP_ALIVE_MS = 10_000;
 /** The reader is told of so much at once, or of what there is when the socket pauses. */
-const TELL_BYTES = 128 * 1024;
+const TELL_BYTES = 256 * 1024;
 
 /** A report without the socket's id. */
 export type Tell = (report: WithoutId<BulkReport>) => void;

@@ -26,7 +26,7 @@ import {
 
 const IDLE_MS = 30_000;
 /** Told at once: far below what makes the other thread stop reading. */
-const TOOK_BYTES = 128 * 1024;
+const TOOK_BYTES = 512 * 1024;
 
 /** Takes what comes on a line. */
 export interface LineEvents {
