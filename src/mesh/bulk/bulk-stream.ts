@@ -68,9 +68,14 @@ class BulkStream implements MeshStream {
 		await this.#some();
 		if (this.#unreadBytes === 0) return 0;
 		try {
-			const count = this.#init.line.readInto(target);
-			this.#unreadBytes -= count;
-			return count;
+			// Of several frames where they are small: a read is as large as its memory where there is enough.
+			let filled = 0;
+			while (filled < target.length && this.#unreadBytes > 0) {
+				const count = this.#init.line.readInto(target.subarray(filled));
+				filled += count;
+				this.#unreadBytes -= count;
+			}
+			return filled;
 		} catch (thrown) {
 			this.#fail(asSwarmError(thrown, "read a transfer"));
 			throw this.#failure ?? thrown;
