@@ -246,7 +246,7 @@ export async function startMonitor(container: Container, parts: AssemblyParts, s
 	const { path, stderr, monitorSocket } = container.directory;
 	if (!(await launchStanding(container))) {
 		parts.native.spawnDetached([parts.paths.monitor, "run", path], { stderrPath: stderr, socketPath: monitorSocket });
-		await container.attachMonitor();
+		await container.attachNewMonitor();
 		if (getsNetworkLater(container)) await connectStanding(container, parts, signal, building);
 	}
 	await container.until("create", (state) => state.pid !== null, BUILD_MS_MAX, signal);

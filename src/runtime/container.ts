@@ -179,6 +179,16 @@ export class Container {
 		this.#attached(await Monitor.connect(this.id, this.directory, (event) => this.#follow(event)));
 	}
 
+	/** The same with one that was started a moment ago: when it has ended already, its record says why, and the container has ended. */
+	async attachNewMonitor(): Promise<void> {
+		try {
+			await this.attachMonitor();
+		} catch (thrown) {
+			if (readExit(this.directory) === null) throw thrown;
+			this.lookForExit();
+		}
+	}
+
 	/** The same with one that stood ready: it is this container from now on. */
 	takeStanding({ pid, firstId, monitor, cgroupName }: Standing): void {
 		this.#around.cgroups.adopt(this.id, cgroupName);
