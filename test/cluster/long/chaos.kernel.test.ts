@@ -1,5 +1,6 @@
 // Five nodes on which one thing after the other goes wrong, for minutes: links cut both ways and one way, packets lost and late, daemons
-// stopped for ten seconds and killed, whole nodes without power, and moves in between. What the monitors wrote down shows never two runners of an
+// stopped for ten seconds and killed, whole nodes without power, and moves in between; a sixth node in a machine of its own, where
+// user-mode Linux can be had, loses its power with all that it did not sync (virtual-node.ts). What the monitors wrote down shows never two runners of an
 // exclusive container, and when all is well again everything runs. `npm run test:chaos -- --minutes 20 --seed 1`.
 
 import { execFileSync } from "node:child_process";
@@ -10,6 +11,7 @@ import { Cluster, type ClusterNode, missingForMoves } from "../cluster.js";
 import { createSimChance } from "../sim/sim-chance.js";
 import { isProcessOf, processTable } from "../traces.js";
 import { overlapIn, recordGuards } from "./guard-spans.js";
+import { VirtualNode } from "./virtual-node.js";
 
 const minutes = Number(process.env.SWARM_MINUTES ?? "3");
 const seed = process.env.SWARM_SEED ?? "1";
@@ -21,22 +23,49 @@ const NODE_LINK = "eth0";
 const HANG_MS_MIN = 10_000;
 const exclusive = ["ex-a", "ex-b", "ex-c"];
 const available = ["av-a", "av-b"];
+/** In a machine of its own. */
+const VIRTUAL = "n6";
+/** One for each of six nodes, also for the one whose containers have no network. */
+const spread = "ex-v";
+const spreadContainers = Array.from({ length: 6 }, (_, index) => `${spread}.${index}`);
+const exclusiveContainers = [...exclusive.map((name) => `${name}.0`), ...spreadContainers];
 /** Longer than a lease and the patience with a node that is down. */
 const WELL_MS_MAX = 3 * MINUTE_MS;
 
 describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "what is here"})`, () => {
 	const chance = createSimChance(`chaos ${seed}`);
 	let cluster: Cluster;
+	/** The five. */
+	let lab: readonly ClusterNode[];
+	let records: ReturnType<typeof recordGuards>;
+	/** Why there is none, in words. */
+	let machine: VirtualNode | string = "not made";
 	/** Undoes a fault that lasts. */
 	const undo = new Map<string, () => Promise<unknown>>();
 	const told = new Map<string, number>();
 
 	beforeAll(async () => {
 		cluster = await Cluster.up("ct-chaos", 5);
-	}, 3 * MINUTE_MS);
+		lab = cluster.nodes;
+		records = recordGuards(lab);
+		machine = await VirtualNode.provide({
+			...{ cluster, name: VIRTUAL },
+			onGuard: ({ container, line, atMs }) => records.note(VIRTUAL, container, line, atMs),
+		});
+		if (typeof machine === "string") console.log(`  without ${VIRTUAL}: ${machine}`);
+		else {
+			const { token, address } = await cluster
+				.node("n1")
+				.client.createToken({ ttlMs: 10 * MINUTE_MS, uses: 1, role: "member" });
+			const { report } = await machine.boot({ addresses: [address], token });
+			cluster = cluster.with(machine.asClusterNode(report));
+			await cluster.untilAlive();
+		}
+	}, 15 * MINUTE_MS);
 
 	afterAll(async () => {
 		for (const repair of undo.values()) await repair().catch(() => {});
+		if (machine instanceof VirtualNode) await machine.remove();
 		await cluster?.down();
 	}, 2 * MINUTE_MS);
 
@@ -45,7 +74,7 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 		execFileSync("nsenter", [`--net=${namespacePath(node.namespace)}`, "--", ...command], { stdio: "pipe" });
 
 	async function cut(): Promise<void> {
-		const [one, ...others] = [...cluster.nodes].sort(() => chance.fraction() - 0.5).map(({ name }) => name);
+		const [one, ...others] = [...lab].sort(() => chance.fraction() - 0.5).map(({ name }) => name);
 		const alone = [one ?? "", ...(chance.happens(0.4) ? others.splice(0, 1) : [])];
 		await cluster.partition(alone, others, { oneWay: chance.happens(0.3) });
 		undo.set("cut", () => cluster.heal());
@@ -87,7 +116,13 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 		undo.set(`end of ${node.name}`, () => cluster.startDaemon(node.name));
 	}
 
-	async function cutPower(node: ClusterNode, killed: (name: string) => void): Promise<void> {
+	async function switchOff(virtual: VirtualNode): Promise<void> {
+		await virtual.cutPower();
+		records.killed(VIRTUAL);
+		undo.set(`end of ${VIRTUAL}`, () => virtual.boot(null));
+	}
+
+	async function cutPower(node: ClusterNode): Promise<void> {
 		const ours = processTable().filter((each) => isProcessOf(each, node));
 		// The daemon first: it would write down the ends of the others.
 		const pid = await cluster.daemonPid(node.name);
@@ -98,7 +133,7 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 				// Ended with its monitor.
 			}
 		}
-		killed(node.name);
+		records.killed(node.name);
 		await cluster.killDaemon(node.name);
 		undo.set(`end of ${node.name}`, () => cluster.startDaemon(node.name));
 	}
@@ -106,18 +141,18 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 	async function move(): Promise<void> {
 		const name = chance.pick([...exclusive, ...available]);
 		// A daemon that stands still answers nobody, and nobody would wake it meanwhile.
-		const awake = cluster.nodes.filter((node) => !undo.has(`hang of ${node.name}`));
-		const [by, to] = [chance.pick(awake).name, chance.pick(cluster.nodes).name];
+		const awake = lab.filter((node) => !undo.has(`hang of ${node.name}`));
+		const [by, to] = [chance.pick(awake).name, chance.pick(lab).name];
 		await cluster.swarm(by, "migrate", name, "--to", to);
 	}
 
 	it(`of ${minutes} min, seed ${seed}`, { timeout: (minutes + 10) * MINUTE_MS }, async () => {
+		const rest = ["--memory", "32M", "--restart", "always", "--", "sh", "-c", "while :; do sleep 0.1; done"];
 		for (const name of [...exclusive, ...available]) {
 			const policy = exclusive.includes(name) ? "exclusive" : "available";
-			const rest = ["--memory", "32M", "--restart", "always", "--", "sh", "-c", "while :; do sleep 0.1; done"];
-			await cluster.deploy("n1", name, "--policy", policy, ...rest);
+			await cluster.deploy("n1", name, "--policy", policy, "--constraint", `node!=${VIRTUAL}`, ...rest);
 		}
-		const records = recordGuards(cluster.nodes);
+		await cluster.deploy("n1", spread, "--replicas", "6", "--policy", "exclusive", "--network", "none", ...rest);
 		const looking = setInterval(records.look, LOOK_MS);
 		const endMs = performance.now() + minutes * MINUTE_MS;
 		try {
@@ -127,48 +162,50 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 				if (what !== undefined && repair !== undefined) {
 					undo.delete(what);
 					await repair();
-				} else await goWrong(records.killed);
+				} else await goWrong();
 				await pause(chance.between(500, 8_000));
-				expectOneRunner(records);
+				expectOneRunner();
 			}
 			for (const repair of undo.values()) await repair();
 			undo.clear();
 			await expectAllWell();
 			records.look();
-			expectOneRunner(records);
+			expectOneRunner();
 		} finally {
 			clearInterval(looking);
 		}
-		const spans = exclusive.map((name) => records.spansOf(`${name}.0`).length);
+		const spans = exclusiveContainers.map((container) => records.spansOf(container).length);
 		console.log(`  ${[...told].map(([kind, count]) => `${count} × ${kind}`).join(", ")}`);
 		console.log(`  runs of exclusive containers by their monitors' records: ${spans.join(", ")}; two at once: 0`);
 	});
 
-	async function goWrong(killed: (name: string) => void): Promise<void> {
+	async function goWrong(): Promise<void> {
 		const node = chance.pick(cluster.nodes);
 		const isWell = ![...undo.keys()].some((what) => what.endsWith(` ${node.name}`));
-		const kind = isWell ? chance.pick(["cut", "loss", "delay", "hang", "kill", "power cut", "move"] as const) : "move";
+		const kinds = ["cut", "loss", "delay", "hang", "kill", "power cut", "move"] as const;
+		const kind = !isWell ? "move" : node.name === VIRTUAL ? "machine off" : chance.pick(kinds);
 		told.set(kind, (told.get(kind) ?? 0) + 1);
 		if (kind === "cut") await cut();
 		else if (kind === "loss") await lose(node);
 		else if (kind === "delay") await delay(node);
 		else if (kind === "hang") await hang(node);
 		else if (kind === "kill") await kill(node);
-		else if (kind === "power cut") await cutPower(node, killed);
+		else if (kind === "power cut") await cutPower(node);
+		else if (kind === "machine off" && machine instanceof VirtualNode) await switchOff(machine);
 		else await move();
 	}
 
-	function expectOneRunner(records: ReturnType<typeof recordGuards>): void {
-		for (const name of exclusive) expect(overlapIn(records.spansOf(`${name}.0`))).toBeNull();
+	function expectOneRunner(): void {
+		for (const container of exclusiveContainers) expect(overlapIn(records.spansOf(container))).toBeNull();
 	}
 
 	async function expectAllWell(): Promise<void> {
 		await cluster.untilAlive();
-		for (const name of [...exclusive, ...available])
+		for (const container of [...exclusiveContainers, ...available.map((name) => `${name}.0`)])
 			await until(
-				`${name} to run, for every node on the same one`,
+				`${container} to run, for every node on the same one`,
 				async () => {
-					const rows = await Promise.all(cluster.nodes.map((by) => cluster.row(by.name, `${name}.0`)));
+					const rows = await Promise.all(cluster.nodes.map((by) => cluster.row(by.name, container)));
 					const places = new Set(rows.map((row) => (row?.phase === "running" ? row.node : null)));
 					return places.size === 1 && !places.has(null);
 				},

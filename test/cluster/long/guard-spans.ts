@@ -3,7 +3,7 @@
 // the freezer itself. Reads only.
 
 import { globSync, readFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { cgroupNameOf, type TracedNode } from "../traces.js";
 
 export interface Span {
@@ -44,7 +44,10 @@ export function recordGuards(nodes: readonly TracedNode[]): GuardRecords {
 			`/sys/fs/cgroup/{,unified/}swarm/${node.scope}/${cgroupNameOf(node, container)}/cgroup.events`,
 		);
 		const events = path === undefined ? "" : readOrEmpty(path);
-		const isFrozen = events.includes("frozen 1");
+		// A frozen one that is killed is not frozen any more while it dies, though nobody thawed it.
+		const isDying =
+			frozen.has(name) && path !== undefined && readOrEmpty(join(dirname(path), "cgroup.freeze")) === "1\n";
+		const isFrozen = events.includes("frozen 1") || isDying;
 		// Nothing runs in an empty one.
 		if (isFrozen === frozen.has(name) || !events.includes("populated 1")) return;
 		if (isFrozen) frozen.add(name);

@@ -24,7 +24,8 @@ const STATE_DIRECTORY = "/var/lib/stratoswarm/node";
 const RELAY_PORT = 7750;
 /** Fetching the kernel the first time included. */
 const PROVIDE_MS_MAX = 10 * 60_000;
-const READY_MS_MAX = 120_000;
+/** On a machine that is busy with other work, and while packets are lost. */
+const READY_MS_MAX = 5 * 60_000;
 const LINES_KEPT = 300;
 /** Nobody ends the connections of a machine without power. */
 const SILENT_MS_MAX = 10_000;
