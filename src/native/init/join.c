@@ -148,7 +148,7 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 	if (result == 0)
 		result = enter(join, error);
 	if (result == 0 && standby)
-		standby_look(workdir, &standby->told->seen);
+		standby_look(&standby->told->seen);
 	if (result == 0)
 		result = identity_find(user, identity, error);
 	if (result == 0 && streams->terminal >= 0) {
@@ -159,6 +159,10 @@ static int prepare(const struct join *join, const struct exec_options *options, 
 	/* Pidfds and a pipe: no directories. */
 	if (result == 0 && close_all_but((int[]){ join->pidfd, caller, failure, standby ? standby->socket : -1 }, 4) < 0)
 		result = sw_fail(error, errno, "close descriptors", NULL);
+	if (result == 0 && standby) {
+		result = standby_enter(workdir, &standby->told->seen);
+		workdir = ".";
+	}
 	return result == 0 ?
 		       privileges_drop(&join->launch, &join->seccomp, &userns, identity, workdir, complain, error) :
 		       result;

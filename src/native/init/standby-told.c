@@ -28,12 +28,19 @@ static struct standby_name look_at(const char *path)
 	return stat(path, &status) < 0 ? (struct standby_name){ 0 } : name_of(&status);
 }
 
-void standby_look(const char *workdir, struct standby_seen *seen)
+void standby_look(struct standby_seen *seen)
 {
 	memset(seen, 0, sizeof *seen);
 	seen->passwd = look_at(PASSWD);
 	seen->group = look_at(GROUP);
-	seen->workdir = look_at(workdir);
+}
+
+int standby_enter(const char *workdir, struct standby_seen *seen)
+{
+	if (chdir(workdir) < 0)
+		return -errno;
+	seen->workdir = look_at(".");
+	return 0;
 }
 
 static bool is_same(int root, const char *path, const struct standby_name *seen)

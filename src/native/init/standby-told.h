@@ -20,8 +20,10 @@ struct standby_told {
 	struct standby_seen seen;
 };
 
-/* In the container's root. */
-void standby_look(const char *workdir, struct standby_seen *seen);
+/* In the container's root: the files that tell who its user is. */
+void standby_look(struct standby_seen *seen);
+/* Its working directory, which a command would make where there is none: a process that nobody asked for makes nothing. 0 or -errno. */
+int standby_enter(const char *workdir, struct standby_seen *seen);
 /* Whether the same is there, asked from outside through a process in it; false also when that cannot be said. */
 bool standby_is_same(int pid, const char *workdir, const struct standby_seen *seen);
 
