@@ -3,6 +3,7 @@
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SwarmError } from "../errors.js";
+import { readBootId } from "../runtime/record.js";
 import { configFile, type DaemonConfig } from "./config.js";
 
 /** Everything but the join, which is for once. */
@@ -11,20 +12,21 @@ export async function keepConfig(config: DaemonConfig): Promise<void> {
 	await writeDurably(configFile(config.stateDirectory), JSON.stringify(kept, null, "\t"));
 }
 
-/** One daemon a state directory: a lock file with our pid. Gives the release; code `conflict` when another lives. */
+/** One daemon a state directory: a lock file with our pid, its start time and the boot, for both come again after a power cut. Gives the release; code `conflict` when another lives. */
 export async function lockState(path: string): Promise<() => Promise<void>> {
 	await mkdir(dirname(path), { recursive: true, mode: 0o700 });
 	for (let attempt = 0; attempt < 2; attempt++) {
 		try {
 			const file = await open(path, "wx", 0o600);
-			await file.writeFile(`${process.pid} ${await startTimeOf(process.pid)}\n`);
+			await file.writeFile(`${process.pid} ${await startTimeOf(process.pid)} ${readBootId()}\n`);
 			await file.close();
 			return () => rm(path, { force: true });
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
 		}
-		const [pid, startTime] = (await readFile(path, "utf8").catch(() => "")).trim().split(" ");
-		if (pid !== undefined && startTime !== undefined && (await startTimeOf(Number(pid))) === startTime)
+		const [pid, startTime, boot] = (await readFile(path, "utf8").catch(() => "")).trim().split(" ");
+		const isOfThisBoot = boot === undefined || boot === readBootId();
+		if (isOfThisBoot && startTime !== undefined && (await startTimeOf(Number(pid))) === startTime)
 			throw new SwarmError(
 				"conflict",
 				`Cannot start the node: a daemon (pid ${pid}) already runs in ${dirname(path)}, stop it with \`swarm node stop\``,
