@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { NodeId } from "../../src/model.js";
 import { type Client, connectLocal } from "../../src/node/api/client.js";
 import type { ContainerRow, DeployResult, NodeRow } from "../../src/node/api/contract.js";
+import { daemonPid } from "../../src/node/lab/daemons.js";
 import {
 	type LabNodeStatus,
 	labCommand,
@@ -15,7 +16,6 @@ import {
 	labHeal,
 	labPartition,
 	labStart,
-	labStatus,
 	labUp,
 } from "../../src/node/lab/lab.js";
 import { scopeOf } from "../../src/node/scope.js";
@@ -133,9 +133,8 @@ export class Cluster {
 				await until(`${by} to see ${of} alive`, async () => (await this.liveness(by, of)) === "alive", START_MS_MAX);
 	}
 
-	async daemonPid(node: string): Promise<number | null> {
-		const status = await labStatus(this.name);
-		return status.nodes.find((each) => each.name === node)?.pid ?? null;
+	daemonPid(node: string): Promise<number | null> {
+		return daemonPid(this.node(node));
 	}
 
 	/** SIGKILL, and gone. */

@@ -17,6 +17,8 @@ const LOOK_MS = 50;
 /** A daemon that is asked to end closes its mesh and its journal. */
 const END_MS_MAX = 20_000;
 const KILL_MS_MAX = 5_000;
+/** What a node sees is shown beside the others': nobody waits long for one that is stopped. */
+const VIEW_LIMITS = { silenceMs: 500, pingMs: 2_000 };
 
 export async function startNode(
 	node: LabNode,
@@ -55,7 +57,7 @@ export async function untilAllAlive(lab: Lab, clock: Clock, timeoutMs: number, s
 
 /** Empty when its daemon does not answer. */
 export async function viewOf(node: LabNode): Promise<readonly NodeRow[]> {
-	return connectLocal(node.stateDirectory)
+	return connectLocal(node.stateDirectory, { limits: VIEW_LIMITS })
 		.nodes()
 		.catch(() => []);
 }
