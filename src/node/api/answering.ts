@@ -17,13 +17,16 @@ export function watchAnswers(
 	{ silenceMs, pingMs }: AnswerLimits,
 	onSilent: () => void,
 ): () => void {
-	const over = new AbortController();
 	let timer: NodeJS.Timeout;
+	/** Made for a look: most calls are over before there is one. */
+	let over: AbortController | null = null;
 	const look = async () => {
+		over = new AbortController();
+		const { signal } = over;
 		const late = AbortSignal.timeout(pingMs);
 		// Any answer is one, also that the daemon is gone: then the call itself hears of it.
-		await ping(AbortSignal.any([late, over.signal])).catch(() => {});
-		if (over.signal.aborted) return;
+		await ping(AbortSignal.any([late, signal])).catch(() => {});
+		if (signal.aborted) return;
 		if (late.aborted) onSilent();
 		else wait();
 	};
@@ -33,6 +36,6 @@ export function watchAnswers(
 	wait();
 	return () => {
 		clearTimeout(timer);
-		over.abort();
+		over?.abort();
 	};
 }

@@ -126,12 +126,12 @@ export interface Client {
 export interface ConnectOptions {
 	/** One connection for many calls, each three times as fast: for programs that make more than one. It does not keep the process alive. */
 	readonly keepAlive?: boolean;
-	/** For one connection a call: how long a daemon that answers nothing is waited for. */
+	/** How long a daemon that answers nothing is waited for. */
 	readonly limits?: AnswerLimits;
 }
 
 export function connectLocal(stateDirectory: string, { keepAlive = false, limits }: ConnectOptions = {}): Client {
-	return clientOver(keepAlive ? callsTransport(stateDirectory) : httpTransport(stateDirectory, limits));
+	return clientOver(keepAlive ? callsTransport(stateDirectory, limits) : httpTransport(stateDirectory, limits));
 }
 
 /** The same calls, whichever way they go. */

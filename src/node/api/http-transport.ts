@@ -32,7 +32,7 @@ export function httpTransport(stateDirectory: string, limits = ANSWER_LIMITS): T
 	};
 }
 
-interface Door {
+export interface Door {
 	readonly stateDirectory: string;
 	/** null: for the question whether anybody answers. */
 	readonly limits: AnswerLimits | null;
@@ -64,7 +64,7 @@ function send(door: Door, call: Call): Promise<IncomingMessage> {
 	});
 }
 
-function watchDoor({ stateDirectory, limits }: Door, onSilent: (error: Error) => void): () => void {
+export function watchDoor({ stateDirectory, limits }: Door, onSilent: (error: Error) => void): () => void {
 	if (limits === null) return () => {};
 	const ping = (signal: AbortSignal) =>
 		answerOf({ stateDirectory, limits: null }, { method: "GET", path: "/v1/ping", signal });

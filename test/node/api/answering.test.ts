@@ -3,7 +3,10 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { connectLocal } from "../../../src/node/api/client.js";
+import { serveHttp } from "../../../src/node/api/http-server.js";
 import { httpTransport, SOCKET_NAME } from "../../../src/node/api/http-transport.js";
+import { type ApiHandler, jsonAnswer } from "../../../src/node/api/message.js";
 
 // Generous to a slow machine where an answer is to be in time, short where none comes.
 const patient = { silenceMs: 5, pingMs: 60_000 };
@@ -35,6 +38,26 @@ afterEach(() => {
 });
 
 describe("a call to a daemon", () => {
+	it("over a connection that carries many ends with the reason, too", async () => {
+		hangs = true;
+		answer = () => {};
+		const client = connectLocal(directory, { keepAlive: true, limits: hasty });
+		await expect(client.nodes()).rejects.toMatchObject({ code: "unreachable", message: /answers none/ });
+	});
+
+	it("over a connection that was good so far ends so when the daemon falls silent", async () => {
+		server.close();
+		const path = join(directory, SOCKET_NAME);
+		let isSilent = false;
+		const handler: ApiHandler = async () => (isSilent ? new Promise(() => {}) : jsonAnswer([]));
+		const daemon = await serveHttp(path, handler);
+		const client = connectLocal(directory, { keepAlive: true, limits: hasty });
+		expect(await client.nodes()).toEqual([]);
+		isSilent = true;
+		await expect(client.nodes()).rejects.toMatchObject({ code: "unreachable", message: /answers none/ });
+		await daemon.close();
+	});
+
 	it("ends with the reason when the daemon answers nothing at all", async () => {
 		hangs = true;
 		answer = () => {};

@@ -27,12 +27,15 @@ export interface OneCall {
 /** The answer as it comes, each part with its status; resolves when it is whole. */
 export type Exchange = (call: OneCall, onPart: (part: Uint8Array, status: number) => void) => Promise<void>;
 
+/** Looks after a call that waits (answering.ts); gives the function that ends it. */
+type Watch = (onSilent: (error: Error) => void) => () => void;
+
 /** `connect` makes a connection to the daemon's socket. Rejections are those of the socket, for the caller to put into words. */
-export function openCalls(connect: () => Socket): Exchange {
+export function openCalls(connect: () => Socket, watch: Watch): Exchange {
 	const idle: Line[] = [];
 	const take = async (signal: AbortSignal | undefined) => {
 		for (let line = idle.pop(); line !== undefined; line = idle.pop()) if (line.isOpen) return line;
-		return new Line(await upgraded(connect, signal));
+		return new Line(await upgraded(connect, watch, signal), watch);
 	};
 	return async (call, onPart) => {
 		call.signal?.throwIfAborted();
@@ -43,7 +46,7 @@ export function openCalls(connect: () => Socket): Exchange {
 }
 
 /** A connection that carries calls from now on. */
-function upgraded(connect: () => Socket, signal: AbortSignal | undefined): Promise<Socket> {
+function upgraded(connect: () => Socket, watch: Watch, signal: AbortSignal | undefined): Promise<Socket> {
 	return new Promise((resolve, reject) => {
 		const outgoing = httpRequest({
 			createConnection: connect,
@@ -51,8 +54,13 @@ function upgraded(connect: () => Socket, signal: AbortSignal | undefined): Promi
 			headers: { connection: "upgrade", upgrade: CALLS_UPGRADE },
 			...(signal === undefined ? {} : { signal }),
 		});
+		const unwatch = watch((error) => outgoing.destroy(error));
+		outgoing.on("close", unwatch);
 		outgoing.on("error", reject);
-		outgoing.on("upgrade", (_response: IncomingMessage, socket: Socket) => resolve(socket));
+		outgoing.on("upgrade", (_response: IncomingMessage, socket: Socket) => {
+			unwatch();
+			resolve(socket);
+		});
 		outgoing.on("response", (response: IncomingMessage) => {
 			response.resume();
 			reject(new SwarmError("unsupported", "Cannot call the daemon: it does not know this way of calling"));
@@ -69,10 +77,12 @@ interface Waiting {
 
 class Line {
 	readonly #socket: Socket;
+	readonly #watch: Watch;
 	#waiting: Waiting | null = null;
 
-	constructor(socket: Socket) {
+	constructor(socket: Socket, watch: Watch) {
 		this.#socket = socket;
+		this.#watch = watch;
 		const read = callFrameReader("an answer", answerHeadOf);
 		socket.on("data", (chunk: Buffer) => {
 			try {
@@ -96,8 +106,10 @@ class Line {
 	exchange({ method, path, query, body, signal }: OneCall, onPart: Waiting["onPart"]): Promise<void> {
 		return new Promise((resolve, reject) => {
 			const onAbort = () => this.#socket.destroy(signal?.reason);
+			const unwatch = this.#watch((error) => this.#socket.destroy(error));
 			const settle = (error: Error | null) => {
 				this.#waiting = null;
+				unwatch();
 				signal?.removeEventListener("abort", onAbort);
 				this.#socket.unref();
 				if (error === null) resolve();

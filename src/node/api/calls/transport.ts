@@ -1,7 +1,8 @@
 // Short calls over connections that carry many (client.ts), those with a stream of their own over HTTP. Knows no route.
 
 import { join } from "node:path";
-import { connectionError, httpTransport, SOCKET_NAME } from "../http-transport.js";
+import { ANSWER_LIMITS } from "../answering.js";
+import { connectionError, httpTransport, SOCKET_NAME, watchDoor } from "../http-transport.js";
 import {
 	type Call,
 	type ExecStreams,
@@ -15,9 +16,12 @@ import { type Exchange, openCalls } from "./client.js";
 
 const { connect } = process.getBuiltinModule("node:net");
 
-export function callsTransport(stateDirectory: string): Transport {
-	const single = httpTransport(stateDirectory);
-	const calls = openCalls(() => connect(join(stateDirectory, SOCKET_NAME)));
+export function callsTransport(stateDirectory: string, limits = ANSWER_LIMITS): Transport {
+	const single = httpTransport(stateDirectory, limits);
+	const calls = openCalls(
+		() => connect(join(stateDirectory, SOCKET_NAME)),
+		(onSilent) => watchDoor({ stateDirectory, limits }, onSilent),
+	);
 	const exchange: Exchange = (call, onPart) =>
 		calls(call, onPart).catch((thrown: NodeJS.ErrnoException) => {
 			throw connectionError(thrown, stateDirectory);
