@@ -26,7 +26,9 @@ export function parseSpec(yamlText: string, isolation: string | null = null): Sp
 	}
 	refuseDeep(yamlText);
 	const lines = new LineCounter();
-	const document = parseDocument(yamlText, { lineCounter: lines, prettyErrors: false, strict: true });
+	// What would be a warning of the library on standard error is a wrong field of ours.
+	const options = { lineCounter: lines, prettyErrors: false, strict: true, logLevel: "error" } as const;
+	const document = parseDocument(yamlText, options);
 	const error = document.errors[0];
 	if (error) {
 		const { line } = lines.linePos(error.pos[0]);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseSpec } from "../../../src/node/spec/parse-spec.js";
 
 describe("parseSpec", () => {
@@ -34,6 +34,16 @@ replicas: 2
 	])("gives the line of %s", (_, text, sentence) => {
 		expect(() => parseSpec(text)).toThrow(sentence);
 		expect(() => parseSpec(text)).toThrow(expect.objectContaining({ code: "usage" }));
+	});
+
+	it("says of a list as a key that it is no field, and nothing else", () => {
+		const warnings = vi.spyOn(process, "emitWarning");
+		try {
+			expect(() => parseSpec("name: web\n? [a, b]\n: 1\n")).toThrow(/is not a known field/);
+			expect(warnings).not.toHaveBeenCalled();
+		} finally {
+			warnings.mockRestore();
+		}
 	});
 
 	it("refuses a file that is too large before reading it", () => {
