@@ -7,6 +7,7 @@ import { systemClock } from "../../src/clock.js";
 import { canonicalJson } from "../../src/crdt/canonical.js";
 import { decodeEnvelope } from "../../src/crdt/envelope.js";
 import { CHAIN_BYTES_MIN, GROWTH_FACTOR } from "../../src/crdt/own-document.js";
+import type { ClusterView } from "../../src/crdt/state.js";
 import { silentLogger } from "../../src/log.js";
 import { Membership } from "../../src/mesh/membership.js";
 import type { NodeId, NodeSample } from "../../src/model.js";
@@ -20,7 +21,7 @@ export type SoakOrder =
 	| { readonly order: "connect"; readonly addresses: readonly string[] }
 	/** Changes until told to stop, so many a second on average. */
 	| { readonly order: "live"; readonly perSecond: number; readonly seed: string }
-	| { readonly order: "sample" | "rest" | "close" };
+	| { readonly order: "sample" | "hash" | "rest" | "close" };
 
 export interface SoakSample {
 	readonly rssBytes: number;
@@ -32,7 +33,6 @@ export interface SoakSample {
 	readonly records: number;
 	readonly changes: number;
 	readonly peers: number;
-	readonly viewHash: string;
 }
 
 const CONNECT_MS_MAX = 300_000;
@@ -76,6 +76,8 @@ class SoakNode {
 				return null;
 			case "sample":
 				return this.#sample();
+			case "hash":
+				return this.#hash();
 			case "rest":
 				return this.#rest.abort();
 			case "close":
@@ -132,13 +134,9 @@ class SoakNode {
 	async #sample(): Promise<SoakSample> {
 		if (this.#failure !== null) throw this.#failure;
 		const { state, mesh } = this.#mustBeOpen();
-		const view = state.view();
-		const known = [view.specs, view.claims, view.containers, view.nodes];
+		const known = partsOf(state.view());
 		const sizes = state.missingFor([]).map(sizeOf);
 		const largest = sizes.reduce((one, other) => (other.share > one.share ? other : one), { share: 0, bytes: 0 });
-		const viewHash = createHash("sha256")
-			.update(canonicalJson(known.map((part) => [...part].sort(byKey))))
-			.digest("hex");
 		for (let count = 0; count < 2; count++) {
 			globalThis.gc?.();
 			await new Promise((resolve) => setTimeout(resolve, 20));
@@ -147,9 +145,19 @@ class SoakNode {
 		return {
 			...{ rssBytes: rss, heldBytes: heapUsed + external, documentShare: largest.share, documentBytes: largest.bytes },
 			...{ records: known.reduce((sum, part) => sum + part.size, 0), changes: this.#changes },
-			...{ peers: mesh.peers().length, viewHash },
+			peers: mesh.peers().length,
 		};
 	}
+
+	#hash(): string {
+		const known = partsOf(this.#mustBeOpen().state.view());
+		const text = canonicalJson(known.map((part) => [...part].sort(byKey)));
+		return createHash("sha256").update(text).digest("hex");
+	}
+}
+
+function partsOf({ specs, claims, containers, nodes }: ClusterView) {
+	return [specs, claims, containers, nodes];
 }
 
 /** Of one document, against the size at which its writer opens a new one. */
