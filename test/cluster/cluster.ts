@@ -130,7 +130,19 @@ export class Cluster {
 	async untilAlive(among: readonly string[] = this.nodes.map((node) => node.name)): Promise<void> {
 		for (const by of among)
 			for (const of of among)
-				await until(`${by} to see ${of} alive`, async () => (await this.liveness(by, of)) === "alive", START_MS_MAX);
+				await until(
+					`${by} to see ${of} alive`,
+					async () => (await this.liveness(by, of)) === "alive",
+					START_MS_MAX,
+				).catch(async (thrown: Error) => {
+					throw new Error(`${thrown.message}; ${by} says: ${await this.#saidBy(by)}`);
+				});
+	}
+
+	/** What a node sees, or why it does not say. */
+	#saidBy(node: string): Promise<string> {
+		const inWords = (rows: readonly NodeRow[]) => rows.map(({ name, liveness }) => `${name} ${liveness}`).join(", ");
+		return this.node(node).client.nodes().then(inWords, String);
 	}
 
 	daemonPid(node: string): Promise<number | null> {
