@@ -1,4 +1,4 @@
-// Binds libstratoswarm.so with koffi: this file and openssl.ts know koffi. Same functions and order as include/stratoswarm.h.
+// Binds libstratoswarm.so with koffi: this file, openssl.ts and file-lock.ts know koffi. Same functions and order as include/stratoswarm.h.
 // Must never read errno (after an asynchronous call it is lost): errors come back in struct sw_error.
 
 import koffi, { type LibraryHandle, type TypeObject } from "koffi";

@@ -63,10 +63,11 @@ import { votersKept } from "./lease/voters.js";
 import { keepSplits } from "./partition/split-keeper.js";
 import type { NodePorts, OwnSubject } from "./ports.js";
 import { scopeOf } from "./scope.js";
-import { keepConfig, lockState } from "./settings.js";
+import { keepConfig } from "./settings.js";
 import { validateSpec } from "./spec/validate-spec.js";
 import type { StateArchiveParts } from "./state-archive/export.js";
 import { interruptedImports } from "./state-archive/import.js";
+import { lockState } from "./state-lock.js";
 import { keeperIn } from "./superseded.js";
 
 export const VERSION = "0.1.0";
@@ -116,7 +117,7 @@ export async function startDaemon(config: DaemonConfig, logger: Logger): Promise
 async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promise<Daemon> {
 	const directory = config.stateDirectory;
 	await mkdir(directory, { recursive: true, mode: 0o700 });
-	undo.add("lock", await lockState(join(directory, "lock")));
+	undo.add("lock", await lockState(directory));
 	const ledger = lateLedger();
 	const forgotten = Promise.withResolvers<Revocation>();
 	const mesh = await openMesh({ config, logger, ledger, onForgotten: forgotten.resolve });

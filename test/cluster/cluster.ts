@@ -8,7 +8,6 @@ import { join } from "node:path";
 import type { NodeId } from "../../src/model.js";
 import { type Client, connectLocal } from "../../src/node/api/client.js";
 import type { ContainerRow, DeployResult, NodeRow } from "../../src/node/api/contract.js";
-import { daemonPid } from "../../src/node/lab/daemons.js";
 import {
 	type LabNodeStatus,
 	labCommand,
@@ -19,6 +18,7 @@ import {
 	labUp,
 } from "../../src/node/lab/lab.js";
 import { scopeOf } from "../../src/node/scope.js";
+import { daemonPidOf } from "../../src/node/state-lock.js";
 import { findCriu } from "../../src/runtime/checkpoint/criu-installation.js";
 import { isRoot } from "../support/kernel.js";
 import { root } from "../support/source-tree.js";
@@ -146,7 +146,7 @@ export class Cluster {
 	}
 
 	daemonPid(node: string): Promise<number | null> {
-		return daemonPid(this.node(node));
+		return daemonPidOf(this.node(node).stateDirectory);
 	}
 
 	/** SIGKILL, and gone. */

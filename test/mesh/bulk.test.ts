@@ -165,7 +165,8 @@ describe("without a socket of its own", () => {
 			await stream.end();
 			expect(String(await answer)).toBe(words);
 		}
-		expect(fallBacks()).toEqual([expect.stringContaining("ECONNREFUSED")]);
+		// Whoever else listens on that port of that address by chance ends it in another way than a closed one does.
+		expect(fallBacks()).toEqual([expect.stringMatching(/The peer cannot: Cannot open a bulk socket|ECONNREFUSED/)]);
 	});
 
 	test("an ordinary stream is taken when the peer has as many sockets open as it may", async () => {

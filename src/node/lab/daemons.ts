@@ -4,13 +4,13 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Clock } from "../../clock.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import { connectLocal } from "../api/client.js";
 import type { NodeRow } from "../api/contract.js";
 import type { DaemonConfig } from "../config.js";
 import { launchDaemon, type StartReport } from "../launch-daemon.js";
+import { daemonPidOf } from "../state-lock.js";
 import { LAB_PORT, type Lab, type LabNode, namespacePath } from "./plan.js";
 
 const LOOK_MS = 50;
@@ -62,24 +62,9 @@ export async function viewOf(node: LabNode): Promise<readonly NodeRow[]> {
 		.catch(() => []);
 }
 
-/** pid of the node's daemon; null when none runs. */
-export async function daemonPid(node: LabNode): Promise<number | null> {
-	const text = await readFile(join(node.stateDirectory, "lock"), "utf8").catch(() => "");
-	const [pid, startTime] = text.trim().split(" ");
-	if (!pid || !startTime || (await startTimeOf(pid)) !== startTime) return null;
-	return Number(pid);
-}
-
-/** Field 22 of proc_pid_stat(5): a pid with another start time is another process. A zombie has ended. */
-async function startTimeOf(pid: string): Promise<string | null> {
-	const stat = await readFile(`/proc/${Number(pid)}/stat`, "utf8").catch(() => "");
-	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-	return fields[0] === "Z" ? null : (fields[19] ?? null);
-}
-
 /** Asks, waits, then kills. Idempotent. */
 export async function endDaemon(node: LabNode, clock: Clock): Promise<void> {
-	const pid = await daemonPid(node);
+	const pid = await daemonPidOf(node.stateDirectory);
 	if (pid === null) return;
 	const asked = await connectLocal(node.stateDirectory)
 		.stopDaemon()
@@ -88,14 +73,14 @@ export async function endDaemon(node: LabNode, clock: Clock): Promise<void> {
 			() => false,
 		);
 	if (asked && (await hasEnded(node, clock, END_MS_MAX))) return;
-	if ((await daemonPid(node)) === pid) process.kill(pid, "SIGKILL");
+	if ((await daemonPidOf(node.stateDirectory)) === pid) process.kill(pid, "SIGKILL");
 	if (await hasEnded(node, clock, KILL_MS_MAX)) return;
 	throw new SwarmError("timeout", `Cannot end ${node.name}: its daemon (pid ${pid}) does not die`);
 }
 
 async function hasEnded(node: LabNode, clock: Clock, timeoutMs: number): Promise<boolean> {
 	const endMs = clock.monotonicMs() + timeoutMs;
-	while ((await daemonPid(node)) !== null) {
+	while ((await daemonPidOf(node.stateDirectory)) !== null) {
 		if (clock.monotonicMs() > endMs) return false;
 		await clock.sleep(LOOK_MS, new AbortController().signal);
 	}

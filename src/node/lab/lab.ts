@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../clock.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { Liveness } from "../../model.js";
-import { clearNode, daemonPid, endDaemon, firstFailure, startNode, untilAllAlive, viewOf } from "./daemons.js";
+import { daemonPidOf } from "../state-lock.js";
+import { clearNode, endDaemon, firstFailure, startNode, untilAllAlive, viewOf } from "./daemons.js";
 import { LAB_DIRECTORY, type Lab, type LabNode, namespacePath, nodeOf } from "./plan.js";
 import { findLab, forgetLab, readLab, recordLab } from "./record.js";
 import { type Cut, layWires, readCuts, removeWires, setCuts } from "./wires.js";
@@ -198,7 +199,7 @@ async function changeCuts(lab: Lab, change: (old: readonly Cut[]) => readonly Cu
 export async function labStatus(name: string): Promise<LabStatus> {
 	const lab = await readLab(name);
 	const nodes = lab.nodes.map(async (node): Promise<LabNodeStatus> => {
-		const [pid, rows] = await Promise.all([daemonPid(node), viewOf(node)]);
+		const [pid, rows] = await Promise.all([daemonPidOf(node.stateDirectory), viewOf(node)]);
 		return { ...node, pid, sees: Object.fromEntries(rows.map((row) => [row.name, row.liveness])) };
 	});
 	return { name, directory: lab.directory, nodes: await Promise.all(nodes), cuts: await readCuts(lab) };

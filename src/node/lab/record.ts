@@ -1,12 +1,14 @@
 // Which labs there are: one file a lab in /run, written before anything of it is made and removed after everything of it
 // is gone, so that `down` always knows what may be there.
 
-import { mkdir, open, readdir, readFile, rm, rmdir } from "node:fs/promises";
+import { randomInt } from "node:crypto";
+import { link, mkdir, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SwarmError } from "../../errors.js";
 import { checkLabName, LABS_MAX, type Lab, planLab } from "./plan.js";
 
 const RECORDS = "/run/stratoswarm/lab";
+const ATTEMPTS_MAX = 10;
 
 interface LabRecord {
 	readonly version: 1;
@@ -21,24 +23,36 @@ interface LabRecord {
 export async function recordLab(name: string, nodes: number, parent: string): Promise<Lab> {
 	checkLabName(name);
 	await mkdir(RECORDS, { recursive: true, mode: 0o755 });
-	const labs = await listLabs();
-	const taken = new Set(labs.map((lab) => lab.index));
-	const index = Array.from({ length: LABS_MAX }, (_, i) => i + 1).find((candidate) => !taken.has(candidate));
-	if (index === undefined) throw new SwarmError("refused", `Cannot make a lab: there are ${LABS_MAX} already`);
-	const lab = planLab(name, nodes, index, parent);
-	const record: LabRecord = { version: 1, name, index, nodes, parent };
+	for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		const taken = new Set((await listLabs()).map((lab) => lab.index));
+		const free = Array.from({ length: LABS_MAX }, (_, i) => i + 1).filter((candidate) => !taken.has(candidate));
+		// Any of the free ones after the first attempt: who made a lab at the same time chooses again too.
+		const index = free[attempt === 0 ? 0 : randomInt(Math.max(1, free.length))];
+		if (index === undefined) throw new SwarmError("refused", `Cannot make a lab: there are ${LABS_MAX} already`);
+		const lab = planLab(name, nodes, index, parent);
+		await placeRecord({ version: 1, name, index, nodes, parent });
+		if (!(await listLabs()).some((other) => other.index === index && other.name !== name)) return lab;
+		await forgetLab(name);
+	}
+	throw new SwarmError("conflict", `Cannot make the lab ${name}: others are being made just now, try again`);
+}
+
+/** Whole or not at all: others look for labs meanwhile. */
+async function placeRecord(record: LabRecord): Promise<void> {
+	const path = pathOf(record.name);
+	const aside = `${path}.${process.pid}`;
+	await writeFile(aside, `${JSON.stringify(record)}\n`, { mode: 0o644 });
 	try {
-		const file = await open(pathOf(name), "wx", 0o644);
-		await file.writeFile(`${JSON.stringify(record)}\n`);
-		await file.close();
+		await link(aside, path);
 	} catch (thrown) {
 		if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
 		throw new SwarmError(
 			"conflict",
-			`Cannot make the lab ${name}: it is there already, take it down first with \`swarm lab down --name ${name}\``,
+			`Cannot make the lab ${record.name}: it is there already, take it down first with \`swarm lab down --name ${record.name}\``,
 		);
+	} finally {
+		await rm(aside, { force: true });
 	}
-	return lab;
 }
 
 /** null when there is no such lab. */
