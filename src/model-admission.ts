@@ -1,7 +1,7 @@
 // Who may be in the cluster, as records of the replicated state: join tokens, their uses, and what was taken back. Part of
 // model.ts, which exports them. No secret ever stands in one: every node, readers too, holds them all.
 
-import type { NodeId } from "./model-ids.js";
+import type { NodeId, VoterId } from "./model-ids.js";
 
 /**
  * What a node is in its cluster; its certificate says it. `member`: runs containers, votes, admits others. `witness`: votes and
@@ -36,6 +36,21 @@ export interface AdmissionRecord {
 	readonly admittedAtMs: number;
 	/** Of the token or capability: some time after it the record is dropped. */
 	readonly expiresAtMs: number;
+}
+
+/**
+ * Who votes on leases: each set is made from the one before with the consent of a majority of it (node/lease/electorate.ts), so
+ * that there is one chain of them, also when nodes join on both sides of a split.
+ */
+export interface ElectorateRecord {
+	readonly kind: "electorate";
+	/** 0 for the founder of the cluster; rises by one. */
+	readonly number: number;
+	/** In rising order. */
+	readonly voters: readonly VoterId[];
+	/** Those of the number before; none for 0. */
+	readonly before: readonly VoterId[];
+	readonly writer: NodeId;
 }
 
 /** What was taken back: a token that nobody may use any more, a node that was forgotten, a capability with all that came of it. */

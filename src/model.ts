@@ -3,16 +3,16 @@
 // milliseconds since the Unix epoch unless the name says otherwise, and `null` stands for "known to be absent" (an absent sensor is null,
 // never 0).
 
-import type { AdmissionRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
+import type { AdmissionRecord, ElectorateRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
 import type { AuditRecord, CapabilityRecord } from "./model-capabilities.js";
 import type { ContainerId, Digest, NodeId } from "./model-ids.js";
 import type { LimitName, OomReport, ResourceRequest } from "./model-resources.js";
 import { type Isolation, type Security, standardSecurity } from "./model-security.js";
 import type { VolumeMount } from "./model-volumes.js";
 
-export type { AdmissionRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
+export type { AdmissionRecord, ElectorateRecord, NodeRole, RevocationRecord, TokenRecord } from "./model-admission.js";
 export * from "./model-capabilities.js";
-export type { ContainerId, Digest, NodeId } from "./model-ids.js";
+export type { ContainerId, Digest, NodeId, VoterId } from "./model-ids.js";
 export type {
 	ContainerStats,
 	CpuMode,
@@ -282,6 +282,7 @@ export type StateRecord =
 	| VolumeRecord
 	| TokenRecord
 	| AdmissionRecord
+	| ElectorateRecord
 	| RevocationRecord
 	| CapabilityRecord
 	| AuditRecord;

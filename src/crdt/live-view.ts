@@ -47,6 +47,7 @@ interface Parts {
 	readonly claims: Wishes<"claim">;
 	readonly tokens: Wishes<"token">;
 	readonly admissions: Wishes<"admission">;
+	readonly electorates: Wishes<"electorate">;
 	readonly revocations: Wishes<"revocation">;
 	readonly capabilities: Wishes<"capability">;
 	readonly images: HeldBy<"image">;
@@ -79,6 +80,7 @@ function emptyParts(): Parts {
 	const map = <Key extends string, Value>() => SortedMap.empty<Key, Value>();
 	return {
 		...{ nodes: map(), containers: map(), specs: map(), claims: map(), tokens: map(), admissions: map() },
+		electorates: map(),
 		...{ revocations: map(), capabilities: map(), images: map(), audits: map(), volumes: map() },
 	};
 }
@@ -98,6 +100,7 @@ function nextParts(parts: Parts, source: ViewSource, pending: Pending): Parts {
 		claims: wishes(parts.claims, "claim"),
 		tokens: wishes(parts.tokens, "token"),
 		admissions: wishes(parts.admissions, "admission"),
+		electorates: wishes(parts.electorates, "electorate"),
 		capabilities: wishes(parts.capabilities, "capability"),
 		images: held(parts.images, "image"),
 		audits: held(parts.audits, "audit"),

@@ -98,7 +98,9 @@ function joinOwn(earlier: readonly HeldDocument[]): Map<RecordKey, StateRecord> 
 
 /** Not facts of this boot: what was said of a token or a node holds on. */
 function isAdmission({ kind }: StateRecord): boolean {
-	return kind === "token" || kind === "admission" || kind === "revocation" || kind === "capability";
+	return (
+		kind === "token" || kind === "admission" || kind === "electorate" || kind === "revocation" || kind === "capability"
+	);
 }
 
 /** What a later version of this node wrote, before an older one was installed again. */

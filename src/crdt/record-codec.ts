@@ -31,10 +31,14 @@ export const AUDIT_TEXT_MAX = 256;
 /** Labels that a capability can ask for. */
 export const GRANT_LABELS_MAX = 16;
 
+/** As JSON text a record of so many, twice, stays within its limit. */
+export const VOTERS_MAX = 1_500;
+
 const LABELS_MAX = 256;
 const workloadName = text(63, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
 const containerId = text(70, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?\.\d{1,4}$/);
 const nodeId = text(64, /^[A-Za-z0-9]+$/);
+const voterId = text(81, /^[A-Za-z0-9]+@\d+$/);
 const role = oneOf("member", "witness", "reader");
 const tokenId = text(16, /^[0-9a-f]{16}$/);
 /** Milliseconds that a Date can hold. */
@@ -291,6 +295,12 @@ const shapes: Readonly<Record<StateRecord["kind"], Shape>> = {
 		admittedAtMs: moment,
 		expiresAtMs: moment,
 	}),
+	electorate: record({
+		number: integer(0),
+		voters: list(voterId, VOTERS_MAX),
+		before: list(voterId, VOTERS_MAX),
+		writer: nodeId,
+	}),
 	revocation: record({
 		of: oneOf("token", "node", "capability"),
 		id: text(64, /^[A-Za-z0-9]+$/),
@@ -382,6 +392,7 @@ function writerOfRecord(decoded: StateRecord): NodeId {
 		case "claim":
 		case "token":
 		case "admission":
+		case "electorate":
 		case "revocation":
 		case "capability":
 			return decoded.writer;

@@ -11,7 +11,7 @@ export interface Schema {
 }
 
 /** What this node writes and understands. */
-export const SCHEMA: Schema = { major: 1, minor: 1 };
+export const SCHEMA: Schema = { major: 1, minor: 2 };
 /** Of documents from before they said it. */
 const FIRST: Schema = { major: 1, minor: 0 };
 

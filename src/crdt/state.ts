@@ -10,6 +10,7 @@ import type {
 	ClaimRecord,
 	ContainerId,
 	ContainerRecord,
+	ElectorateRecord,
 	ImageRecord,
 	NodeId,
 	NodeRecord,
@@ -36,6 +37,8 @@ export interface ClusterView {
 	readonly tokens: ReadonlyMap<string, TokenRecord>;
 	/** One for each token and node; by `<token>.<node>`. */
 	readonly admissions: ReadonlyMap<string, AdmissionRecord>;
+	/** The latest, by `voters`; empty before this node has heard of one. */
+	readonly electorates: ReadonlyMap<string, ElectorateRecord>;
 	/** The last of each token, node or block of a capability, by its id. */
 	readonly revocations: ReadonlyMap<string, RevocationRecord>;
 	/** By id, revoked and expired ones included. */
@@ -53,6 +56,7 @@ export type RecordKey =
 	| `image/${string}`
 	| `token/${string}`
 	| `admission/${string}`
+	| "electorate/voters"
 	| `revocation/${string}`
 	| `capability/${string}`
 	| `audit/${string}`
@@ -109,6 +113,8 @@ export function keyOf(record: StateRecord): RecordKey {
 			return `token/${record.id}`;
 		case "admission":
 			return `admission/${record.token}.${record.node}`;
+		case "electorate":
+			return "electorate/voters";
 		case "revocation":
 			return `revocation/${record.id}`;
 		case "capability":

@@ -19,6 +19,7 @@ import type {
 import { betterAdmission, betterCapability, betterRevocation, betterToken, isForgotten } from "./admissions.js";
 import { compareText } from "./canonical.js";
 import { betterClaim } from "./claims.js";
+import { betterElectorate } from "./electorates.js";
 import { betterSpec } from "./specs.js";
 import type { ClusterView, RecordKey } from "./state.js";
 
@@ -37,6 +38,7 @@ export const EMPTY_VIEW: ClusterView = {
 	images: [],
 	tokens: new Map(),
 	admissions: new Map(),
+	electorates: new Map(),
 	revocations: new Map(),
 	capabilities: new Map(),
 	audits: [],
@@ -44,7 +46,7 @@ export const EMPTY_VIEW: ClusterView = {
 };
 
 export type RecordOf<Kind extends StateRecord["kind"]> = Extract<StateRecord, { kind: Kind }>;
-export type WishKind = "spec" | "claim" | "token" | "admission" | "revocation" | "capability";
+export type WishKind = "spec" | "claim" | "token" | "admission" | "electorate" | "revocation" | "capability";
 export type NameOf<Kind extends WishKind> = Kind extends "claim" ? ContainerId : string;
 
 /** Said by several, of whom one is right: which of two. A total order, and the first of two that are equal. */
@@ -55,6 +57,7 @@ export const betterOf: {
 	claim: betterClaim,
 	token: betterToken,
 	admission: betterAdmission,
+	electorate: betterElectorate,
 	revocation: betterRevocation,
 	capability: betterCapability,
 };
@@ -80,6 +83,7 @@ export function viewOf(documents: readonly DocumentRecords[]): ClusterView {
 		images: held("image"),
 		tokens: wishes(documents, "token"),
 		admissions: wishes(documents, "admission"),
+		electorates: wishes(documents, "electorate"),
 		revocations,
 		capabilities: wishes(documents, "capability"),
 		audits: held("audit"),

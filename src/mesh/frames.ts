@@ -8,8 +8,8 @@ import { FRAME_BYTES_MAX, type FramePlane } from "./mesh.js";
 export const FRAMES_PROTOCOL = "/swarm/frames/1";
 const HEADER_BYTES = 5;
 const KEEP_ALIVE = 0;
-const planeNumber: Readonly<Record<FramePlane, number>> = { state: 1, heartbeat: 2, digest: 3, lease: 4 };
-const planeOf: readonly (FramePlane | null)[] = [null, "state", "heartbeat", "digest", "lease"];
+const planeNumber: Readonly<Record<FramePlane, number>> = { state: 1, heartbeat: 2, digest: 3, lease: 4, consent: 5 };
+const planeOf: readonly (FramePlane | null)[] = [null, "state", "heartbeat", "digest", "lease", "consent"];
 
 /** An empty frame that only says "still here". */
 export const keepAliveFrame: Uint8Array = new Uint8Array(HEADER_BYTES).fill(KEEP_ALIVE);

@@ -179,8 +179,8 @@ export class Libp2pMesh implements Mesh {
 	}
 
 	/** Makes a new cluster with this node as its first member. Code `conflict` when it is in one already. */
-	async startCluster(): Promise<ClusterMembership> {
-		const own = await this.#parts.membership.found();
+	async startCluster(nowMs?: number): Promise<ClusterMembership> {
+		const own = await this.#parts.membership.found(nowMs);
 		await this.#keeper.look();
 		return own;
 	}

@@ -16,8 +16,8 @@ export const MESH_PORT_DEFAULT = 7749;
 /** Largest frame of `broadcast` and `send`; a larger one from a peer costs it the connection. */
 export const FRAME_BYTES_MAX = 1024 * 1024;
 
-/** Planes of small frames. `state`: signed envelopes. `heartbeat`: NodeSample and incarnation. `digest`: hash of the state held. `lease`: who may run. */
-export type FramePlane = "state" | "heartbeat" | "digest" | "lease";
+/** Planes of small frames. `state`: signed envelopes. `heartbeat`: NodeSample and incarnation. `digest`: hash of the state held. `lease`: who may run. `consent`: who votes on leases. */
+export type FramePlane = "state" | "heartbeat" | "digest" | "lease" | "consent";
 
 export interface MeshStream {
 	readonly peer: NodeId;

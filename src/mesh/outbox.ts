@@ -61,7 +61,7 @@ export function createOutbox(onFailed: (stream: MeshStream, thrown: unknown) => 
 
 	return {
 		offer(plane, encoded) {
-			const isVital = plane === "heartbeat" || plane === "lease";
+			const isVital = plane === "heartbeat" || plane === "lease" || plane === "consent";
 			const extra = isVital ? VITAL_FRAMES_EXTRA : 0;
 			const full = queuedBytes + encoded.length > OUTBOX_BYTES_MAX && !isVital;
 			if (full || queue.length >= OUTBOX_FRAMES_MAX + extra) return false;

@@ -135,10 +135,10 @@ export class OwnMembership {
 	}
 
 	/** The first member of a new cluster. */
-	async found(): Promise<ClusterMembership> {
+	async found(nowMs: number = this.#options.clock.nowMs()): Promise<ClusterMembership> {
 		this.mustBeStranger("start a cluster");
-		const { self, name, role, clock } = this.#options;
-		const [authority, nowMs] = [createAuthority(), clock.nowMs()];
+		const { self, name, role } = this.#options;
+		const authority = createAuthority();
 		const certificate = issueCertificate(authority, { node: self, name, role, admittedAtMs: nowMs }, nowMs);
 		return this.become({ trust: firstTrust(authority.publicKey), authority, certificate, members: [] });
 	}

@@ -5,6 +5,7 @@ import type { ClusterView } from "../crdt/state.js";
 import type { ImageRecord, Liveness, NodeId, NodeRecord } from "../model.js";
 import type { Seen } from "./event-draft.js";
 import { EventLog, eventsBetween, quotaEvent } from "./events.js";
+import { votersOf } from "./lease/voters.js";
 import { createOperations, type Operations } from "./operations.js";
 import { type Paced, paced } from "./paced.js";
 import { decide, snapshotsOf } from "./placement.js";
@@ -170,8 +171,10 @@ export class NodeCore {
 			this.#settled = true;
 			this.#reconciler.ask();
 		};
-		const others = [...state.view().nodes.values()].some((record) => record.node !== state.self && !record.left);
-		if (!others) {
+		const view = state.view();
+		const others = [...view.nodes.values()].some((record) => record.node !== state.self && !record.left);
+		// Who has joined just now knows nobody yet, and nothing of what is claimed; a founder votes from the beginning.
+		if (!others && votersOf(view).includes(state.self)) {
 			settle();
 			return;
 		}

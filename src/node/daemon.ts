@@ -6,6 +6,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemChance, systemClock } from "../clock.js";
 import { openDisk } from "../crdt/disk.js";
+import { voterIdOf } from "../crdt/electorates.js";
 import type { State } from "../crdt/state.js";
 import { openState } from "../crdt/store.js";
 import { SwarmError } from "../errors.js";
@@ -20,7 +21,7 @@ import { createFileJournal } from "../migration/journal.js";
 import { createMoveFiles } from "../migration/move-files.js";
 import type { LocalFacts, MigrationPorts } from "../migration/ports.js";
 import { readSourceFacts } from "../migration/verdict-facts.js";
-import type { HardwareProfile, NodeId } from "../model.js";
+import type { HardwareProfile, NodeId, VoterId } from "../model.js";
 import { loadNative } from "../native/binding.js";
 import { nativePaths } from "../native/paths.js";
 import { checkpointsWith } from "../runtime/checkpoint/checkpoints.js";
@@ -59,7 +60,7 @@ import { nodeImages } from "./images.js";
 import type { StartReport } from "./launch-daemon.js";
 import { Leases } from "./lease/leases.js";
 import { openPromises } from "./lease/promises.js";
-import { votersKept } from "./lease/voters.js";
+import { electoratePort } from "./lease/voters.js";
 import { keepSplits } from "./partition/split-keeper.js";
 import type { NodePorts, OwnSubject } from "./ports.js";
 import { scopeOf } from "./scope.js";
@@ -123,7 +124,12 @@ async function assemble(config: DaemonConfig, logger: Logger, undo: Undo): Promi
 	const mesh = await openMesh({ config, logger, ledger, onForgotten: forgotten.resolve });
 	undo.add("mesh", () => mesh.stop());
 	const founds = config.join === null && mesh.cluster() === null;
-	await enterCluster(mesh, config);
+	const nowMs = Math.floor(systemClock.nowMs());
+	if (mesh.cluster() === null) {
+		const founder = founds ? voterIdOf({ node: mesh.self, admittedAtMs: nowMs }) : null;
+		await beginPromises(join(directory, PROMISES), founder);
+	}
+	await enterCluster(mesh, config, nowMs);
 	const early: Parameters<NodeCore["events"]["add"]>[0][] = [];
 	let tell: NodeCore["events"]["add"] = (event) => void early.push(event);
 	const state = await openClusterState(directory, mesh, logger, (event) =>
@@ -316,6 +322,15 @@ async function openPorts(opened: Opened): Promise<OpenedPorts> {
 /** What this node promised as a voter on leases. */
 const PROMISES = "promises";
 
+/** Before the cluster is there: the first voter is its founder. Who joins learns from the state who votes. */
+async function beginPromises(path: string, founder: VoterId | null): Promise<void> {
+	await rm(path, { force: true });
+	if (founder === null) return;
+	const promises = await openPromises(await openDisk(path));
+	await promises.keepElectorate({ number: 0, voters: [founder], before: [] });
+	await promises.close();
+}
+
 async function openLeases({ config, mesh, state, logger }: Opened, runtime: Runtime): Promise<Leases> {
 	const path = join(config.stateDirectory, PROMISES);
 	// A node that has been in the cluster and lost them waits for one lease before it votes.
@@ -333,7 +348,7 @@ async function openLeases({ config, mesh, state, logger }: Opened, runtime: Runt
 		},
 		promises,
 		isForgetful: isMissing || promises.isDamaged,
-		votersNow: (kept) => votersKept(state.view(), kept),
+		state: electoratePort(state),
 	});
 	leases.start();
 	return leases;

@@ -13,6 +13,7 @@ import {
 	type SpecRecord,
 } from "../model.js";
 import type { ContainerRow, ImageRow, NodeRow } from "./api/contract.js";
+import { votersOf } from "./lease/voters.js";
 import type { MembershipPort } from "./ports.js";
 import { restartAfter } from "./restart.js";
 
@@ -100,6 +101,7 @@ export function nodeRows(view: ClusterView, membership: MembershipPort, self: No
 	const owned = new Map<NodeId, number>();
 	for (const { owner, workload } of view.claims.values())
 		if (view.specs.get(workload)?.removed === false) owned.set(owner, (owned.get(owner) ?? 0) + 1);
+	const voters = new Set(votersOf(view));
 	return [...view.nodes.values()]
 		.map((record): NodeRow => {
 			const liveness = record.left ? "left" : record.node === self ? "alive" : membership.liveness(record.node);
@@ -108,6 +110,7 @@ export function nodeRows(view: ClusterView, membership: MembershipPort, self: No
 				name: record.name,
 				liveness,
 				role: record.role ?? "member",
+				votes: voters.has(record.node),
 				self: record.node === self,
 				addresses: record.addresses,
 				cpus: record.hardware.cpus,

@@ -23,6 +23,7 @@ export function nodeRow(name: string, change: Partial<NodeRow> = {}): NodeRow {
 		name,
 		liveness: "alive",
 		role: "member",
+		votes: true,
 		self: name === "n1",
 		addresses: [`/ip4/10.0.0.1/tcp/7749/p2p/${name}`],
 		cpus: 4,

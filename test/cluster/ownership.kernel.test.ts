@@ -91,7 +91,11 @@ describe.skipIf(missingForCluster !== null)(`ownership (needs ${missingForCluste
 		const { address, token } = JSON.parse(await cluster.done("n1", "token", "create", "--json")) as JoinLine;
 		const place = ["--listen", `${witness.address}:7749`, "--name", "w1", "--witness"];
 		await cluster.done("n3", "node", "join", address, "--token", token, ...place);
-		await until("n2 to see the witness", async () => (await cluster.liveness("n2", "w1")) === "alive", TAKEN_MS_MAX);
+		const votes = async () => {
+			const [w1] = (await cluster.node("n2").client.nodes()).filter((row) => row.name === "w1");
+			return w1?.liveness === "alive" && w1.votes;
+		};
+		await until("n2 to see the witness alive and voting", votes, TAKEN_MS_MAX);
 
 		const rows = await cluster.deploy("n1", "db", "--policy", "exclusive", "--", "sleep", "1000");
 		const owner = rows[0]?.node === "n2" ? "n2" : "n1";
@@ -117,5 +121,51 @@ describe.skipIf(missingForCluster !== null)(`ownership (needs ${missingForCluste
 		await cluster.partition([owner], ["n3"]);
 		await until("it to stand still", () => spansOf(record).at(-1)?.toMs !== Number.POSITIVE_INFINITY, TAKEN_MS_MAX);
 		await cluster.done(owner, "rm", "db");
+	});
+});
+
+describe.skipIf(missingForCluster !== null)(`voters (need ${missingForCluster ?? "what is here"})`, () => {
+	let cluster: Cluster;
+
+	beforeAll(async () => {
+		cluster = await Cluster.up("ct-voters", 5);
+		for (const late of ["n4", "n5"]) await cluster.done(late, "node", "leave");
+	}, 120_000);
+
+	afterAll(() => cluster?.down(), 60_000);
+
+	const voters = async (by: string) => {
+		const rows = await cluster.node(by).client.nodes();
+		return rows.filter((row) => row.votes && row.liveness !== "left").map((row) => row.name);
+	};
+
+	it("two nodes that join the smaller side of a split give it no majority, and vote when it has healed", {
+		timeout: 240_000,
+	}, async () => {
+		const stay = ["--policy", "exclusive", "--constraint", "node=n1"];
+		await cluster.deploy("n1", "db", ...stay, "--", "sleep", "1000");
+		const record = join(cluster.node("n1").stateDirectory, "containers", db, "guard");
+		await cluster.partition(["n1", "n2"], ["n3", "n4", "n5"]);
+		const { token } = JSON.parse(await cluster.done("n3", "token", "create", "--uses", "2", "--json")) as JoinLine;
+		const to = `${cluster.node("n3").address}:7749`;
+		for (const late of ["n4", "n5"]) {
+			const place = ["--listen", `${cluster.node(late).address}:7749`, "--name", late];
+			await cluster.done(late, "node", "join", to, "--token", token, ...place);
+		}
+		const here = ["--policy", "exclusive", "--constraint", "node=n3"];
+		const deploying = cluster.deploy("n3", "other", ...here, "--", "sleep", "1000");
+		const explained = () => cluster.done("n3", "explain", "other");
+		await until("n3 to miss the majority", async () => (await explained()).includes("1 of 3 voters"), TAKEN_MS_MAX);
+		expect(await explained()).toContain("n4, n5 vote once these agree");
+		expect(await voters("n3")).toEqual(["n1", "n2", "n3"]);
+		expect(await cluster.done("n4", "node", "ls")).toContain("member (no vote yet)");
+		expect(await cluster.row("n1", db)).toMatchObject({ node: "n1", phase: "running" });
+
+		await cluster.heal();
+		const all = ["n1", "n2", "n3", "n4", "n5"];
+		for (const by of all)
+			await until(`all to vote, as ${by} sees it`, async () => (await voters(by)).join() === all.join(), TAKEN_MS_MAX);
+		expect(await deploying).toMatchObject([{ node: "n3", phase: "running" }]);
+		expect(readFileSync(record, "utf8")).not.toMatch(/ (freeze|end)/);
 	});
 });

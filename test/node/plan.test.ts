@@ -134,6 +134,7 @@ function facts(scene: Scene): PlanFacts {
 		volumes: scene.volumes ?? [],
 		tokens: new Map(),
 		admissions: new Map(),
+		electorates: new Map(),
 		revocations: new Map(),
 		capabilities: new Map(),
 		audits: [],

@@ -147,6 +147,7 @@ export function viewOfParts(parts: ViewParts): ClusterView {
 		volumes: parts.volumes ?? [],
 		tokens: new Map(),
 		admissions: new Map(),
+		electorates: new Map(),
 		revocations: new Map(),
 		capabilities: new Map(),
 		audits: [],

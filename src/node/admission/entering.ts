@@ -40,11 +40,12 @@ export async function openMesh({ config, logger, ledger, onForgotten }: Entering
 	});
 }
 
-export async function enterCluster(mesh: Libp2pMesh, config: DaemonConfig): Promise<void> {
+/** `nowMs`: when it founds a cluster, if it does. */
+export async function enterCluster(mesh: Libp2pMesh, config: DaemonConfig, nowMs: number): Promise<void> {
 	if (config.join !== null) {
 		await mesh.join(config.join.token, config.join.addresses, AbortSignal.timeout(JOIN_MS_MAX));
 		await removeMark(config.stateDirectory);
-	} else if (mesh.cluster() === null) await mesh.startCluster();
+	} else if (mesh.cluster() === null) await mesh.startCluster(nowMs);
 	if (config.witness && mesh.roleOf(mesh.self) === "member") {
 		await refuseContainers(config.stateDirectory);
 		await mesh.becomeWitness();

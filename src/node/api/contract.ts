@@ -102,6 +102,8 @@ export interface NodeRow {
 	readonly name: string;
 	readonly liveness: Liveness;
 	readonly role: NodeRole;
+	/** On leases of exclusive containers: once a majority of those who vote has agreed that it does. */
+	readonly votes: boolean;
 	/** Whether this is the node that answers. */
 	readonly self: boolean;
 	readonly addresses: readonly string[];

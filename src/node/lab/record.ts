@@ -22,7 +22,6 @@ interface LabRecord {
 /** Takes a free index and writes the record. Code `conflict` when the name is taken. */
 export async function recordLab(name: string, nodes: number, parent: string): Promise<Lab> {
 	checkLabName(name);
-	await mkdir(RECORDS, { recursive: true, mode: 0o755 });
 	for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
 		const taken = new Set((await listLabs()).map((lab) => lab.index));
 		const free = Array.from({ length: LABS_MAX }, (_, i) => i + 1).filter((candidate) => !taken.has(candidate));
@@ -40,10 +39,11 @@ export async function recordLab(name: string, nodes: number, parent: string): Pr
 /** Whole or not at all: others look for labs meanwhile. */
 async function placeRecord(record: LabRecord): Promise<void> {
 	const path = pathOf(record.name);
-	const aside = `${path}.${process.pid}`;
+	const aside = `${RECORDS}.${record.name}.${process.pid}`;
+	await mkdir(RECORDS, { recursive: true, mode: 0o755 });
 	await writeFile(aside, `${JSON.stringify(record)}\n`, { mode: 0o644 });
 	try {
-		await link(aside, path);
+		while (!(await isLinked(aside, path))) await mkdir(RECORDS, { recursive: true, mode: 0o755 });
 	} catch (thrown) {
 		if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
 		throw new SwarmError(
@@ -52,6 +52,17 @@ async function placeRecord(record: LabRecord): Promise<void> {
 		);
 	} finally {
 		await rm(aside, { force: true });
+	}
+}
+
+/** false when the last lab went just now, and the directory with it. */
+async function isLinked(aside: string, path: string): Promise<boolean> {
+	try {
+		await link(aside, path);
+		return true;
+	} catch (thrown) {
+		if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
+		throw thrown;
 	}
 }
 

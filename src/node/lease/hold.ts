@@ -3,6 +3,7 @@
 
 import { leasedUntilMs } from "../../crdt/leases.js";
 import type { NodeId } from "../../model.js";
+import type { Voters } from "./electorate.js";
 
 /** Refused with a higher epoch for this long, with the view not showing that claim: its writer is gone, and it can be outbid. */
 export const OUTBID_AFTER_MS = 12_000;
@@ -23,12 +24,13 @@ export function newHold(epoch: number): Hold {
 	return { epoch, yesToSentMs: new Map(), untilMs: never, askedAtMs: never, refused: null };
 }
 
-export function withYes(hold: Hold, voter: NodeId, sentMs: number, voters: readonly NodeId[]): Hold {
+export function withYes(hold: Hold, voter: NodeId, sentMs: number, { voters, before }: Omit<Voters, "digest">): Hold {
 	const known = hold.yesToSentMs.get(voter) ?? Number.NEGATIVE_INFINITY;
 	if (sentMs <= known) return hold;
 	const yesToSentMs = new Map(hold.yesToSentMs).set(voter, sentMs);
 	// A lease that was had is not shortened when the cluster grows: nobody else can have one before it is over.
-	const untilMs = Math.max(hold.untilMs, leasedUntilMs(yesToSentMs, voters));
+	const leasedMs = Math.min(...[voters, before ?? voters].map((all) => leasedUntilMs(yesToSentMs, all)));
+	const untilMs = Math.max(hold.untilMs, leasedMs);
 	return { ...hold, yesToSentMs, untilMs, refused: untilMs > sentMs ? null : hold.refused };
 }
 

@@ -3,12 +3,12 @@
 // the guard would not let run.
 
 import type { Chance, Clock } from "../../clock.js";
-import { majorityOf } from "../../crdt/leases.js";
+import { isMajority } from "../../crdt/electorates.js";
 import { asSwarmError, SwarmError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { Mesh } from "../../mesh/mesh.js";
 import type { ContainerId, NodeId } from "../../model.js";
-import { createElectorate, type Electorate, type ElectorateKeeper } from "./electorate.js";
+import { createElectorate, type ElectorateKeeper, type ElectoratePort, type Voters } from "./electorate.js";
 import { type Hold, newHold, outbidAbove, withRefusal, withYes } from "./hold.js";
 import {
 	decodeLeaseFrame,
@@ -45,8 +45,7 @@ export interface LeasesOptions {
 	readonly guard: LeaseGuard;
 	readonly promises: Promises;
 	readonly isForgetful: boolean;
-	/** Members and witnesses, this node too; of `kept` those that the view does not know (voters.ts). */
-	readonly votersNow: (kept: readonly NodeId[]) => readonly NodeId[];
+	readonly state: ElectoratePort;
 }
 
 export interface LeaseStanding {
@@ -114,17 +113,29 @@ export class Leases implements LeasesPort {
 
 	constructor(options: LeasesOptions) {
 		this.#options = options;
-		const { self, clock, promises, isForgetful, chance } = options;
+		const { self, clock, promises, isForgetful, chance, mesh } = options;
 		this.#session = Buffer.from(chance.bytes(6)).readUIntBE(0, 6);
 		const mayRunHere = (container: ContainerId) =>
 			(this.#holds.get(container)?.untilMs ?? Number.NEGATIVE_INFINITY) > options.guard.nowMs();
-		this.#electorate = createElectorate({ ...options, onChange: () => this.#onVoters() });
-		const voters = () => this.#electorate.current()?.digest ?? null;
-		this.#voter = createVoter({ self, clock, promises, isForgetful, mayRunHere, voters });
+		const votesUnder = () => this.#electorate.votesUnder();
+		this.#voter = createVoter({ self, clock, promises, isForgetful, mayRunHere, votesUnder });
+		this.#electorate = createElectorate({
+			...options,
+			lastYesMs: this.#voter.lastYesMs,
+			send: (to, frame) => mesh.send(to, "consent", frame),
+			onChange: () => this.#onVoters(),
+		});
 	}
 
 	start(): void {
-		this.#undo = this.#options.mesh.onFrame("lease", (from, bytes) => this.#take(from, bytes));
+		const { mesh } = this.#options;
+		const undo = [
+			mesh.onFrame("lease", (from, bytes) => this.#take(from, bytes)),
+			mesh.onFrame("consent", (from, bytes) => !this.#stopped && this.#electorate.take(from, bytes)),
+		];
+		this.#undo = () => {
+			for (const step of undo) step();
+		};
 		this.#tick();
 	}
 
@@ -155,7 +166,6 @@ export class Leases implements LeasesPort {
 		const electorate = this.#electorate.current();
 		if (electorate === null) return { granted: false, epochPromised: 0 };
 		const question = ++this.#question;
-		const majority = majorityOf(electorate.voters.length);
 		const supposing = await new Promise<Supposing>((resolve) => {
 			const cancel = this.#options.clock.after(SUPPOSE_MS_MAX, () => finish());
 			const finish = () => {
@@ -166,13 +176,13 @@ export class Leases implements LeasesPort {
 			const one: Supposing = {
 				yes: new Set(),
 				epochPromised: 0,
-				done: () => one.yes.size >= majority && finish(),
+				done: () => hasMajority(one.yes, electorate) && finish(),
 			};
 			this.#supposing.set(question, one);
 			const wishes = [{ container, epoch }];
 			this.#askAll(electorate, { question, owner, wishes });
 		});
-		return { granted: supposing.yes.size >= majority, epochPromised: supposing.epochPromised };
+		return { granted: hasMajority(supposing.yes, electorate), epochPromised: supposing.epochPromised };
 	}
 
 	async acquire(container: ContainerId, epoch: number, withinMs: number, signal: AbortSignal): Promise<void> {
@@ -284,7 +294,7 @@ export class Leases implements LeasesPort {
 			this.#ask(electorate, due.slice(at, at + LEASES_IN_FRAME_MAX), nowMs);
 	}
 
-	#ask(electorate: Electorate, wishes: readonly LeaseWish[], nowMs: number): void {
+	#ask(electorate: Voters, wishes: readonly LeaseWish[], nowMs: number): void {
 		const question = ++this.#question;
 		this.#sent.set(question, { atMs: nowMs, voters: electorate.digest });
 		const [oldest] = this.#sent.keys();
@@ -296,7 +306,7 @@ export class Leases implements LeasesPort {
 	}
 
 	/** This node is asked as any other, without the mesh. */
-	#askAll({ voters, digest }: Electorate, about: Pick<LeaseQuestions, "question" | "owner" | "wishes">): void {
+	#askAll({ voters, digest }: Voters, about: Pick<LeaseQuestions, "question" | "owner" | "wishes">): void {
 		const { self } = this.#options;
 		const frame = { kind: "ask", session: this.#session, voters: digest, ...about } as const;
 		this.#send(frame, voters);
@@ -357,10 +367,11 @@ export class Leases implements LeasesPort {
 		const hold = this.#holds.get(container);
 		const sent = this.#sent.get(question);
 		if (hold === undefined || hold.epoch !== epoch || sent === undefined) return;
-		if (sent.voters !== this.#electorate.current()?.digest) return;
+		const electorate = this.#electorate.current();
+		if (electorate === null || sent.voters !== electorate.digest) return;
 		if (question <= (this.#floors.get(container) ?? 0)) return;
 		const nowMs = guard.nowMs();
-		const next = granted ? withYes(hold, from, sent.atMs, this.#voters()) : withRefusal(hold, epochPromised, nowMs);
+		const next = granted ? withYes(hold, from, sent.atMs, electorate) : withRefusal(hold, epochPromised, nowMs);
 		this.#holds.set(container, next);
 		if (next.untilMs <= hold.untilMs) return;
 		guard.extend(container, epoch, next.untilMs).catch((thrown: unknown) => {
@@ -368,6 +379,10 @@ export class Leases implements LeasesPort {
 		});
 		if (hold.untilMs <= nowMs && next.untilMs > nowMs) for (const listener of [...this.#listeners]) listener();
 	}
+}
+
+function hasMajority(yes: ReadonlySet<NodeId>, { voters, before }: Voters): boolean {
+	return isMajority(yes, voters) && (before === null || isMajority(yes, before));
 }
 
 function noMajority(container: ContainerId): SwarmError {

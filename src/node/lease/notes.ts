@@ -4,7 +4,7 @@ import { majorityOf } from "../../crdt/leases.js";
 import type { ClusterView } from "../../crdt/state.js";
 import type { NodeId, Spec } from "../../model.js";
 import type { LeaseStanding } from "./leases.js";
-import { votersOf } from "./voters.js";
+import { votersOf, votersWanted } from "./voters.js";
 
 /** For `deploy` and `explain`; none for an `available` workload and for one that nothing keeps from running. */
 export function leaseNotes(
@@ -24,9 +24,15 @@ export function leaseNotes(
 		);
 	if (alive < majority)
 		notes.push(
-			`${spec.name} is exclusive and has no majority here: ${alive} of ${voters.length} voters are alive, ${majority} are wanted; it stands still until then`,
+			`${spec.name} is exclusive and has no majority here: ${alive} of ${voters.length} voters are alive, ${majority} are wanted; it stands still until then${newcomersIn(view, voters)}`,
 		);
 	return notes;
+}
+
+function newcomersIn(view: ClusterView, voters: readonly NodeId[]): string {
+	const waiting = votersWanted(view).filter(({ node }) => !voters.includes(node));
+	const names = waiting.map(({ name }) => name).sort();
+	return names.length > 0 ? ` (${names.join(", ")} vote once these agree)` : "";
 }
 
 /** The lease of a container on its owner's node, for `inspect` and `explain`. */

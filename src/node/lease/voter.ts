@@ -14,8 +14,8 @@ export interface VoterOptions {
 	readonly self: NodeId;
 	readonly clock: Clock;
 	readonly promises: Pick<Promises, "found" | "keep" | "drop">;
-	/** The digest of the voters that this node goes by; null: of none yet. */
-	readonly voters: () => number | null;
+	/** The digest of the voters that this node votes under; null: of none now. */
+	readonly votesUnder: () => number | null;
 	/** The file of promises was not there although this node is not new. */
 	readonly isForgetful: boolean;
 	/** Whether the container may execute here: its lease is not over. */
@@ -26,6 +26,8 @@ export interface Voter {
 	/** The answers, once the disk holds what they promise. Rejects when it takes no write: then nothing may be answered. */
 	answer(from: NodeId, asked: Extract<LeaseFrame, { kind: "ask" }>): Promise<readonly LeaseAnswer[]>;
 	release(from: NodeId, said: Extract<LeaseFrame, { kind: "release" }>): void;
+	/** When it last said yes to a lease, or may have done so in its last life; -Infinity: never. */
+	lastYesMs(): number;
 	/** Forgets containers that are removed, once no lease of them can hold. */
 	forget(isRemoved: (container: ContainerId) => boolean): void;
 }
@@ -37,10 +39,12 @@ export function createVoter(options: VoterOptions): Voter {
 	/** Whose promise may not be on the disk: it is written, or its writing failed. */
 	const unkept = new Set<ContainerId>();
 	const quietUntilMs = clock.monotonicMs() + LEASE_FOREIGN_MS;
+	const isNew = promises.found.size === 0 && !options.isForgetful;
+	let lastYesMs = isNew ? Number.NEGATIVE_INFINITY : clock.monotonicMs();
 
 	return {
 		async answer(from, { owner: supposed, wishes, session, question, voters }) {
-			if (voters !== options.voters()) return wishes.map((wish) => ({ ...wish, granted: false, epochPromised: 0 }));
+			if (voters !== options.votesUnder()) return wishes.map((wish) => ({ ...wish, granted: false, epochPromised: 0 }));
 			const owner = supposed ?? from;
 			const promised: Promised[] = [];
 			const answers = wishes.map(({ container, epoch }): LeaseAnswer => {
@@ -58,6 +62,7 @@ export function createVoter(options: VoterOptions): Voter {
 				if (!vote.granted) return { container, epoch, granted: false, epochPromised: vote.epoch };
 				const isFull = ballots.size >= BALLOTS_MAX && !ballots.has(container);
 				if (supposed === null && !isFull) {
+					lastYesMs = clock.monotonicMs();
 					ballots.set(container, vote.ballot);
 					if (vote.isNewPromise) unkept.add(container);
 					if (unkept.has(container)) promised.push({ container, epoch, owner });
@@ -78,6 +83,7 @@ export function createVoter(options: VoterOptions): Voter {
 				if (ballot !== undefined) ballots.set(container, releasedBy(ballot, from, { session, question }));
 			}
 		},
+		lastYesMs: () => lastYesMs,
 		forget(isRemoved) {
 			const nowMs = clock.monotonicMs();
 			const gone = [...ballots].filter(

@@ -1,17 +1,36 @@
-// Who votes on leases: pure. Must never: depend on who is thought to be alive.
+// Who votes on leases, as the replicated state says: pure. Must never: depend on who is thought to be alive.
 
+import { nodeOfVoter, voterIdOf } from "../../crdt/electorates.js";
 import { majorityOf } from "../../crdt/leases.js";
-import type { ClusterView } from "../../crdt/state.js";
-import { type ContainerId, type NodeId, replicaOf } from "../../model.js";
+import type { ClusterView, State } from "../../crdt/state.js";
+import { type ContainerId, type NodeId, type NodeRecord, replicaOf, type VoterId } from "../../model.js";
+import type { ElectoratePort } from "./electorate.js";
 
-/** Members and witnesses that have not left, in the view's order. */
+/** Those that the voters before them agreed on and that have not left, in rising order; none before this node has heard of any. */
 export function votersOf(view: ClusterView): readonly NodeId[] {
-	return [...view.nodes.values()].filter(({ left, role }) => !left && role !== "reader").map(({ node }) => node);
+	const { voters = [] } = view.electorates.get("voters") ?? {};
+	return voters.filter((voter) => !hasLeft(view, voter)).map(nodeOfVoter);
 }
 
-/** With those of `kept` that the view does not know: it has lost them, or not heard of them yet. */
-export function votersKept(view: ClusterView, kept: readonly NodeId[]): readonly NodeId[] {
-	return [...votersOf(view), ...kept.filter((node) => !view.nodes.has(node))];
+/** Members and witnesses that have not left: who votes, or will when a majority of the voters agrees. */
+export function votersWanted(view: ClusterView): readonly NodeRecord[] {
+	return [...view.nodes.values()].filter(({ left, role }) => !left && role !== "reader");
+}
+
+export function electoratePort(state: Pick<State, "view" | "put">): ElectoratePort {
+	return {
+		told: () => state.view().electorates.get("voters") ?? null,
+		tell: (record) => state.put([record]),
+		members: () => votersWanted(state.view()).map(voterIdOf),
+		isUnknown: (voter) => !state.view().nodes.has(nodeOfVoter(voter)),
+		hasLeft: (voter) => hasLeft(state.view(), voter),
+	};
+}
+
+/** Also when it has joined again since. */
+function hasLeft(view: ClusterView, voter: VoterId): boolean {
+	const record = view.nodes.get(nodeOfVoter(voter));
+	return record !== undefined && (record.left || voterIdOf(record) !== voter);
 }
 
 /** Whether so many voters are alive, as seen here, that a lease can be had. */

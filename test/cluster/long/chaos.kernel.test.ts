@@ -123,7 +123,8 @@ describe.skipIf(missingForMoves !== null)(`chaos (needs ${missingForMoves ?? "wh
 	}
 
 	async function cutPower(node: ClusterNode): Promise<void> {
-		const ours = processTable().filter((each) => isProcessOf(each, node));
+		const relay = machine instanceof VirtualNode ? machine.relayPid : null;
+		const ours = processTable().filter((each) => isProcessOf(each, node) && each.pid !== relay);
 		// The daemon first: it would write down the ends of the others.
 		const pid = await cluster.daemonPid(node.name);
 		for (const each of [...(pid === null ? [] : [pid]), ...ours.map((one) => one.pid)]) {

@@ -166,6 +166,11 @@ export class VirtualNode {
 		rmSync(this.#work, { recursive: true, force: true });
 	}
 
+	/** pid of what asks the machine: it lives among a node's processes and is none of them. */
+	get relayPid(): number | null {
+		return this.#relay.pid ?? null;
+	}
+
 	/** Everything that it makes on this machine lies below, or names this. */
 	get trace(): string {
 		return this.#work;

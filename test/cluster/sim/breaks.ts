@@ -3,6 +3,8 @@
 
 import type { Clock } from "../../../src/clock.js";
 import type { Disk } from "../../../src/crdt/disk.js";
+import type { ElectorateRecord, NodeId } from "../../../src/model.js";
+import type { ElectoratePort } from "../../../src/node/lease/electorate.js";
 
 export const breaks = {
 	/** The monitor does not freeze a container whose lease is over. */
@@ -11,6 +13,8 @@ export const breaks = {
 	"hasty-voter": "a voter says yes to a second owner within the lease of the first",
 	/** Promises do not reach the disk, and a voter that boots knows nothing of them. */
 	"forgetful-voter": "a voter that restarts says yes to what it had promised against",
+	/** Who joins votes at once where it is known, as nobody was asked. */
+	"unasked-voters": "nodes that join on one side of a split make a majority of their own",
 	/** Commits are announced before the journal is on the disk. */
 	"unsynced-journal": "what was announced is gone after a power cut",
 } as const;
@@ -19,6 +23,19 @@ export type Break = keyof typeof breaks;
 
 export function isBreak(name: string): name is Break {
 	return Object.hasOwn(breaks, name);
+}
+
+/** Every node goes by what it sees itself, with a number that rises with it. */
+export function electorateOf(self: NodeId, port: ElectoratePort, broken: Break | null): ElectoratePort {
+	if (broken !== "unasked-voters") return port;
+	const told = (): ElectorateRecord | null => {
+		const voters = [...port.members()].sort();
+		const number = voters.length;
+		if (number > (port.told()?.number ?? 0))
+			port.tell({ kind: "electorate", number, voters, before: [], writer: self });
+		return port.told();
+	};
+	return { ...port, told };
 }
 
 const HASTE = 1_000;

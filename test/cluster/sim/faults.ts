@@ -13,7 +13,9 @@ export type FaultKind =
 	| "daemon paused"
 	| "disk full"
 	| "slow network"
-	| "failing runtime";
+	| "failing runtime"
+	| "nodes join"
+	| "nodes join a minority";
 
 export interface Faults {
 	/** Begins one, at that node where it is about one; it mends itself. */
@@ -43,17 +45,27 @@ export function createFaults(world: World): Faults {
 		const cancel = timeline.after(chance.between(leastMs, mostMs), once);
 	};
 
-	const partition = () => {
-		const left = nodes.filter(() => chance.happens(0.5));
+	const partition = (left: readonly WorldNode[], leastMs: number) => {
 		const right = nodes.filter((one) => !left.includes(one));
 		if (left.length === 0 || right.length === 0) return;
 		world.note(`partition ${left.map((one) => one.node)} | ${right.map((one) => one.node)}`);
-		cutFor(left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const])));
+		cutFor(
+			left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const])),
+			leastMs,
+		);
 	};
 
-	const cutFor = (pairs: readonly (readonly [WorldNode, WorldNode])[]) => {
+	/** So many that the minority would have the majority if they all counted. */
+	const joinMinority = () => {
+		const [late, there] = [nodes.filter((one) => !one.hasJoined), nodes.filter((one) => one.hasJoined)];
+		const minority = there.slice(0, Math.floor((there.length - 1) / 2));
+		partition([...minority, ...late], 15_000);
+		for (const one of late) world.start(one);
+	};
+
+	const cutFor = (pairs: readonly (readonly [WorldNode, WorldNode])[], leastMs = 500) => {
 		for (const [a, b] of pairs) network.cut(a.node, b.node);
-		mendLater(500, 40_000, () => {
+		mendLater(leastMs, 40_000, () => {
 			world.note(`healed ${pairs.map(([a, b]) => `${a.node}>${b.node}`)}`);
 			for (const [a, b] of pairs) network.heal(a.node, b.node);
 		});
@@ -71,7 +83,12 @@ export function createFaults(world: World): Faults {
 		counts.set(kind, (counts.get(kind) ?? 0) + 1);
 		switch (kind) {
 			case "partition":
-				return partition();
+				return partition(
+					nodes.filter(() => chance.happens(0.5)),
+					500,
+				);
+			case "nodes join a minority":
+				return joinMinority();
 			case "one-way": {
 				const other = otherThan(node);
 				const [from, to] = chance.happens(0.5) ? [node, other] : [other, node];
@@ -110,6 +127,9 @@ export function createFaults(world: World): Faults {
 				world.note("the network is slow");
 				network.setQuality(BAD_LINKS);
 				return mendLater(1_000, 20_000, () => network.setQuality(GOOD_LINKS));
+			case "nodes join":
+				for (const late of nodes.filter((one) => !one.hasJoined && chance.happens(0.7))) world.start(late);
+				return;
 			case "failing runtime":
 				world.note(`${node.node} runtime fails now and then`);
 				node.machine.faultRate = 0.3;
@@ -124,6 +144,7 @@ export function createFaults(world: World): Faults {
 		counts,
 		mendAll() {
 			for (const mend of [...mends]) mend();
+			for (const late of nodes.filter((one) => !one.hasJoined)) world.start(late);
 		},
 	};
 }

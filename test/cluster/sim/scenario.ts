@@ -55,7 +55,8 @@ export async function runScenario(seed: string, options: ScenarioOptions = {}): 
 				make(world, userOf),
 	);
 	const nodeCount = options.nodeCount ?? Math.min(nodeCountOf(seed), options.nodesMax ?? SIM_NODES_MAX);
-	const world = createWorld({ seed, nodeCount, checkers: makers, broken, trace });
+	const lateCount = Math.min(lateCountOf(seed), SIM_NODES_MAX - nodeCount);
+	const world = createWorld({ seed, nodeCount, lateCount, checkers: makers, broken, trace });
 	const weather = weatherOf(world.chance.split("weather"), nodeCount);
 	user = createUser(world, weather.user);
 	const faults = createFaults(world);
@@ -64,12 +65,12 @@ export async function runScenario(seed: string, options: ScenarioOptions = {}): 
 	let healedMs: number | null = null;
 	const startMs = world.timeline.nowMs();
 	try {
-		for (const one of world.nodes) world.start(one);
+		for (const one of world.nodes.slice(0, nodeCount)) world.start(one);
 		await world.run(6_000);
 		const endMs = world.timeline.nowMs() + BUSY_MS;
 		while (world.timeline.nowMs() < endMs) {
 			const begin = (at: WorldNode) => faults.begin(drawFault(weather, chance.fraction()), at);
-			if (chance.happens(weather.faultShare)) begin(chance.pick(world.nodes));
+			if (chance.happens(weather.faultShare)) begin(chance.pick(world.nodes.filter((one) => one.hasJoined)));
 			else {
 				const ends = user.act();
 				if (ends !== null && chance.happens(0.5)) {
@@ -125,6 +126,12 @@ function nodeCountOf(seed: string): number {
 	if (number % 400 === 7) return 20 + ((number >> 9) % 31);
 	if (number % 40 === 3) return 6 + ((number >> 6) % 7);
 	return 2 + (number % 4);
+}
+
+/** Into every third cluster more nodes come while it lives, some of them into one side of a split. */
+function lateCountOf(seed: string): number {
+	const number = Math.abs(hashOf(seed));
+	return number % 3 === 0 ? 2 + ((number >> 4) % 4) : 0;
 }
 
 function hashOf(text: string): number {

@@ -1,21 +1,22 @@
 // One simulated node: a machine and the daemon on it, made of the product's own parts (store, membership, node core) over
 // simulated ports. Only what touches the outside is simulated.
 
+import { voterIdOf } from "../../../src/crdt/electorates.js";
 import type { State } from "../../../src/crdt/state.js";
 import { openState } from "../../../src/crdt/store.js";
 import { createLogger, type Logger } from "../../../src/log.js";
 import { Membership } from "../../../src/mesh/membership.js";
 import { createMigrations } from "../../../src/migration/coordinator.js";
 import type { MachineFacts } from "../../../src/migration/verdict.js";
-import type { HardwareProfile, NodeSample } from "../../../src/model.js";
+import type { HardwareProfile, NodeId, NodeSample } from "../../../src/model.js";
 import { NodeCore } from "../../../src/node/core.js";
 import { Leases } from "../../../src/node/lease/leases.js";
-import { openPromises } from "../../../src/node/lease/promises.js";
-import { votersKept } from "../../../src/node/lease/voters.js";
+import { openPromises, type Promises } from "../../../src/node/lease/promises.js";
+import { electoratePort } from "../../../src/node/lease/voters.js";
 import type { ImagesPort, KeepSuperseded, NodePorts } from "../../../src/node/ports.js";
 import { validateSpec } from "../../../src/node/spec/validate-spec.js";
 import type { PreparedImage } from "../../../src/runtime/runtime.js";
-import { type Break, journalDiskOf, promisesDiskOf, voterClockOf } from "./breaks.js";
+import { type Break, electorateOf, journalDiskOf, promisesDiskOf, voterClockOf } from "./breaks.js";
 import type { SimChance } from "./sim-chance.js";
 import type { SimMachine } from "./sim-machine.js";
 import type { SimNetwork } from "./sim-mesh.js";
@@ -42,6 +43,8 @@ export interface DaemonSurroundings {
 	readonly chance: SimChance;
 	readonly clockOffsetMs: number;
 	readonly clockRate: number;
+	/** Who votes first, in rising order. */
+	readonly founders: readonly NodeId[];
 	readonly broken: Break | null;
 	/** A line of a trace; null: no trace. */
 	readonly trace: ((line: string) => void) | null;
@@ -99,7 +102,7 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 	state.subscribe(watch);
 	const runtime = openSimRuntime(machine, process, timeline, chance.split("runtime"));
 	const images = simImages;
-	const promises = await openPromises(promisesDiskOf(machine.promises.openFor(process), around.broken));
+	const promises = await openedPromises(around, process);
 	const leases = new Leases({
 		...{ self, mesh, chance: chance.split("leases"), logger, promises },
 		clock: voterClockOf(clock, around.broken),
@@ -108,7 +111,7 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 			extend: (container, epoch, untilMs) => runtime.extendLease(container, epoch, untilMs),
 		},
 		isForgetful: promises.isDamaged,
-		votersNow: (kept) => votersKept(state.view(), kept),
+		state: electorateOf(self, electoratePort(state), around.broken),
 	});
 	leases.start();
 	const common = { state, mesh, runtime, images, leases, clock, chance: chance.split("node"), logger };
@@ -132,6 +135,18 @@ async function assemble(around: DaemonSurroundings, process: SimProcess): Promis
 	const core = new NodeCore(ports);
 	await process.answer(core.start());
 	return { process, state, membership, core, ports };
+}
+
+/** As the founder of a cluster begins; here all that are there from the beginning have founded it. */
+async function openedPromises(
+	{ machine, broken, founders }: DaemonSurroundings,
+	process: SimProcess,
+): Promise<Promises> {
+	const promises = await openPromises(promisesDiskOf(machine.promises.openFor(process), broken));
+	if (promises.electorate !== null || !founders.includes(machine.node)) return promises;
+	const electorate = { number: 0, voters: founders.map((node) => voterIdOf({ node })), before: [] };
+	await promises.keepElectorate(electorate);
+	return { ...promises, electorate };
 }
 
 /** Entries of the product's own logger, into the trace. */

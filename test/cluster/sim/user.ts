@@ -97,7 +97,7 @@ export function createUser(world: World, about: Weather["user"]): User {
 	/** As the API does: the owner's node is asked to give it away. */
 	const move = (container: ContainerId) => {
 		const owner = world.nodes.find((one) => one.daemon?.state.view().claims.get(container)?.owner === one.node);
-		const target = chance.pick(world.nodes.filter((one) => one !== owner));
+		const target = chance.pick(world.nodes.filter((one) => one !== owner && one.hasJoined));
 		if (owner === undefined || owner.daemon === null) return null;
 		const { migrations } = owner.daemon.ports;
 		const options = { onProgress: () => {}, signal: patience };

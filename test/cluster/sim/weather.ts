@@ -27,6 +27,7 @@ const mixed: Weather = {
 		["disk full", 1],
 		["slow network", 1],
 		["failing runtime", 1],
+		["nodes join", 1],
 	],
 	user: "everything",
 };
@@ -40,6 +41,7 @@ const gentle: Weather = {
 		["slow network", 1],
 		["failing runtime", 1],
 		["disk full", 1],
+		["nodes join", 1],
 	],
 };
 
@@ -56,6 +58,8 @@ const storm: Weather = {
 		["broken connection", 1],
 		["slow network", 2],
 		["disk full", 1],
+		["nodes join", 1],
+		["nodes join a minority", 3],
 	],
 	user: "owner",
 };

@@ -21,6 +21,8 @@ export interface WorldNode {
 	daemon: SimDaemon | null;
 	clockOffsetMs: number;
 	clockRate: number;
+	/** A founder has from the beginning; another one joins when it is started first. */
+	hasJoined: boolean;
 	/** Since when some other node cannot talk to it; null while all can. */
 	isolatedSinceMs: number | null;
 }
@@ -49,6 +51,8 @@ export interface World {
 export interface WorldOptions {
 	readonly seed: string;
 	readonly nodeCount: number;
+	/** Nodes that are not there from the beginning, behind the others. */
+	readonly lateCount?: number;
 	readonly checkers: readonly ((world: World) => Checker)[];
 	/** A rule that is broken on purpose; null: none. */
 	readonly broken: Break | null;
@@ -71,15 +75,19 @@ export function createWorld(options: WorldOptions): World {
 	const network = createSimNetwork(timeline, chance.split("network"));
 	let [lives, daemons] = [0, 0];
 	let [lastSplitMs, lastPowerCutMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-	const nodes = Array.from({ length: options.nodeCount }, (_, index): WorldNode => {
+	const nodes = Array.from({ length: options.nodeCount + (options.lateCount ?? 0) }, (_, index): WorldNode => {
 		const node = nodeIdOf(index);
 		const own = chance.split(`machine ${node}`);
 		const lateMs = options.broken === "no-guard" ? 1e12 : own.between(0, GUARD_LATE_MS_MAX);
 		const guard = { rate: own.between(0.99, 1.01), lateMs };
 		const machine = createSimMachine(node, timeline, own, () => ++lives, guard);
 		const clock = { clockOffsetMs: 0, clockRate: 1 };
-		return { node, machine, process: null, daemon: null, ...clock, isolatedSinceMs: null };
+		return { node, machine, process: null, daemon: null, ...clock, hasJoined: false, isolatedSinceMs: null };
 	});
+	const founders = nodes
+		.slice(0, options.nodeCount)
+		.map(({ node }) => node)
+		.sort();
 
 	const note = (line: string) => {
 		trace?.(`${((timeline.nowMs() - START_MS) / 1000).toFixed(3).padStart(9)} ${withNames(line)}`);
@@ -94,12 +102,14 @@ export function createWorld(options: WorldOptions): World {
 	const start = (one: WorldNode) => {
 		if (one.process !== null) return;
 		daemons += 1;
+		one.hasJoined = true;
 		one.machine.restorePower();
 		note(`${one.node} daemon starts`);
 		const around = {
 			machine: one.machine,
 			network,
 			timeline,
+			founders,
 			chance: chance.split(`daemon ${daemons} of ${one.node}`),
 		};
 		const { clockOffsetMs, clockRate } = one;
@@ -123,17 +133,18 @@ export function createWorld(options: WorldOptions): World {
 	};
 
 	const reached = new Set<WorldNode>();
-	let changesSeen = -1;
+	let [changesSeen, joinedSeen] = [-1, 0];
 	const watchIsolation = () => {
 		const now = timeline.nowMs();
-		if (network.changes() !== changesSeen) {
-			changesSeen = network.changes();
+		const joined = nodes.filter((one) => one.hasJoined);
+		if (network.changes() !== changesSeen || joined.length !== joinedSeen) {
+			[changesSeen, joinedSeen] = [network.changes(), joined.length];
 			reached.clear();
-			for (const one of nodes) {
-				if (nodes.every((other) => other === one || network.isConnected(one.node, other.node))) reached.add(one);
+			for (const one of joined) {
+				if (joined.every((other) => other === one || network.isConnected(one.node, other.node))) reached.add(one);
 			}
 		}
-		for (const one of nodes) {
+		for (const one of joined) {
 			if (one.daemon !== null && !one.daemon.process.isPaused() && reached.has(one)) one.isolatedSinceMs = null;
 			else one.isolatedSinceMs ??= now;
 			if (one.isolatedSinceMs !== null && now - one.isolatedSinceMs > SPLIT_MS_MIN) lastSplitMs = now;

@@ -1,9 +1,11 @@
 // What admitted peers send in small frames: the frames themselves, heartbeats, leases, and the msgpack that they are made of.
 
+import { voterIdOf } from "../../../src/crdt/electorates.js";
 import { createFrameParser, encodeFrame } from "../../../src/mesh/frames.js";
 import { decodeHeartbeat, encodeHeartbeat } from "../../../src/mesh/heartbeat.js";
 import { decodeWire, encodeWire, type WireValue } from "../../../src/mesh/wire.js";
 import type { ContainerId, NodeSample } from "../../../src/model.js";
+import { decodeConsentFrame, encodeConsentFrame } from "../../../src/node/lease/consent-frames.js";
 import { decodeLeaseFrame, encodeLeaseFrame } from "../../../src/node/lease/lease-frames.js";
 import { type Decoder, piecesOf } from "../decoder.js";
 import { identityNamed } from "../keys.js";
@@ -30,6 +32,17 @@ const leases = [
 	encodeLeaseFrame({ ...named, kind: "answer", answers: [{ container, epoch: 3, granted: true, epochPromised: 4 }] }),
 	encodeLeaseFrame({ ...named, kind: "release", containers: [container] }),
 ];
+const round = { count: 3, by: node };
+const voters = nodes.map((id) => voterIdOf({ node: id, admittedAtMs: 1e12 }));
+const consents = [
+	encodeConsentFrame({ kind: "prepare", number: 4, count: 3 }),
+	encodeConsentFrame({ kind: "accept", number: 4, count: 3, voters }),
+	encodeConsentFrame({ kind: "accepted", number: 4, count: 3, standing: "settled" }),
+	encodeConsentFrame({
+		...{ kind: "promise", number: 4, count: 3, promised: round },
+		...{ accepted: { round, voters }, standing: "busy" },
+	}),
+];
 const values: readonly WireValue[] = [
 	[1, "two", null, true, [3.5, -7, [new Uint8Array(9), "x".repeat(40)]], 2 ** 50, -(2 ** 40)],
 	Array.from({ length: 40 }, (_, index) => [index, `${index}`]),
@@ -44,6 +57,7 @@ export const frameDecoders: readonly Decoder[] = [
 		read: (bytes) => decodeWire(bytes, "a value", { bytes: 64 * 1024, depth: 4, items: 1_000 }),
 	},
 	{ name: "heartbeat", seeds: heartbeats, form: "bytes", read: decodeHeartbeat },
+	{ name: "consent frame", seeds: consents, form: "bytes", read: decodeConsentFrame },
 	{ name: "lease frame", seeds: leases, form: "bytes", read: decodeLeaseFrame },
 	{
 		name: "frames of a peer",

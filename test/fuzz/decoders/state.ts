@@ -206,7 +206,17 @@ export const stateDecoders: readonly Decoder[] = [
 	},
 	{
 		name: "promises on disk",
-		seeds: [jsonSeed(["web.0" as ContainerId, 4, N1]), jsonSeed({ voters: [N1, N2] })],
+		seeds: [
+			jsonSeed(["web.0" as ContainerId, 4, N1]),
+			jsonSeed({ electorate: { number: 3, voters: [`${N1}@0`, `${N2}@5`], before: [`${N1}@0`] } }),
+			jsonSeed({
+				consent: {
+					number: 4,
+					promised: { count: 2, by: N1 },
+					accepted: { round: { count: 1, by: N2 }, voters: [`${N2}@5`] },
+				},
+			}),
+		],
 		form: "talk",
 		wrap: journalEntry,
 		async read(bytes) {

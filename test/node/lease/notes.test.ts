@@ -1,11 +1,24 @@
 import { describe, expect, it } from "vitest";
+import { voterIdOf } from "../../../src/crdt/electorates.js";
+import type { ClusterView } from "../../../src/crdt/state.js";
 import { EMPTY_VIEW } from "../../../src/crdt/view.js";
 import { type ClaimRecord, containerIdOf, type NodeId, type NodeRecord, type SpecRecord } from "../../../src/model.js";
 import { leaseInWords, leaseNotes } from "../../../src/node/lease/notes.js";
-import { isMajorityAlive, leasesWanted, votersOf } from "../../../src/node/lease/voters.js";
+import { isMajorityAlive, leasesWanted, votersOf, votersWanted } from "../../../src/node/lease/voters.js";
 
-const viewOf = (nodes: readonly Partial<NodeRecord>[]) => ({
+const idsOf = (nodes: readonly Partial<NodeRecord>[]) => nodes.map((_, at) => `n${at}` as NodeId);
+/** Of `nodes` the first ones vote, if not all do. */
+const viewOf = (nodes: readonly Partial<NodeRecord>[], voters = idsOf(nodes)): ClusterView => ({
 	...EMPTY_VIEW,
+	electorates: new Map([
+		[
+			"voters",
+			{
+				...{ kind: "electorate", number: 1, before: [], writer: "n0" as NodeId },
+				voters: voters.map((voter) => voterIdOf({ node: voter })),
+			},
+		],
+	]),
 	nodes: new Map(nodes.map((node, at) => [`n${at}` as NodeId, { node: `n${at}`, left: false, ...node } as NodeRecord])),
 });
 const web = { name: "web", policy: "exclusive" } as const;
@@ -22,6 +35,11 @@ describe("what is said of an exclusive workload", () => {
 	it("says that there is no majority", () => {
 		const [note] = leaseNotes(web, viewOf([{}, {}, {}]), (node) => node === "n0");
 		expect(note).toContain("1 of 3 voters are alive, 2 are wanted");
+		const nodes = [{}, {}, {}, { name: "late-a" }, { name: "late-b" }];
+		const isHere = (node: NodeId) => ["n0", "n3", "n4"].includes(node);
+		const [other] = leaseNotes(web, viewOf(nodes, idsOf(nodes).slice(0, 3)), isHere);
+		expect(other).toContain("1 of 3 voters are alive, 2 are wanted");
+		expect(other).toContain("late-a, late-b vote once these agree");
 	});
 
 	it("tells of the lease itself", () => {
@@ -36,9 +54,14 @@ describe("what is said of an exclusive workload", () => {
 	});
 });
 
-it("members and witnesses vote, readers and those who left do not", () => {
-	const view = viewOf([{}, { left: true }, { role: "reader" }, { role: "witness" }]);
+it("members and witnesses are to vote, readers and those who left are not, and those do that were agreed on", () => {
+	const nodes = [{}, { left: true }, { role: "reader" as const }, { role: "witness" as const }, {}];
+	const view = viewOf(nodes, ["n0", "n1", "n3"] as readonly string[] as NodeId[]);
+	expect(votersWanted(view).map(({ node }) => node)).toEqual(["n0", "n3", "n4"]);
 	expect(votersOf(view)).toEqual(["n0", "n3"]);
+	const again = view.nodes.get("n3" as NodeId) as NodeRecord;
+	const joinedAgain = new Map(view.nodes).set(again.node, { ...again, admittedAtMs: 5 });
+	expect(votersOf({ ...view, nodes: joinedAgain })).toEqual(["n0"]);
 	expect(isMajorityAlive(view, (node) => node === "n0")).toBe(false);
 	expect(isMajorityAlive(view, everybody)).toBe(true);
 });

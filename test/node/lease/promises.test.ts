@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openDisk } from "../../../src/crdt/disk.js";
-import type { ContainerId, NodeId } from "../../../src/model.js";
+import type { ContainerId, NodeId, VoterId } from "../../../src/model.js";
 import { openPromises } from "../../../src/node/lease/promises.js";
 import { temporaryDirectory } from "../../support/temporary.js";
 
@@ -46,18 +46,25 @@ it("keeps what is before a torn end, and says that there was one", async () => {
 	expect((await openPromises(await openDisk(path))).found.get(web0)).toEqual({ epoch: 5, owner: b });
 });
 
-it("finds the voters again that it last went by, also in a file that was written anew", async () => {
+it("finds the electorate again that it last went by, and what it said about the next, also in a file that was written anew", async () => {
 	const path = await place();
 	const first = await openPromises(await openDisk(path));
-	expect(first.foundVoters).toBeNull();
-	await first.keepVoters([a]);
+	expect([first.electorate, first.consent]).toEqual([null, null]);
+	const [va, vb] = ["a@1", "b@2"] as unknown as [VoterId, VoterId];
+	const electorate = { number: 1, voters: [va, vb], before: [va] };
+	const round = { count: 3, by: b };
+	const consent = { number: 2, promised: round, accepted: { round, voters: [va] } };
+	await first.keepElectorate({ number: 0, voters: [va], before: [] });
 	await first.keep([{ container: web0, epoch: 1, owner: a }]);
-	await first.keepVoters([a, b]);
+	await first.keepElectorate(electorate);
+	await first.keepConsent({ ...consent, accepted: null });
+	await first.keepConsent(consent);
 	await first.close();
 	await writeFile(path, Buffer.concat([await readFile(path), Buffer.from([0, 0, 0, 9, 1])]));
 	for (let round = 0; round < 2; round++) {
 		const again = await openPromises(await openDisk(path));
-		expect(again.foundVoters).toEqual([a, b]);
+		expect(again.electorate).toEqual(electorate);
+		expect(again.consent).toEqual(consent);
 		expect(again.found.get(web0)).toEqual({ epoch: 1, owner: a });
 		await again.close();
 	}

@@ -13,7 +13,7 @@ function voterOn(keep: (promised: readonly Promised[]) => Promise<void>) {
 		self,
 		clock: systemClock,
 		promises: { found: new Map(), keep, drop() {} },
-		voters: () => VOTERS,
+		votesUnder: () => VOTERS,
 		isForgetful: false,
 		mayRunHere: () => false,
 	});
