@@ -208,6 +208,9 @@ export interface ClaimRecord {
 	readonly time: HybridTime;
 }
 
+/** Why a container failed whose daemon was killed while it was being made (the monitor's words, native/monitor/loop.c): it never ran. */
+export const ORPHANED = "Its daemon ended before it was started";
+
 /** The fact: what the writer's runtime holds of a container. */
 export interface ContainerRecord {
 	readonly kind: "container";

@@ -1,7 +1,7 @@
 // Whether and when a container that ended is started again without being asked: pure functions of its policy, its claim and its
 // end, so that every node says the same of it. Must never read a clock or look at a runtime.
 
-import type { ClaimRecord, ContainerRecord, RestartPolicy } from "../model.js";
+import { type ClaimRecord, type ContainerRecord, ORPHANED, type RestartPolicy } from "../model.js";
 
 /** A run of this length ends a row of restarts: the next one comes after RESTART_FIRST_MS again. */
 export const RAN_WELL_MS = 10_000;
@@ -13,7 +13,7 @@ export const RESTART_MAX_MS = 30_000;
 const UNHEALTHY_CODE = 1;
 
 /** What is asked of a container's end: its state in the runtime has it, and its record in the view. */
-export type Ending = Pick<ContainerRecord, "phase" | "exitCode" | "startedAtMs" | "finishedAtMs" | "health">;
+export type Ending = Pick<ContainerRecord, "phase" | "exitCode" | "startedAtMs" | "finishedAtMs" | "error" | "health">;
 
 export interface Restart {
 	/** After the end. */
@@ -36,12 +36,11 @@ export function restartAfter(
 	const inRow = ranWell(end) ? 0 : claim.restartsInRow;
 	if (!isLost(end) && !isWanted(end, policy, inRow)) return null;
 	const delayMs = restartDelayMs(inRow);
-	return {
-		delayMs,
-		atMs: (end.finishedAtMs ?? 0) + delayMs,
-		restarts: claim.restarts + 1,
-		restartsInRow: inRow + 1,
-	};
+	const atMs = (end.finishedAtMs ?? 0) + delayMs;
+	// It has not run: nothing that is to be counted.
+	if (isLost(end) && end.error === ORPHANED)
+		return { delayMs, atMs, restarts: claim.restarts, restartsInRow: claim.restartsInRow };
+	return { delayMs, atMs, restarts: claim.restarts + 1, restartsInRow: inRow + 1 };
 }
 
 /** What is unhealthy counts as ended by failure at the moment it became so. */

@@ -1,10 +1,12 @@
 // Lines between daemon and monitor (table in native/README.md) and the `exit` file. Pure decoders: what does not fit the
 // table is null, and the caller drops the connection.
 
+import { ORPHANED } from "../model.js";
+
 /** How a container ended, as the monitor recorded it. */
 export interface ExitRecord {
-	/** 0–255; 128 + signal when a signal ended it. */
-	readonly exitCode: number;
+	/** 0–255; 128 + signal when a signal ended it; null when it was never begun. */
+	readonly exitCode: number | null;
 	readonly oomKilled: boolean;
 	readonly finishedAtMs: number;
 	/** Why the workload never ran; null when it did. */
@@ -45,7 +47,7 @@ export function decodeExit(text: string): ExitRecord | null {
 	if (found === null) return null;
 	const [, code, signal, oom, ms, reason] = found;
 	return {
-		exitCode: Number(signal) > 0 ? 128 + Number(signal) : Number(code),
+		exitCode: reason === ORPHANED ? null : Number(signal) > 0 ? 128 + Number(signal) : Number(code),
 		oomKilled: oom === "1",
 		finishedAtMs: Number(ms),
 		reason: reason ?? null,

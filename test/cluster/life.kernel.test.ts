@@ -49,7 +49,8 @@ describe.skipIf(missingForMoves !== null)(`the life of a workload (needs ${missi
 		expect(end).toMatchObject({ exitCode: 3, nextRestartAtMs: null });
 		expect(await cluster.done("n2", "logs", "failing")).toBe("run\nrun\nrun\n");
 		const restarts = (await eventsOf("failing.0")).filter(({ kind }) => kind === "container.restarted");
-		expect(restarts.map(({ details }) => details.restarts)).toEqual([1, 2]);
+		// One that the end of the daemon kept from running is begun twice.
+		expect([...new Set(restarts.map(({ details }) => details.restarts))]).toEqual([1, 2]);
 		await remove("failing");
 	}, 120_000);
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -50,7 +51,13 @@ function echoes(socket: Socket) {
 			await until("echoes", () => text.length > 100, 30_000);
 			const result = await work();
 			const before = sent;
-			await until("echoes after it", () => sent > before + 50 && text.includes(`\n${before + 50}\n`), 30_000);
+			const answered = () => sent > before + 50 && text.includes(`\n${before + 50}\n`);
+			await until("echoes after it", answered, 30_000).catch((thrown: Error) => {
+				const kernel = execFileSync("ss", ["-tin", "dst", address]).toString();
+				throw new Error(
+					`${thrown.message}; ${sent} sent, answered ${text.slice(-8).trim()}; the kernel says ${kernel}`,
+				);
+			});
 			clearInterval(timer);
 			return result;
 		},

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RestartPolicy } from "../../src/model.js";
+import { ORPHANED, type RestartPolicy } from "../../src/model.js";
 import {
 	type Ending,
 	isDue,
@@ -17,7 +17,7 @@ const first = { restarts: 0, restartsInRow: 0 };
 
 function ended(exitCode: number | null, change: Partial<Ending> = {}): Ending {
 	const phase = exitCode === null ? "failed" : "stopped";
-	return { phase, exitCode, startedAtMs: 1_000, finishedAtMs: 2_000, health: null, ...change };
+	return { phase, exitCode, startedAtMs: 1_000, finishedAtMs: 2_000, error: null, health: null, ...change };
 }
 
 describe("a restart policy", () => {
@@ -27,6 +27,11 @@ describe("a restart policy", () => {
 	it("starts again after any end with always, also after a start that failed", () => {
 		for (const end of [ended(0), ended(1), ended(127, { phase: "failed", startedAtMs: null })])
 			expect(restartAfter(end, always, first)).toMatchObject({ restarts: 1, restartsInRow: 1 });
+	});
+	it("does not count what its daemon's end kept from running at all, whatever the policy", () => {
+		const used = { restarts: 7, restartsInRow: 3 };
+		for (const policy of [never, onFailure])
+			expect(restartAfter(ended(null, { startedAtMs: null, error: ORPHANED }), policy, used)).toMatchObject(used);
 	});
 	it("starts again only after a failure with on-failure", () => {
 		expect(restartAfter(ended(0), onFailure, first)).toBeNull();

@@ -25,6 +25,9 @@
 #include "monitor.h"
 #include "oom.h"
 
+/* Known to model.ts. */
+#define ORPHANED "Its daemon ended before it was started"
+
 enum { AT_GUARD, AT_SIGNAL, AT_REPORT, AT_LOGS, AT_INPUT = AT_LOGS + 2, AT_LISTENER, AT_CLIENTS, AT_END = AT_CLIENTS + CONTROL_CLIENTS_MAX };
 
 void monitor_state(const struct monitor *monitor, char *line, size_t size)
@@ -126,6 +129,14 @@ static void take_descriptors(struct monitor *monitor, uint32_t kind, const int *
 		close(descriptors[i]);
 }
 
+/* Its end tells why: the next daemon runs it anew (node/restart.ts). */
+static void give_up(struct monitor *monitor)
+{
+	bool stands = monitor->phase == PHASE_STANDING && monitor->standing_pid > 0;
+	monitor->orphaned = true;
+	kill(stands ? monitor->standing_pid : monitor->pid, SIGKILL);
+}
+
 static void take_reports(struct monitor *monitor)
 {
 	struct sw_report report;
@@ -148,10 +159,14 @@ static void take_reports(struct monitor *monitor)
 		} else if (report.kind == SW_STANDING && monitor->phase == PHASE_CREATING) {
 			monitor->phase = PHASE_STANDING;
 			monitor->standing_pid = report.code;
-			announce(monitor);
+			if (monitor->orphaned)
+				give_up(monitor);
+			else
+				announce(monitor);
 		} else if (report.kind == SW_READY && monitor->phase == PHASE_CREATING) {
 			bool begins = monitor->launch.passing && !monitor->launch.when_told;
 			monitor->phase = begins ? PHASE_STARTING : PHASE_CREATED;
+			monitor->orphaned = false;
 			if (monitor->restored)
 				monitor->pid = report.code;
 			if (!begins)
@@ -314,7 +329,9 @@ static void serve(struct monitor *monitor, int index, short events)
 	bool ahead = monitor->phase == PHASE_STANDING || (monitor->standing_cgroup2 && !monitor->launch.bytes) ||
 		     (monitor->launch.when_told && monitor->phase < PHASE_STARTING);
 	if (!open && ahead)
-		kill(monitor->phase == PHASE_STANDING && monitor->standing_pid > 0 ? monitor->standing_pid : monitor->pid, SIGKILL);
+		give_up(monitor);
+	else if (!open && monitor->phase == PHASE_CREATING)
+		monitor->orphaned = true;
 }
 
 static void welcome(struct monitor *monitor)
@@ -335,7 +352,8 @@ static void take_end(struct monitor *monitor, int status)
 	if (!monitor->failed) {
 		exit_record_from_status(&monitor->exit, status);
 		if (monitor->phase < PHASE_STARTING)
-			snprintf(monitor->exit.text, sizeof monitor->exit.text, "The init ended before the start");
+			snprintf(monitor->exit.text, sizeof monitor->exit.text, "%s",
+				 monitor->orphaned ? ORPHANED : "The init ended before the start");
 	}
 	monitor->phase = PHASE_ENDED;
 	monitor->pid = 0;

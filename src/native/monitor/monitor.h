@@ -53,6 +53,8 @@ struct monitor {
 	uint64_t oom_kills_before;
 	/* What the init said about its failure. */
 	bool failed;
+	/* Who asked for it went while it was being made: nobody will launch or start it. */
+	bool orphaned;
 	struct exit_record exit;
 };
 
