@@ -82,13 +82,17 @@ class Coordinator implements Migrations {
 		return new Set(held.map(({ identity }) => identity.container));
 	}
 
-	async resumeAll(): Promise<void> {
+	async resumeAll(heard: Promise<void>): Promise<void> {
 		const { journal, logger, state, mesh } = this.#ports;
 		const entries = journal.read((file, why) => logger.error("a move's journal entry is dropped", { file, why }));
 		for (const entry of entries) this.#add(this.#found(entry));
 		await this.#sweep();
 		this.#unsubscribe = state.subscribe(() => this.#onView());
-		for (const move of [...this.#moves.values()]) move.resume();
+		for (const move of [...this.#moves.values()]) {
+			const own = state.own(`claim/${move.identity.container}`);
+			if (move.role === "target" || isHandedOver(move.identity, own)) move.resume();
+			else void heard.then(() => this.#stopped || move.resume());
+		}
 		mesh.handle(MIGRATE_PROTOCOL, (stream) => this.#answer(stream), { bulk: true });
 	}
 

@@ -64,8 +64,11 @@ export interface Migrations {
 	verdict(container: ContainerId, to: NodeId, signal: AbortSignal): Promise<Verdict>;
 	/** Containers that a move holds here, as source or target; nobody else may touch them. */
 	moving(): ReadonlySet<ContainerId>;
-	/** Once, when the view is known and before anything else acts on containers: takes up what a crash left, then answers peers. */
-	resumeAll(): Promise<void>;
+	/**
+	 * Once, when the view is known and before anything else acts on containers: takes up what a crash left, then answers peers. What may have
+	 * moved on meanwhile stays frozen until `heard` resolves: this node has heard of the others then.
+	 */
+	resumeAll(heard: Promise<void>): Promise<void>;
 	/** Called when `moving` changed. */
 	subscribe(listener: () => void): () => void;
 	/** Gives up what is not handed over; what is goes on after the next start. */

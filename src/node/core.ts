@@ -18,6 +18,9 @@ import { keepWarm } from "./warm-keeper.js";
 
 /** After the first peer of this boot connected, so that the first exchange of documents is over. */
 const CONNECTED_SETTLE_MS = 1_500;
+/** A newcomer hears of the whole state from the first member that it is connected with: it waits so long for that, and until nothing comes for a moment. */
+const TOLD_ALL_MS_MAX = 3_000;
+const QUIET_MS = 150;
 /** A push takes some ms; a lost one is repaired within the anti-entropy period. */
 const TOLD_MS = 1_000;
 
@@ -29,6 +32,7 @@ export class NodeCore {
 	readonly #noting: Paced;
 	readonly #undo: (() => void)[] = [];
 	#settled = false;
+	readonly #whenSettled = Promise.withResolvers<void>();
 	#seen: Seen;
 	/** Most changes are none of the nodes. */
 	#followed: ClusterView["nodes"] | null = null;
@@ -68,7 +72,8 @@ export class NodeCore {
 			keepWarm(this.#ports),
 		);
 		this.#onView();
-		await migrations.resumeAll();
+		await this.#untilTold();
+		await migrations.resumeAll(this.#whenSettled.promise);
 		this.#reconciler.start();
 	}
 
@@ -165,10 +170,31 @@ export class NodeCore {
 			.map((image) => `image/${image.name}` as const);
 	}
 
+	/** A node that has joined just now and knows nobody: what it is asked for before it has heard of the rest would contradict it. */
+	async #untilTold(): Promise<void> {
+		const { state, clock } = this.#ports;
+		if (votersOf(state.view()).length > 0) return;
+		const told = Promise.withResolvers<void>();
+		let cancel = () => {};
+		const undo = [
+			clock.after(TOLD_ALL_MS_MAX, told.resolve),
+			state.subscribe((view) => {
+				cancel();
+				if (votersOf(view).length > 0) cancel = clock.after(QUIET_MS, told.resolve);
+			}),
+		];
+		try {
+			await told.promise;
+		} finally {
+			for (const step of [...undo, cancel]) step();
+		}
+	}
+
 	#settleLater(): void {
 		const { mesh, clock, state } = this.#ports;
 		const settle = () => {
 			this.#settled = true;
+			this.#whenSettled.resolve();
 			this.#reconciler.ask();
 		};
 		const view = state.view();

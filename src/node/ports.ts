@@ -55,8 +55,8 @@ export interface MigrationsPort {
 	verdict(container: ContainerId, to: NodeId, signal: AbortSignal): Promise<Verdict>;
 	/** Containers that a move holds here, as source or target. */
 	moving(): ReadonlySet<ContainerId>;
-	/** Takes up what a crash left, once the view is known. */
-	resumeAll(): Promise<void>;
+	/** Takes up what a crash left, once the view is known; what is frozen goes on when `heard` resolves at the earliest. */
+	resumeAll(heard: Promise<void>): Promise<void>;
 	subscribe(listener: () => void): () => void;
 	stop(): Promise<void>;
 }

@@ -137,7 +137,7 @@ export async function openRealCluster(
 				...{ state: mortal.wrap(state), mesh: mortal.wrap(mesh), journal: mortal.wrap(journal) },
 				...{ files: mortal.wrap(files), clock: mortal.wrap(clock), runtime: mortal.wrap(ports.runtime) },
 			});
-			await migrations.resumeAll();
+			await migrations.resumeAll(Promise.resolve());
 			return { runtime, migrations, mortal };
 		};
 		let opened = await open((ports) => ports);
