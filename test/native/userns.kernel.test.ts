@@ -1,12 +1,25 @@
 // User namespaces: the container's root is nobody outside, and what it sees of files has its own ids.
 
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ORPHANED } from "../../src/model.js";
 import type { LaunchConfig } from "../../src/native/launch.js";
+import { decodeExit } from "../../src/runtime/monitor-protocol.js";
+import { until } from "../support/until.js";
 import { missingMappedLayers } from "./support/mapped-layers.js";
-import { make, makeRoot, missing, securityOf, type Trial } from "./support/trial.js";
+import {
+	launchConfig,
+	make,
+	makeDirectory,
+	makeRoot,
+	missing,
+	native,
+	securityOf,
+	spawn,
+	type Trial,
+} from "./support/trial.js";
 
 const lacking = missing() ?? missingMappedLayers();
 const FIRST = 0x70000000;
@@ -49,6 +62,29 @@ describe.skipIf(lacking !== null)(`user namespaces${lacking === null ? "" : ` (n
 		const mine = statSync(join(trial?.directory ?? "", "upper/tmp/mine"));
 		expect([mine.uid, mine.gid]).toEqual([5, 7]);
 	});
+
+	test.each(["while it is being made", "while it waits for its network"])(
+		"is given up, with the reason, when its daemon ends %s",
+		async (moment) => {
+			const launch = launchConfig(root.path, `swarm-test-native-${process.pid}-left`, {
+				security: securityOf({}, "standard", FIRST),
+				networkLater: true,
+			});
+			const directory = makeDirectory(launch);
+			try {
+				const { monitorPid, connection } = spawn(directory);
+				if (moment.includes("waits")) await connection.line((line) => line.startsWith("state standing"));
+				connection.socket.destroy();
+				await until("the monitor to end", () => !native.signal(monitorPid, 0));
+				const record = decodeExit(readFileSync(join(directory, "exit"), "utf8"));
+				expect(record).toMatchObject({ exitCode: null, reason: ORPHANED });
+				expect(readFileSync(join(launch.cgroup2, "cgroup.procs"), "utf8")).toBe("");
+			} finally {
+				for (const cgroup of [launch.cgroup2, ...launch.cgroup1]) rmdirSync(cgroup);
+				rmSync(directory, { recursive: true, force: true });
+			}
+		},
+	);
 
 	test("another user, a working directory, files and binds have the container's ids", async () => {
 		const data = mkdtempSync(join(tmpdir(), "swarm-userns-"));
