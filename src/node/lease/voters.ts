@@ -2,9 +2,8 @@
 
 import { nodeOfVoter, voterIdOf } from "../../crdt/electorates.js";
 import { majorityOf } from "../../crdt/leases.js";
-import type { ClusterView, State } from "../../crdt/state.js";
+import type { ClusterView } from "../../crdt/state.js";
 import { type ContainerId, type NodeId, type NodeRecord, replicaOf, type VoterId } from "../../model.js";
-import type { ElectoratePort } from "./electorate.js";
 
 /** Those that the voters before them agreed on and that have not left, in rising order; none before this node has heard of any. */
 export function votersOf(view: ClusterView): readonly NodeId[] {
@@ -17,18 +16,8 @@ export function votersWanted(view: ClusterView): readonly NodeRecord[] {
 	return [...view.nodes.values()].filter(({ left, role }) => !left && role !== "reader");
 }
 
-export function electoratePort(state: Pick<State, "view" | "put">): ElectoratePort {
-	return {
-		told: () => state.view().electorates.get("voters") ?? null,
-		tell: (record) => state.put([record]),
-		members: () => votersWanted(state.view()).map(voterIdOf),
-		isUnknown: (voter) => !state.view().nodes.has(nodeOfVoter(voter)),
-		hasLeft: (voter) => hasLeft(state.view(), voter),
-	};
-}
-
 /** Also when it has joined again since. */
-function hasLeft(view: ClusterView, voter: VoterId): boolean {
+export function hasLeft(view: ClusterView, voter: VoterId): boolean {
 	const record = view.nodes.get(nodeOfVoter(voter));
 	return record !== undefined && (record.left || voterIdOf(record) !== voter);
 }
