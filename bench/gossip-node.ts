@@ -4,6 +4,7 @@
 import { channel } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import { systemClock } from "../src/clock.js";
+import { changedIn } from "../src/crdt/sorted-map.js";
 import type { Libp2pMesh } from "../src/mesh/libp2p-mesh.js";
 import type { NodeId } from "../src/model.js";
 import { changeOf, type Gossiper } from "./gossip-change.js";
@@ -16,8 +17,13 @@ export type GossipOrder =
 	| { readonly order: "open"; readonly kind: GossipKind; readonly index: number; readonly token: string | null }
 	| { readonly order: "token"; readonly uses: number }
 	| { readonly order: "connect"; readonly addresses: readonly string[] }
-	| { readonly order: "begin" | "report" | "close" }
-	| { readonly order: "change"; readonly number: number };
+	| { readonly order: "begin" | "report" | "close" };
+
+/** Not answered: an answer would be written, and read, while the change is on its way. */
+export interface GossipChange {
+	readonly order: "change";
+	readonly number: number;
+}
 
 /** Moments in milliseconds of the monotonic clock that all processes of a machine share, by the number of the change. */
 export interface GossipReport {
@@ -35,6 +41,7 @@ export async function runGossipNode(): Promise<number> {
 	let written: [number, number][] = [];
 	let seen = new Map<number, number>();
 	let [bytesBefore, cpuBefore] = [0, 0];
+	let failure: unknown = null;
 	const note = (number: number) => {
 		if (!seen.has(number)) seen.set(number, nowMs());
 	};
@@ -53,10 +60,8 @@ export async function runGossipNode(): Promise<number> {
 				[written, seen] = [[], new Map()];
 				[bytesBefore, cpuBefore] = [sockets(), cpuMs()];
 				return null;
-			case "change":
-				written.push([given.number, nowMs()]);
-				return gossiper.write(given.number);
 			case "report": {
+				if (failure !== null) throw failure;
 				const figures = { bytesReceived: sockets() - bytesBefore, cpuMs: cpuMs() - cpuBefore };
 				return { written, seen: [...seen], ...figures } satisfies GossipReport;
 			}
@@ -65,7 +70,14 @@ export async function runGossipNode(): Promise<number> {
 		}
 	};
 	return new Promise((resolve) => {
-		process.on("message", (given: GossipOrder) => {
+		process.on("message", (given: GossipOrder | GossipChange) => {
+			if (given.order === "change") {
+				written.push([given.number, nowMs()]);
+				gossiper?.write(given.number).catch((thrown) => {
+					failure = thrown;
+				});
+				return;
+			}
 			obey(given).then(
 				(answer) => {
 					process.send?.({ answer: answer ?? null });
@@ -81,8 +93,10 @@ export async function runGossipNode(): Promise<number> {
 /** Each change is a record of a container of its own, on disk before it is sent. */
 async function openOurs(index: number, given: string | null, note: (number: number) => void): Promise<Gossiper> {
 	const { mesh, state, token, close } = await openStateNode(`n${index}`, given);
-	state.subscribe((view) => {
-		for (const container of view.containers.keys()) note(Number(container.split(".")[1]));
+	let known = state.view().containers;
+	state.subscribe(({ containers }) => {
+		for (const [container] of changedIn(known, containers)) note(Number(container.split(".")[1]));
+		known = containers;
 	});
 	return {
 		address: mesh.addresses()[0] ?? "",

@@ -5,7 +5,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { systemClock } from "../src/clock.js";
-import type { GossipKind, GossipOrder, GossipReport } from "./gossip-node.js";
+import type { GossipChange, GossipKind, GossipOrder, GossipReport } from "./gossip-node.js";
 import { type BenchReport, type BenchRow, comparedRow, informingRow } from "./report.js";
 
 const CLUSTER_SIZES = [3, 8, 16, 32];
@@ -80,8 +80,7 @@ async function measured(kind: GossipKind, size: number): Promise<Figures> {
 		await each(() => ({ order: "connect", addresses }));
 		await each(() => ({ order: "begin" }));
 		for (let number = 0; number < CHANGES; number++) {
-			// Not waited for: a change is on its way when the next one comes.
-			nodes[number % size]?.tell({ order: "change", number }).catch(() => {});
+			nodes[number % size]?.change(number);
 			await systemClock.sleep(BETWEEN_MS_PER_NODE * size, never);
 		}
 		for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
@@ -130,6 +129,10 @@ class Node {
 			});
 		this.#last = next;
 		return next;
+	}
+
+	change(number: number): void {
+		this.#child.send({ order: "change", number } satisfies GossipChange);
 	}
 
 	async end(): Promise<void> {

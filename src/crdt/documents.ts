@@ -1,7 +1,8 @@
 // All documents known here, and the one way in for envelopes. A writer normally has one document; after it lost the end
 // of its journal there can be a fork, kept until a later generation of the writer says it contains it. So the set of
 // documents is a join: whoever received the same envelopes, in any order, holds the same documents.
-// Must never: pass a payload on to Yjs before size, signature, certificate and chain were checked.
+// Must never: pass a payload on to Yjs before size, chain, certificate and the writer's signature (or that the writer itself told it) were
+// checked; pass on to others, or keep on disk, what its writer did not sign.
 
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Verifier } from "../mesh/identity.js";
@@ -36,14 +37,28 @@ export type Acceptance =
 	| { readonly kind: "gap"; readonly writer: NodeId }
 	| { readonly kind: "refused"; readonly writer: NodeId | null; readonly error: SwarmError };
 
+/**
+ * Where envelopes come from. What its writer itself tells over an authenticated connection is its own for certain: its signature, which
+ * others need, is checked a little later, once for all that came meanwhile.
+ */
+export type Trust = "verify" | "own-disk" | { readonly toldBy: NodeId };
+
+/** What a writer told without having signed it: its document ends with `sequence` again. */
+export interface Unsigned extends Position {
+	readonly writer: NodeId;
+	readonly changed: ReadonlySet<RecordKey>;
+}
+
 export interface DocumentSet {
 	/** By writer, then generation. */
 	all(): readonly HeldDocument[];
 	of(writer: NodeId): readonly HeldDocument[];
 	digest(): Digest;
 	/** Consecutive envelopes of one writer and generation; never throws. */
-	accept(chain: readonly Uint8Array[], trust: "verify" | "own-disk"): Acceptance;
-	/** Chains that the holder of `digest` needs. */
+	accept(chain: readonly Uint8Array[], trust: Trust): Acceptance;
+	/** Checks the signatures that were put off. */
+	settle(): void;
+	/** Chains that the holder of `digest` needs; only what its writer signed. */
 	missingFor(digest: Digest): readonly (readonly Uint8Array[])[];
 	/** Puts a document of our own in, and drops those that it contains. */
 	install(document: HeldDocument): ReadonlySet<RecordKey>;
@@ -53,6 +68,7 @@ export interface DocumentSetOptions {
 	readonly verify: Verifier;
 	/** What the certificate makes of the writer; null: it is of no node of this cluster. */
 	readonly admit: (writer: NodeId, certificate: Uint8Array) => NodeRole | null;
+	readonly onUnsigned?: (unsigned: Unsigned) => void;
 }
 
 interface Link {
@@ -63,6 +79,8 @@ interface Link {
 export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 	const byWriter = new Map<NodeId, HeldDocument[]>();
 	let sorted: readonly HeldDocument[] | null = null;
+	/** Up to where each of these is known to be signed. */
+	const unsettled = new Map<string, Position & { readonly writer: NodeId }>();
 
 	const of = (writer: NodeId) => byWriter.get(writer) ?? [];
 
@@ -83,7 +101,7 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		return new Set([...held, document].flatMap((one) => [...one.records.keys()]));
 	};
 
-	const accept = (chain: readonly Uint8Array[], trust: "verify" | "own-disk"): Acceptance => {
+	const accept = (chain: readonly Uint8Array[], trust: Trust): Acceptance => {
 		let writer: NodeId | null = null;
 		try {
 			const links = chain.map((bytes) => ({ envelope: decodeEnvelope(bytes), bytes }));
@@ -97,22 +115,46 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		}
 	};
 
-	const acceptLinks = (links: readonly Link[], first: Envelope, trust: "verify" | "own-disk"): Acceptance => {
+	const acceptLinks = (links: readonly Link[], first: Envelope, trust: Trust): Acceptance => {
 		const { writer, generation } = first;
 		const held = of(writer).find((document) => document.generation === generation) ?? null;
 		const news = links.filter(({ envelope }) => held === null || envelope.sequence > held.sequence);
 		const last = news.at(-1)?.envelope;
 		if (last === undefined) return { kind: "known" };
 		if (of(writer).some((document) => contains(document, last))) return { kind: "known" };
-		if (held?.writable && trust === "verify") {
+		if (held?.writable && trust !== "own-disk") {
 			throw new SwarmError(
 				"conflict",
 				`Cannot take an update of ${writer}: it is this node's own, but it never made it`,
 			);
 		}
 		if (news[0]?.envelope.sequence !== (held === null ? 0 : held.sequence + 1)) return { kind: "gap", writer };
-		if (trust === "verify") verifyAll(news);
-		return held === null ? openNew(writer, news) : extendHeld(held, news, trust);
+		if (held !== null && typeof trust === "object" && trust.toldBy === writer) return extendUnsettled(held, news);
+		if (trust !== "own-disk") verifyAll(news);
+		const acceptance = held === null ? openNew(writer, news) : extendHeld(held, news, trust);
+		unsettled.delete(nameOf(first));
+		return acceptance;
+	};
+
+	const extendUnsettled = (held: HeldDocument, news: readonly Link[]): Acceptance => {
+		const { writer, generation, sequence } = held;
+		const acceptance = extendHeld(held, news, "verify");
+		const name = nameOf(held);
+		if (!unsettled.has(name)) unsettled.set(name, { writer, generation, sequence });
+		return acceptance;
+	};
+
+	const settle = () => {
+		for (const signed of [...unsettled.values()]) settleOne(signed);
+	};
+
+	const settleOne = ({ writer, generation, sequence }: Position & { readonly writer: NodeId }) => {
+		unsettled.delete(nameOf({ writer, generation }));
+		const held = of(writer).find((document) => document.generation === generation);
+		const last = held?.chain.at(-1);
+		if (held === undefined || last === undefined || isSigned(decodeEnvelope(last), last, options.verify)) return;
+		const changed = new Set([...held.records.keys(), ...install(reopened(held, sequence + 1))]);
+		options.onUnsigned?.({ writer, generation, sequence, changed });
 	};
 
 	const openNew = (writer: NodeId, links: readonly Link[]): Acceptance => {
@@ -130,7 +172,7 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 	};
 
 	/** Keeps the good beginning when a later envelope is refused, if its writer signed the end of that, too: others ask for it. */
-	const extendHeld = (held: HeldDocument, links: readonly Link[], trust: "verify" | "own-disk"): Acceptance => {
+	const extendHeld = (held: HeldDocument, links: readonly Link[], trust: Trust): Acceptance => {
 		const changed = new Set<RecordKey>();
 		const stored: Link[] = [];
 		for (const link of links) {
@@ -168,6 +210,7 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 	const digest = () => all().map(({ writer, generation, sequence }) => ({ writer, generation, sequence }));
 
 	const missingFor = (theirs: Digest) => {
+		settle();
 		const theirsByWriter = Map.groupBy(theirs, (entry) => entry.writer);
 		return all().flatMap((document) => {
 			const known = theirsByWriter.get(document.writer) ?? [];
@@ -182,7 +225,11 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		});
 	};
 
-	return { all, of, digest, accept, missingFor, install };
+	return { all, of, digest, accept, settle, missingFor, install };
+}
+
+function nameOf({ writer, generation }: { readonly writer: NodeId; readonly generation: number }): string {
+	return `${writer}/${generation}`;
 }
 
 /** Whether `document` takes over everything up to `position` of another generation of its writer. */

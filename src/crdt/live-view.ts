@@ -87,15 +87,25 @@ function emptyParts(): Parts {
 
 function nextParts(parts: Parts, source: ViewSource, pending: Pending): Parts {
 	const byKind = keysByKind(pending);
-	const wishes = <Kind extends WishKind>(known: Wishes<Kind>, kind: Kind) =>
-		known.with(wishChanges(known, kind, source, byKind.get(kind) ?? []));
-	const held = <Kind extends Held["kind"]>(known: HeldBy<Kind>, kind: Kind) =>
-		known.with(heldChanges(kind, source, byKind.get(kind) ?? []));
+	const wishes = <Kind extends WishKind>(known: Wishes<Kind>, kind: Kind) => {
+		const changed = byKind.get(kind);
+		return changed === undefined ? known : known.with(wishChanges(known, kind, source, changed));
+	};
+	const held = <Kind extends Held["kind"]>(known: HeldBy<Kind>, kind: Kind) => {
+		const changed = byKind.get(kind);
+		return changed === undefined ? known : known.with(heldChanges(kind, source, changed));
+	};
 	const revocations = wishes(parts.revocations, "revocation");
+	const nodes = byKind.get("node");
+	const isNodesSame = nodes === undefined && revocations === parts.revocations;
+	const containers = byKind.get("container");
 	return {
 		revocations,
-		nodes: parts.nodes.with(nodeChanges(parts, revocations, source, byKind.get("node") ?? [])),
-		containers: parts.containers.with(containerChanges(parts.containers, source, byKind.get("container") ?? [])),
+		nodes: isNodesSame ? parts.nodes : parts.nodes.with(nodeChanges(parts, revocations, source, nodes ?? [])),
+		containers:
+			containers === undefined
+				? parts.containers
+				: parts.containers.with(containerChanges(parts.containers, source, containers)),
 		specs: wishes(parts.specs, "spec"),
 		claims: wishes(parts.claims, "claim"),
 		tokens: wishes(parts.tokens, "token"),

@@ -180,7 +180,10 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 		const kept = () => [...documents.all().filter((one) => !isReplaced(one, document)), document];
 		try {
 			if (current === null || journal.needsRewrite(bytesOf(kept()))) {
-				await journal.rewrite(() => kept().flatMap((one) => one.chain));
+				await journal.rewrite(() => {
+					documents.settle();
+					return kept().flatMap((one) => one.chain);
+				});
 			} else await journal.append([bytes], "synced");
 		} catch (thrown) {
 			reopenWanted = true;

@@ -11,9 +11,11 @@ import type { Acceptance, Digest } from "./documents.js";
 import { createExchangeTurns, type Turn } from "./exchange-turns.js";
 import { hashOfDigest, messagesOf, SYNC_PROTOCOL, writeMessage } from "./sync-codec.js";
 
-/** One peer, drawn by chance, hears every 2 to 5 s the hash of what we hold; when it holds something else, it syncs. */
+/** Every 2 to 5 s some peers hear the hash of what we hold; who holds something else syncs. */
 const SYNC_PERIOD_MS_MIN = 2000;
 const SYNC_PERIOD_MS_MAX = 5000;
+/** All peers have heard it after so many of these times, in an order by chance: tombstones wait for the last one. */
+const SYNC_PERIODS_PER_ROUND = 8;
 /** After a gap: time for the missing frame to arrive by itself. */
 const GAP_DELAY_MS = 50;
 const EXCHANGE_MS_MAX = 30_000;
@@ -37,7 +39,7 @@ export interface ReplicationOptions {
 	readonly logger: Logger;
 	readonly digest: () => Digest;
 	readonly missingFor: (digest: Digest) => readonly (readonly Uint8Array[])[];
-	readonly receive: (chain: readonly Uint8Array[]) => Acceptance;
+	readonly receive: (chain: readonly Uint8Array[], toldBy: NodeId) => Acceptance;
 	/** What a peer holds, as it just said. */
 	readonly heard: (peer: NodeId, digest: Digest) => void;
 }
@@ -70,7 +72,7 @@ export function startReplication(options: ReplicationOptions): Replication {
 	};
 
 	const receive = (peer: NodeId, chain: readonly Uint8Array[]): Acceptance => {
-		const acceptance = options.receive(chain);
+		const acceptance = options.receive(chain, peer);
 		if (acceptance.kind === "gap") syncSoon(peer, GAP_DELAY_MS);
 		if (acceptance.kind === "refused") complain(peer, acceptance.error);
 		return acceptance;
@@ -197,12 +199,19 @@ export function startReplication(options: ReplicationOptions): Replication {
 		if (kind === "connected" && mesh.self < node) syncSoon(node, 0);
 		if (kind === "disconnected") for (const known of [complainedAt, connectedAt]) known.delete(node);
 	});
+	let round: readonly NodeId[] = [];
+	const tellNext = (peers: readonly NodeId[]) => {
+		round = round.filter((peer) => peers.includes(peer));
+		if (round.length === 0) round = drawn(peers, peers.length, options.chance);
+		const [next, ...later] = round;
+		round = later;
+		if (next !== undefined) tellDigest(next);
+	};
 	const periodically = () => {
 		const spread = options.chance.fraction() * (SYNC_PERIOD_MS_MAX - SYNC_PERIOD_MS_MIN);
 		cancelPeriod = clock.after(SYNC_PERIOD_MS_MIN + spread, () => {
 			const peers = mesh.peers();
-			const peer = peers[Math.floor(options.chance.fraction() * peers.length)];
-			if (peer !== undefined) tellDigest(peer);
+			for (let count = Math.ceil(peers.length / SYNC_PERIODS_PER_ROUND); count > 0; count--) tellNext(peers);
 			periodically();
 		});
 	};

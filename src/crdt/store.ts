@@ -8,9 +8,10 @@ import type { Signer, Verifier } from "../mesh/identity.js";
 import type { Mesh } from "../mesh/mesh.js";
 import type { NodeId, NodeRole, SwarmEvent } from "../model.js";
 import { createAcknowledgements } from "./acknowledgements.js";
+import { createArrivals } from "./arrivals.js";
 import type { Disk } from "./disk.js";
 import type { HeldDocument } from "./document.js";
-import { type Acceptance, createDocumentSet, type DocumentSet } from "./documents.js";
+import { type Acceptance, createDocumentSet, type DocumentSet, type Unsigned } from "./documents.js";
 import { decodeEnvelope, type Envelope } from "./envelope.js";
 import { housekeeping } from "./housekeeping.js";
 import { createHybridClock, type HybridClock } from "./hybrid-time.js";
@@ -50,13 +51,35 @@ export interface StateOptions {
 /** Reads the journal, opens this boot's generation and starts to talk to peers. */
 export async function openState(options: StateOptions): Promise<State> {
 	const { self, clock, logger } = options;
-	const documents = createDocumentSet({ verify: options.verifier, admit: options.admit });
+	/** Until the journal has been kept from it. */
+	const unsigned: Unsigned[] = [];
+	const documents = createDocumentSet({
+		verify: options.verifier,
+		admit: options.admit,
+		onUnsigned(found) {
+			unsigned.push(found);
+			options.mesh.complain(found.writer, unsignedError(found));
+			logger.warn("a peer told what it did not sign", { peer: found.writer });
+			changedUnder(found.writer, found.changed);
+		},
+	});
 	const hybrid = createHybridClock(clock);
 	const bytes = await options.disk.read();
 	if (bytes !== null) loadJournal(bytes, documents, options);
 	const own = documents.of(self).find(({ schema }) => !isUnderstood(schema));
 	if (own !== undefined) throw newerSchemaError(self, own.schema);
 	const journal = createJournal(options.disk, bytes?.length ?? 0);
+	const arrivals = createArrivals({
+		...{ journal, clock },
+		checked(envelopes) {
+			documents.settle();
+			return unsigned.length === 0 ? envelopes : withoutUnsigned(envelopes, unsigned.splice(0));
+		},
+		onFailed(thrown) {
+			logger.warn("the journal took no write", { error: asSwarmError(thrown, "write the journal").message });
+			writer.reopen();
+		},
+	});
 
 	const live = createLiveView(documents);
 	const currentView = live.now;
@@ -117,13 +140,10 @@ export async function openState(options: StateOptions): Promise<State> {
 		else queueMicrotask(notify);
 	};
 
-	const receive = (chain: readonly Uint8Array[]): Acceptance => {
-		const acceptance = documents.accept(chain, "verify");
+	const receive = (chain: readonly Uint8Array[], toldBy: NodeId): Acceptance => {
+		const acceptance = documents.accept(chain, { toldBy });
 		if (acceptance.kind !== "accepted") return acceptance;
-		journal.append(acceptance.stored, "lazy").catch((thrown) => {
-			logger.warn("the journal took no write", { error: asSwarmError(thrown, "write the journal").message });
-			writer.reopen();
-		});
+		arrivals.keep(acceptance.stored);
 		if (acceptance.writer === self) noticeTwin();
 		if (acceptance.writer === self && twin === null) writer.reopen();
 		changedUnder(acceptance.writer, acceptance.changed);
@@ -186,6 +206,7 @@ export async function openState(options: StateOptions): Promise<State> {
 			cancelHouse();
 			await writer.stop();
 			await replication.stop();
+			await arrivals.stop();
 			await journal.close();
 		},
 	};
@@ -198,6 +219,19 @@ function twinError(self: NodeId): SwarmError {
 		`Cannot change the state: another process that was started later runs as this node (${self}) and has taken over its records; its containers are frozen here. Stop one of the two: this one with \`swarm node stop\`, or that one, and then start this one again`,
 		{ details: { node: self } },
 	);
+}
+
+function unsignedError({ writer }: Unsigned): SwarmError {
+	return new SwarmError("corrupt", `Cannot take an envelope of ${writer}: it did not sign it`);
+}
+
+function withoutUnsigned(envelopes: readonly Uint8Array[], unsigned: readonly Unsigned[]): readonly Uint8Array[] {
+	return envelopes.filter((bytes) => {
+		const { writer, generation, sequence } = decodeEnvelope(bytes);
+		const isRefused = (one: Unsigned) =>
+			one.writer === writer && one.generation === generation && sequence > one.sequence;
+		return !unsigned.some(isRefused);
+	});
 }
 
 /** Document by document, so that forks come in as whole chains whatever their order in the file. */

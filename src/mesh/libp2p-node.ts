@@ -11,6 +11,7 @@ import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
+import type { Uint8ArrayList } from "uint8arraylist";
 import { SwarmError } from "../errors.js";
 import type { NodeId } from "../model.js";
 import { libp2pKeyOf } from "./identity.js";
@@ -104,9 +105,30 @@ export function libp2pOptions(
 function onWholeMessages<Encrypter extends ConnectionEncrypter>(encrypter: Encrypter): Encrypter {
 	const outbound = encrypter.secureOutbound.bind(encrypter);
 	const inbound = encrypter.secureInbound.bind(encrypter);
-	encrypter.secureOutbound = (connection, options) => outbound(corked(connection), options);
-	encrypter.secureInbound = (connection, options) => inbound(corked(connection), options);
+	encrypter.secureOutbound = async (connection, options) => calm(await outbound(corked(connection), options));
+	encrypter.secureInbound = async (connection, options) => calm(await inbound(corked(connection), options));
 	return encrypter;
+}
+
+interface NoiseConnection {
+	decoder: { lengthDecoder: (bytes: Uint8ArrayList) => number };
+}
+
+/** What its decoder waits for when there is no length yet. */
+const NO_LENGTH = new RangeError("less than two bytes");
+
+/**
+ * After each message noise's decoder looks for the next one, and finds that there is none by an error with a stack, which cost as
+ * much as deciphering a small message.
+ */
+function calm<Secured extends { readonly connection: unknown }>(secured: Secured): Secured {
+	const { decoder } = secured.connection as Partial<NoiseConnection>;
+	if (decoder === undefined) return secured;
+	decoder.lengthDecoder = (bytes) => {
+		if (bytes.length < 2) throw NO_LENGTH;
+		return bytes.get(0) * 256 + bytes.get(1);
+	};
+	return secured;
 }
 
 interface TcpConnection {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type DocumentSet, FORKS_MAX, WRITERS_MAX } from "../../src/crdt/documents.js";
+import { type DocumentSet, FORKS_MAX, type Unsigned, WRITERS_MAX } from "../../src/crdt/documents.js";
 import { decodeEnvelope, ENVELOPE_BYTES_MAX, encodeEnvelope, FIRST_HASH, hashOf } from "../../src/crdt/envelope.js";
 import { viewOf } from "../../src/crdt/view.js";
 import type { NodeId } from "../../src/model.js";
@@ -208,3 +208,38 @@ test("of a writer that opens one document after the other the latest are kept, h
 	expect(documents.all()).toHaveLength(FORKS_MAX);
 	expect(specs).toContain(`web${1_000 + 3 * FORKS_MAX}`);
 });
+
+test("what a writer tells itself is taken before its signature is checked, and taken back when there is none", () => {
+	const [opening, signed, unsigned] = chainWithout([2], payloads) as [Uint8Array, Uint8Array, Uint8Array];
+	const found: Unsigned[] = [];
+	const holder = aDocumentSet((one) => void found.push(one));
+	holder.accept([opening], { toldBy: N1 });
+	expect(holder.accept([signed], { toldBy: N1 }).kind).toBe("accepted");
+	expect(holder.accept([unsigned], { toldBy: N2 }).kind).toBe("refused");
+	holder.settle();
+	expect(holder.accept([unsigned], { toldBy: N1 }).kind).toBe("accepted");
+	expect(holder.digest()).toMatchObject([{ writer: N1, sequence: 2 }]);
+	// Others are given what is signed, and nothing else.
+	expect(holder.missingFor([])).toEqual([[opening, signed]]);
+	expect(found).toMatchObject([{ writer: N1, sequence: 1 }]);
+	expect(found[0]?.changed).toContain("claim/web.0");
+	const other = aDocumentSet();
+	other.accept([opening, signed], "verify");
+	expect(textOf(holder)).toBe(textOf(other));
+});
+
+test("a writer signs everything that it told before with what it signs later, and opens a document with a signature", () => {
+	const found: Unsigned[] = [];
+	const holder = aDocumentSet((one) => void found.push(one));
+	const [, ...updates] = chainWithout([1], payloads);
+	expect(holder.accept([forgedOpening()], { toldBy: N1 }).kind).toBe("refused");
+	holder.accept([chain[0] as Uint8Array], { toldBy: N1 });
+	for (const update of updates) expect(holder.accept([update], { toldBy: N1 }).kind).toBe("accepted");
+	holder.settle();
+	expect(found).toEqual([]);
+	expect(holder.digest()).toMatchObject([{ sequence: payloads.length }]);
+});
+
+function forgedOpening(): Uint8Array {
+	return Uint8Array.from(chain[0] as Uint8Array, (byte, at) => (at === (chain[0]?.length ?? 0) - 1 ? byte ^ 1 : byte));
+}

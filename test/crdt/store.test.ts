@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import type { NodeId } from "../../src/model.js";
+import { createSimProcess } from "../cluster/sim/sim-process.js";
 import { createStoreWorld, type StoreWorld, viewText } from "../cluster/sim/store-world.js";
 import { aClaim, aContainer, aNode, aSpecRecord } from "./records.js";
+import { chainOf } from "./writing.js";
 
 const [N1, N2, N3] = ["N1", "N2", "N3"] as [NodeId, NodeId, NodeId];
 
@@ -86,6 +88,15 @@ test("a removed workload leaves no record when every member has heard of it, and
 	await world.timeline.run(3 * 60_000);
 	expect(left()).toEqual([[], []]);
 	expectSameViews(world);
+});
+
+test("of forty members none waits for minutes until all are known to have heard of a removed workload", async () => {
+	const world = await createStoreWorld("many", 40);
+	for (const [index, { node }] of world.nodes.entries()) void world.state(index).commit([aNode(node)]);
+	await world.timeline.run(10_000);
+	void world.state(0).commit([aSpecRecord(N1, "web", { revision: 2, removed: true, time: world.state(0).time() })]);
+	await world.timeline.run(120_000);
+	for (const index of world.nodes.keys()) expect(world.state(index).view().specs.size).toBe(0);
 });
 
 test("a restarted node knows its own records and those of others before it meets a peer", async () => {
@@ -239,5 +250,33 @@ test("a claim that is being committed while its writer tidies up stays", async (
 				.claims.get(name as never)?.epoch,
 	);
 	expect(new Set(epochs)).toEqual(new Set([3]));
+	expectSameViews(world);
+});
+
+test("what a member tells without having signed it is shown to nobody for long and kept on no disk", async () => {
+	const world = await createStoreWorld("unsigned", 2);
+	const hostile = "N9" as NodeId;
+	const mesh = world.network.join(hostile, createSimProcess(world.timeline, { offsetMs: 0, rate: 1 }));
+	world.network.connectEverybody();
+	await world.timeline.run(5000);
+	const [opening, signed, told] = chainOf(hostile, [[aSpecRecord(hostile, "web")], [aSpecRecord(hostile, "lie")]]) as [
+		Uint8Array,
+		Uint8Array,
+		Uint8Array,
+	];
+	const unsigned = Uint8Array.from(told, (byte, at) => (at >= told.length - 64 ? 0 : byte));
+	for (const frame of [opening, signed, unsigned]) {
+		mesh.broadcast("state", frame);
+		await world.timeline.run(1000);
+	}
+	const names = () => [0, 1].map((index) => [...world.state(index).view().specs.keys()]);
+	expect(names()).toEqual([["web"], ["web"]]);
+	await mesh.stop();
+	for (const one of world.nodes) {
+		world.kill(one);
+		world.start(one);
+	}
+	await world.timeline.run(10_000);
+	expect(names()).toEqual([["web"], ["web"]]);
 	expectSameViews(world);
 });

@@ -1,7 +1,7 @@
 // Makes documents as a writer would, for tests that feed envelopes by hand.
 
 import { adoptOwnUpdate } from "../../src/crdt/document.js";
-import { createDocumentSet, type DocumentSet } from "../../src/crdt/documents.js";
+import { createDocumentSet, type DocumentSet, type Unsigned } from "../../src/crdt/documents.js";
 import { openGeneration, writeUpdate } from "../../src/crdt/own-document.js";
 import { keyOf } from "../../src/crdt/state.js";
 import type { NodeId, NodeRole, StateRecord } from "../../src/model.js";
@@ -12,8 +12,9 @@ export function certificateOf(node: NodeId, role: NodeRole = "member"): Uint8Arr
 	return new TextEncoder().encode(`${role} ${node}`);
 }
 
-export function aDocumentSet(): DocumentSet {
+export function aDocumentSet(onUnsigned?: (unsigned: Unsigned) => void): DocumentSet {
 	return createDocumentSet({
+		...(onUnsigned === undefined ? {} : { onUnsigned }),
 		verify: simVerifier,
 		admit(writer, certificate) {
 			const [role, node] = new TextDecoder().decode(certificate).split(" ");

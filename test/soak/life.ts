@@ -8,6 +8,8 @@ import { aClaim, aContainer, anImage, aSpecRecord } from "../crdt/records.js";
 
 /** Workloads of one node at a time. */
 const LIVE_MAX = 8;
+/** About as many as until a document is opened anew. */
+const CHANGES_BEFORE_MAX = 220;
 const phases: readonly Phase[] = ["running", "paused", "running", "stopped", "running"];
 
 interface Workload {
@@ -19,6 +21,8 @@ interface Workload {
 export interface Life {
 	/** One change. */
 	step(): Promise<void>;
+	/** Changes that were made long ago: each node begins with another number of workloads, and somewhere else in its document. */
+	remember(): Promise<void>;
 }
 
 export function createLife(state: State, name: string, chance: SimChance): Life {
@@ -61,16 +65,21 @@ export function createLife(state: State, name: string, chance: SimChance): Life 
 		state.put([], [`container/${container.container}`]);
 	};
 
+	const step = async () => {
+		const at = chance.below(Math.max(1, live.length));
+		const kind = chance.below(10);
+		if (live.length === 0 || (kind < 2 && live.length < LIVE_MAX)) await deploy();
+		else if (kind < 4) await remove(at);
+		else if (kind < 6) await label(at);
+		else if (kind < 7) await restart(at);
+		else if (kind < 8) await state.commit([anImage(state.self, `image-${chance.below(4)}`)]);
+		else turnPhase(at);
+	};
+
 	return {
-		async step() {
-			const at = chance.below(Math.max(1, live.length));
-			const kind = chance.below(10);
-			if (live.length === 0 || (kind < 2 && live.length < LIVE_MAX)) await deploy();
-			else if (kind < 4) await remove(at);
-			else if (kind < 6) await label(at);
-			else if (kind < 7) await restart(at);
-			else if (kind < 8) await state.commit([anImage(state.self, `image-${chance.below(4)}`)]);
-			else turnPhase(at);
+		step,
+		async remember() {
+			for (let left = 1 + chance.below(CHANGES_BEFORE_MAX); left > 0; left--) await step();
 		},
 	};
 }

@@ -44,8 +44,8 @@ async function main(): Promise<number> {
 	const nodes = Array.from({ length: count }, () => new SoakProcess());
 	const each = <T>(order: SoakOrder) => Promise.all(nodes.map((node) => node.tell<T>(order)));
 	try {
-		await connectAll(nodes);
-		await each({ order: "live", perSecond: rate / count, seed: values.seed });
+		await connectAll(nodes, values.seed);
+		await each({ order: "live", perSecond: rate / count });
 		const moments = await watch(() => inTurn(nodes), minutes);
 		await each({ order: "rest" });
 		const isEqual = await untilEqual(() => each<string>({ order: "hash" }));
@@ -55,13 +55,13 @@ async function main(): Promise<number> {
 	}
 }
 
-async function connectAll(nodes: readonly SoakProcess[]): Promise<void> {
+async function connectAll(nodes: readonly SoakProcess[], seed: string): Promise<void> {
 	const [first, ...others] = nodes as [SoakProcess, ...SoakProcess[]];
-	const addresses = [await first.tell<string>({ order: "open", name: "n0", token: null })];
+	const addresses = [await first.tell<string>({ order: "open", name: "n0", token: null, seed })];
 	const token = await first.tell<string>({ order: "token", uses: nodes.length });
 	// One after the other: all at once on one machine take each other's time until their handshakes are given up.
 	for (const [at, node] of others.entries()) {
-		addresses.push(await node.tell<string>({ order: "open", name: `n${at + 1}`, token }));
+		addresses.push(await node.tell<string>({ order: "open", name: `n${at + 1}`, token, seed }));
 		await node.tell({ order: "connect", addresses });
 	}
 	await Promise.all(nodes.map((node) => node.tell({ order: "connect", addresses })));

@@ -13,15 +13,18 @@ import { Membership } from "../../src/mesh/membership.js";
 import type { NodeId, NodeSample } from "../../src/model.js";
 import { createSimChance } from "../cluster/sim/sim-chance.js";
 import { aNode } from "../crdt/records.js";
-import { createLife } from "./life.js";
+import { createLife, type Life } from "./life.js";
 
 export type SoakOrder =
-	| { readonly order: "open"; readonly name: string; readonly token: string | null }
+	/** With changes of its own, made before it met the others. */
+	| { readonly order: "open"; readonly name: string; readonly token: string | null; readonly seed: string }
 	| { readonly order: "token"; readonly uses: number }
 	| { readonly order: "connect"; readonly addresses: readonly string[] }
 	/** Changes until told to stop, so many a second on average. */
-	| { readonly order: "live"; readonly perSecond: number; readonly seed: string }
+	| { readonly order: "live"; readonly perSecond: number }
 	| { readonly order: "sample" | "hash" | "rest" | "close" };
+
+type SoakOpening = Extract<SoakOrder, { readonly order: "open" }>;
 
 export interface SoakSample {
 	readonly rssBytes: number;
@@ -58,7 +61,8 @@ export function runSoakNode(): Promise<void> {
 class SoakNode {
 	#node: StateNode | null = null;
 	#membership: Membership | null = null;
-	#name = "";
+	#chance = createSimChance("");
+	#life: Life | null = null;
 	#changes = 0;
 	#failure: unknown = null;
 	#rest = new AbortController();
@@ -66,13 +70,13 @@ class SoakNode {
 	async obey(given: SoakOrder): Promise<unknown> {
 		switch (given.order) {
 			case "open":
-				return this.#open(given.name, given.token);
+				return this.#open(given);
 			case "token":
 				return this.#mustBeOpen().token(given.uses);
 			case "connect":
 				return this.#connect(given.addresses);
 			case "live":
-				void this.#live(given.perSecond, given.seed);
+				void this.#live(given.perSecond);
 				return null;
 			case "sample":
 				return this.#sample();
@@ -91,8 +95,7 @@ class SoakNode {
 		return this.#node;
 	}
 
-	async #open(name: string, token: string | null): Promise<string> {
-		this.#name = name;
+	async #open({ name, token, seed }: SoakOpening): Promise<string> {
 		this.#node = await openStateNode(name, token);
 		const { mesh, state } = this.#node;
 		const sample = (): NodeSample => ({
@@ -103,6 +106,9 @@ class SoakNode {
 		this.#membership = new Membership({ mesh, clock: systemClock, logger: silentLogger, incarnation: 1, sample });
 		this.#membership.start();
 		await state.commit([aNode(mesh.self, { name })]);
+		this.#chance = createSimChance(`${seed}/${name}`);
+		this.#life = createLife(state, name, this.#chance.split("life"));
+		await this.#life.remember();
 		return mesh.addresses()[0] ?? "";
 	}
 
@@ -115,9 +121,9 @@ class SoakNode {
 		while (mesh.peers().length < addresses.length - 1) await systemClock.sleep(100, signal);
 	}
 
-	async #live(perSecond: number, seed: string): Promise<void> {
-		const chance = createSimChance(`${seed}/${this.#name}`);
-		const life = createLife(this.#mustBeOpen().state, this.#name, chance.split("life"));
+	async #live(perSecond: number): Promise<void> {
+		const [chance, life] = [this.#chance, this.#life];
+		if (life === null) throw new Error("not open");
 		const { signal } = this.#rest;
 		try {
 			while (!signal.aborted) {
