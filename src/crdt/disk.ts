@@ -25,7 +25,9 @@ export async function openDisk(path: string): Promise<Disk> {
 			const bytes = await readFile(path);
 			return bytes.length > 0 ? new Uint8Array(bytes) : null;
 		},
-		append: (bytes) => file.appendFile(bytes),
+		async append(bytes) {
+			for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+		},
 		sync: () => file.datasync(),
 		async replace(bytes) {
 			await writeDurably(`${path}.new`, bytes);

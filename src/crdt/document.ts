@@ -32,8 +32,8 @@ export interface HeldDocument extends Position {
 	/** Of the writer, by that certificate: a reader may say who it is and nothing else. */
 	readonly role: NodeRole;
 	sequence: number;
-	/** Hash of the last envelope. */
-	hash: Uint8Array;
+	/** Hash of the last envelope, once it was asked for (endHash). */
+	hash: Uint8Array | null;
 	/** Encoded envelopes, the snapshot first. */
 	readonly chain: Uint8Array[];
 	chainBytes: number;
@@ -54,7 +54,7 @@ export function openDocument(envelope: SnapshotEnvelope, bytes: Uint8Array, role
 		writer: envelope.writer,
 		generation: envelope.generation,
 		sequence: 0,
-		hash: hashOf(bytes),
+		hash: null,
 		history: envelope.history,
 		certificate: envelope.certificate.slice(),
 		schema: readSchema(yjs.getMap(ABOUT).get("schema")),
@@ -137,9 +137,15 @@ export function becomeWriter(document: HeldDocument, clientId: number): void {
 	document.writable = true;
 }
 
+/** What the next envelope has to name. */
+export function endHash(document: HeldDocument): Uint8Array {
+	document.hash ??= hashOf(document.chain.at(-1) ?? new Uint8Array());
+	return document.hash;
+}
+
 function advance(document: HeldDocument, bytes: Uint8Array): void {
 	document.sequence += 1;
-	document.hash = hashOf(bytes);
+	document.hash = null;
 	document.chain.push(bytes.slice());
 	document.chainBytes += bytes.length;
 }

@@ -8,7 +8,7 @@ import { asSwarmError, SwarmError } from "../errors.js";
 import type { Verifier } from "../mesh/identity.js";
 import type { NodeId, NodeRole } from "../model.js";
 import { compareText } from "./canonical.js";
-import { extendDocument, type HeldDocument, openDocument } from "./document.js";
+import { endHash, extendDocument, type HeldDocument, openDocument } from "./document.js";
 import { decodeEnvelope, type Envelope, HISTORY_MAX, hashOf, isSigned, type Position } from "./envelope.js";
 import type { RecordKey } from "./state.js";
 
@@ -152,7 +152,10 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		unsettled.delete(nameOf({ writer, generation }));
 		const held = of(writer).find((document) => document.generation === generation);
 		const last = held?.chain.at(-1);
-		if (held === undefined || last === undefined || isSigned(decodeEnvelope(last), last, options.verify)) return;
+		if (held === undefined || last === undefined) return;
+		// Asked for now, when nobody waits for it.
+		endHash(held);
+		if (isSigned(decodeEnvelope(last), last, options.verify)) return;
 		const changed = new Set([...held.records.keys(), ...install(reopened(held, sequence + 1))]);
 		options.onUnsigned?.({ writer, generation, sequence, changed });
 	};
@@ -248,7 +251,7 @@ function isContained(document: HeldDocument, others: readonly HeldDocument[]): b
 function extendBy(document: HeldDocument, { envelope, bytes }: Link): ReadonlySet<RecordKey> {
 	if (envelope.kind !== "update")
 		throw new SwarmError("corrupt", "Cannot extend a document: a snapshot opens a new one");
-	if (Buffer.compare(envelope.previous, document.hash) !== 0) {
+	if (Buffer.compare(envelope.previous, endHash(document)) !== 0) {
 		const at = `${document.generation}/${envelope.sequence}`;
 		throw new SwarmError("conflict", `Cannot extend the document of ${document.writer}: ${at} follows other updates`);
 	}

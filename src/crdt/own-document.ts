@@ -5,7 +5,7 @@ import type { Chance } from "../clock.js";
 import type { Signer } from "../mesh/identity.js";
 import type { NodeId, NodeRole, StateRecord } from "../model.js";
 import { betterClaim } from "./claims.js";
-import { becomeWriter, composeSnapshot, composeUpdate, type HeldDocument, openDocument } from "./document.js";
+import { becomeWriter, composeSnapshot, composeUpdate, endHash, type HeldDocument, openDocument } from "./document.js";
 import { decodeEnvelope, encodeEnvelope, FIRST_HASH, HISTORY_MAX, type Position } from "./envelope.js";
 import { betterSpec } from "./specs.js";
 import type { RecordKey } from "./state.js";
@@ -69,7 +69,7 @@ export function writeUpdate(document: HeldDocument, changes: Changes, sign: Sign
 			writer: document.writer,
 			generation: document.generation,
 			sequence: document.sequence + 1,
-			previous: document.hash,
+			previous: endHash(document),
 			payload: composeUpdate(document, changes),
 		},
 		sign,

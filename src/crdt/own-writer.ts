@@ -7,7 +7,7 @@ import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Signer } from "../mesh/identity.js";
 import type { NodeId, NodeRole, StateRecord } from "../model.js";
-import { adoptOwnUpdate, type HeldDocument } from "./document.js";
+import { adoptOwnUpdate, endHash, type HeldDocument } from "./document.js";
 import { contains, type DocumentSet } from "./documents.js";
 import { HISTORY_MAX } from "./envelope.js";
 import type { Journal } from "./journal.js";
@@ -35,8 +35,10 @@ export interface OwnWriterOptions {
 	readonly clock: Clock;
 	readonly chance: Chance;
 	readonly logger: Logger;
-	/** An envelope of ours is on disk and in the document set. */
-	readonly publish: (envelope: Uint8Array, changed: ReadonlySet<RecordKey>) => void;
+	/** An envelope of ours is on disk. */
+	readonly push: (envelope: Uint8Array) => void;
+	/** Now it is in the document set, too. */
+	readonly onWritten: (changed: ReadonlySet<RecordKey>) => void;
 }
 
 export interface OwnWriter {
@@ -164,9 +166,12 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 		const bytes = writeUpdate(document, changes, options.sign);
 		if (bytes.length > UPDATE_BYTES_MAX) return open(changes);
 		await journal.append([bytes], synced ? "synced" : "lazy");
+		// Those who are to hear of it first: what is done here does not stand in their way.
+		options.push(bytes);
 		adoptOwnUpdate(document, changes.keys(), bytes);
 		tainted = false;
-		options.publish(bytes, new Set(changes.keys()));
+		options.onWritten(new Set(changes.keys()));
+		endHash(document);
 	};
 
 	/** The only place that writes the journal anew: nothing of ours can be on its way to the disk meanwhile. */
@@ -193,7 +198,8 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 		opened = [document.generation, ...opened].slice(0, HISTORY_MAX);
 		tainted = false;
 		sizes.reset(document, staged);
-		options.publish(bytes, documents.install(document));
+		options.push(bytes);
+		options.onWritten(documents.install(document));
 	};
 
 	return {

@@ -88,10 +88,17 @@ export async function openState(options: StateOptions): Promise<State> {
 	let notifiedAtMs = Number.NEGATIVE_INFINITY;
 	let stopped = false;
 
+	/** The schema of a document is that of its opening. */
+	let looked: { readonly at: readonly HeldDocument[]; readonly newer: HeldDocument | undefined } | null = null;
+	const newerDocument = () => {
+		const at = documents.all();
+		if (looked?.at !== at) looked = { at, newer: at.find(({ schema }) => !isUnderstood(schema)) };
+		return looked.newer;
+	};
 	/** Of a member; who was forgotten keeps nobody from anything. */
 	const readOnly = () => {
 		if (twin !== null) return twin;
-		const newer = documents.all().find(({ schema }) => !isUnderstood(schema));
+		const newer = newerDocument();
 		if (newer === undefined || currentView().revocations.get(newer.writer)?.of === "node") return null;
 		return newerSchemaError(newer.writer, newer.schema);
 	};
@@ -157,10 +164,8 @@ export async function openState(options: StateOptions): Promise<State> {
 		sign: options.signer,
 		documents,
 		journal,
-		publish(envelope, changed) {
-			push(envelope);
-			changedUnder(self, changed);
-		},
+		push: (envelope) => push(envelope),
+		onWritten: (changed) => changedUnder(self, changed),
 	});
 	for (const document of documents.all()) changedUnder(document.writer, new Set(document.records.keys()));
 	await writer.start();

@@ -19,8 +19,11 @@ import { readTar } from "../runtime/image/tar.js";
 const DESCRIPTION = "backup.json";
 const UNDER = "state/";
 const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,63}$/;
-/** Of this process, of this machine, or half-written. */
-const LEFT_OUT = /^(lock|.*\.sock|.*\.log|.*\.tmp|.*\.new)$/;
+/**
+ * Of this process, of this machine, or half-written; and what this node promised as a voter, which is outlived by the next promise: without
+ * it a node that is restored gives no vote until nothing holds any more that it may have promised.
+ */
+const LEFT_OUT = /^(lock|promises|.*\.sock|.*\.log|.*\.tmp|.*\.new)$/;
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
 const FILES_MAX = 64;
 const DESCRIPTION_BYTES_MAX = 64 * 1024;

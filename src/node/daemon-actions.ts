@@ -95,10 +95,7 @@ export function createDaemonActions(parts: DaemonParts): DaemonActions {
 		},
 		run(request, signal) {
 			const { runtime, images, clock, state, chance } = ports;
-			const address = () => {
-				const taken = new Set(runtime.list().flatMap((held) => (held.address === null ? [] : [held.address])));
-				return freeAddress(state.view(), taken, () => chance.fraction());
-			};
+			const address = () => freeAddress(state.view(), runtime.addresses(), () => chance.fraction());
 			return runLocally({ runtime, images, pool, clock, freeAddress: address }, request, signal);
 		},
 		requestedOn: (node) => core.requestedOn(node),

@@ -26,9 +26,9 @@ export async function runLocally(ports: LocalRunPorts, request: RunRequest, sign
 	const { spec } = request;
 	const startedMs = clock.monotonicMs();
 	const container = containerIdOf(`${LOCAL_RUN_PREFIX}${process.pid}-${runsSoFar++}`, 0);
-	const address = spec.network === "bridge" ? ports.freeAddress() : null;
 	const image = await images.ensure(spec.image, [], signal);
 	ports.pool.note(spec, image);
+	const address = spec.network === "bridge" ? ports.freeAddress() : null;
 	const { exitCode } = await runtime.run({ container, epoch: 1, revision: 1, spec, image, address }, signal);
 	return { exitCode: exitCode ?? 255, durationMs: clock.monotonicMs() - startedMs };
 }

@@ -290,8 +290,8 @@ export class Reconciler {
 		if (runtime.get(claim.container) === null) {
 			const holders = view.images.filter((image) => image.name === spec.spec.image).map((image) => image.node);
 			const image = await images.ensure(spec.spec.image, holders, signal);
-			const taken = new Set(runtime.list().flatMap((state) => (state.address === null ? [] : [state.address])));
-			const address = spec.spec.network === "bridge" ? freeAddress(view, taken, () => chance.fraction()) : null;
+			const address =
+				spec.spec.network === "bridge" ? freeAddress(view, runtime.addresses(), () => chance.fraction()) : null;
 			const { container, epoch, revision } = claim;
 			await runtime.create({ container, epoch, revision, spec: spec.spec, image, address }, signal);
 		}

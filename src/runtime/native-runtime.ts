@@ -396,6 +396,10 @@ class NativeRuntime implements Runtime {
 		return this.#roster.all().map(({ state }) => state);
 	}
 
+	addresses(): ReadonlySet<string> {
+		return this.#roster.addresses();
+	}
+
 	subscribe(listener: (state: ContainerState) => void): () => void {
 		// Its own function, so that one listener can subscribe twice.
 		const own = (state: ContainerState) => listener(state);

@@ -31,6 +31,8 @@ export class Roster {
 	readonly #fences: Fences;
 	readonly #turns = createTurns();
 	readonly #containers = new Map<ContainerId, Container>();
+	/** Of containers that are being made, from the call on. */
+	readonly #requests = new Set<CreateRequest>();
 
 	constructor(options: RosterOptions) {
 		this.#options = options;
@@ -44,6 +46,12 @@ export class Roster {
 
 	get(id: ContainerId): Container | null {
 		return this.#containers.get(id) ?? null;
+	}
+
+	/** That containers have, or will have. */
+	addresses(): ReadonlySet<string> {
+		const requests = [...this.all().map(({ request }) => request), ...this.#requests];
+		return new Set(requests.flatMap(({ address }) => (address === null ? [] : [address])));
 	}
 
 	/** `not-found`; `action` is for the message: "start". */
@@ -89,7 +97,7 @@ export class Roster {
 		mayStand = true,
 	): Promise<ContainerState> {
 		const { container: id, epoch } = request;
-		return this.#turns.take(id, async () => {
+		return this.#taking(request, async () => {
 			refuseFenced(action, checkContainerId(id), epoch, this.#epochSeen(id));
 			const container = await this.#add(action, request, { passing: false, mayStand });
 			try {
@@ -107,7 +115,8 @@ export class Roster {
 	 * next daemon: without a record, that one takes its directory for half made.
 	 */
 	passing<T>(action: string, request: CreateRequest, work: (container: Container) => Promise<T>): Promise<T> {
-		return this.#turns.take(checkContainerId(request.container), async () => {
+		checkContainerId(request.container);
+		return this.#taking(request, async () => {
 			const container = await this.#add(action, request, { passing: true, mayStand: true });
 			let result: T;
 			try {
@@ -119,6 +128,15 @@ export class Roster {
 			await this.#leave(container);
 			return result;
 		});
+	}
+
+	async #taking<T>(request: CreateRequest, work: () => Promise<T>): Promise<T> {
+		this.#requests.add(request);
+		try {
+			return await this.#turns.take(request.container, work);
+		} finally {
+			this.#requests.delete(request);
+		}
 	}
 
 	/** Removes it with every trace, and remembers its epoch. Nothing to do for one that is not here. */

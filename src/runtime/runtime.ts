@@ -222,6 +222,8 @@ export interface Runtime {
 	allStats(): Promise<ReadonlyMap<ContainerId, ContainerStats>>;
 	get(container: ContainerId): ContainerState | null;
 	list(): readonly ContainerState[];
+	/** Of all containers here, also of those that are still being made, from the call of `create` or `run` on. */
+	addresses(): ReadonlySet<string>;
 	/** Called after every change of any container's state, in order. Returns the unsubscribe function. */
 	subscribe(listener: (state: ContainerState) => void): () => void;
 	/** Named volumes of this machine. */

@@ -31,6 +31,7 @@ describe("a backup of a node", () => {
 			["cluster.json", "{}"],
 			["lock", "1 2\n"],
 			["daemon.log", "much"],
+			["promises", "to be kept by nobody else"],
 			["journal.new", "half"],
 		] as const)
 			writeFileSync(join(from, name), content);

@@ -115,6 +115,18 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			expect((await Promise.all(runs)).map(({ exitCode }) => exitCode)).toEqual(ids.map((_, index) => index));
 		});
 
+		it("counts an address as taken from the moment it is asked for until its container is gone", async () => {
+			const address = "10.99.77.5";
+			const making = create(shell("sleep 1000"), { address, network: "bridge" });
+			expect(world.runtime.addresses()).toContain(address);
+			await making;
+			expect(world.runtime.addresses()).toContain(address);
+			const refused = create(["/bin/true"], { address, network: "bridge" }, containerIdOf("other", 0));
+			await expect(refused).rejects.toMatchObject({ code: "conflict", details: { holder: web } });
+			await world.runtime.remove(web, 1);
+			expect(world.runtime.addresses()).toEqual(new Set());
+		});
+
 		it("gives the workload its environment, directory, name and written files", async () => {
 			await run(shell("echo $A $PWD $(hostname) $(cat /etc/hostname); echo hello > /tmp/file; cat /tmp/file"), {
 				env: { A: "b" },

@@ -145,8 +145,8 @@ async function takeIn(
 	if (image.digest !== description.imageDigest)
 		throw new SwarmError("refused", `Cannot import ${spec.name}: ${description.imageName} is another image here`);
 	if (description.memory !== null) await refuseUnfitMachine(parts, description, container);
-	const taken = new Set(runtime.list().flatMap(({ address }) => (address === null ? [] : [address])));
-	const fresh = () => (spec.network === "bridge" ? freeAddress(view, taken, () => migration.chance.fraction()) : null);
+	const fresh = () =>
+		spec.network === "bridge" ? freeAddress(view, runtime.addresses(), () => migration.chance.fraction()) : null;
 	const address = description.memory === null ? fresh() : description.address;
 	const epoch = (view.claims.get(container)?.epoch ?? 0) + 1;
 	const revision = (known?.revision ?? 0) + 1;

@@ -308,6 +308,7 @@ export function openSimRuntime(
 		allStats: async () => new Map([...containers.keys()].map((id) => [id, noStats])),
 		get: (id) => containers.get(id)?.state ?? null,
 		list: () => [...containers.values()].map((container) => container.state),
+		addresses: () => new Set([...containers.values()].flatMap(({ state }) => state.address ?? [])),
 		subscribe(listener) {
 			listeners.add(listener);
 			return () => void listeners.delete(listener);

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import * as Y from "yjs";
 import type { Disk } from "../../../src/crdt/disk.js";
+import type { DocumentSet } from "../../../src/crdt/documents.js";
 import { decodeEnvelope, type Envelope, encodeEnvelope, FIRST_HASH } from "../../../src/crdt/envelope.js";
 import { decodeJournal } from "../../../src/crdt/journal.js";
 import { decodeRecord, isOfUnknownKind } from "../../../src/crdt/record-codec.js";
@@ -100,6 +101,16 @@ const memoryDisk = (bytes: Uint8Array): Disk => ({
 	...{ append: async () => {}, sync: async () => {}, replace: async () => {}, close: async () => {} },
 });
 
+function assertGenuine(documents: DocumentSet): void {
+	const genuine = [...chain, ...otherChain, ...forkOfOne];
+	for (const held of documents.all())
+		for (const one of held.chain)
+			assert(
+				genuine.some((good) => Buffer.compare(good, one) === 0),
+				"held what nobody signed",
+			);
+}
+
 export const stateDecoders: readonly Decoder[] = [
 	{
 		name: "envelopes",
@@ -131,13 +142,21 @@ export const stateDecoders: readonly Decoder[] = [
 			}
 			const acceptance = documents.accept(links, "verify");
 			for (const link of links) documents.accept([link], "verify");
-			const genuine = [...chain, ...otherChain, ...forkOfOne];
-			for (const held of documents.all())
-				for (const one of held.chain)
-					assert(
-						genuine.some((good) => Buffer.compare(good, one) === 0),
-						"held what nobody signed",
-					);
+			assertGenuine(documents);
+			if (acceptance.kind === "refused") throw acceptance.error;
+			return acceptance.kind === "accepted" ? acceptance : null;
+		},
+	},
+	{
+		name: "updates that their writer tells itself",
+		seeds: [...chain, ...otherChain, ...forkOfOne],
+		form: "bytes",
+		read(bytes) {
+			const documents = aDocumentSet();
+			documents.accept(chain.slice(0, 2), "verify");
+			const acceptance = documents.accept([bytes], { toldBy: N1 });
+			documents.settle();
+			assertGenuine(documents);
 			if (acceptance.kind === "refused") throw acceptance.error;
 			return acceptance.kind === "accepted" ? acceptance : null;
 		},
