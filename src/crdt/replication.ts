@@ -199,19 +199,20 @@ export function startReplication(options: ReplicationOptions): Replication {
 		if (kind === "connected" && mesh.self < node) syncSoon(node, 0);
 		if (kind === "disconnected") for (const known of [complainedAt, connectedAt]) known.delete(node);
 	});
+	/** Who hears of what we hold next. */
 	let round: readonly NodeId[] = [];
-	const tellNext = (peers: readonly NodeId[]) => {
-		round = round.filter((peer) => peers.includes(peer));
+	const tellNext = (count: number, peers: readonly NodeId[]) => {
+		const connected = new Set(peers);
+		round = round.filter((peer) => connected.has(peer));
 		if (round.length === 0) round = drawn(peers, peers.length, options.chance);
-		const [next, ...later] = round;
-		round = later;
-		if (next !== undefined) tellDigest(next);
+		for (const peer of round.slice(0, count)) tellDigest(peer);
+		round = round.slice(count);
 	};
 	const periodically = () => {
 		const spread = options.chance.fraction() * (SYNC_PERIOD_MS_MAX - SYNC_PERIOD_MS_MIN);
 		cancelPeriod = clock.after(SYNC_PERIOD_MS_MIN + spread, () => {
 			const peers = mesh.peers();
-			for (let count = Math.ceil(peers.length / SYNC_PERIODS_PER_ROUND); count > 0; count--) tellNext(peers);
+			tellNext(Math.ceil(peers.length / SYNC_PERIODS_PER_ROUND), peers);
 			periodically();
 		});
 	};
