@@ -163,21 +163,15 @@ function yjsFrom(payloads: readonly Uint8Array[]): Y.Doc {
 /** Applies one payload; the changed keys. Throws when Yjs cannot take all of it. */
 function applyPayload(yjs: Y.Doc, payload: Uint8Array): ReadonlySet<string> {
 	const map = yjs.getMap(ROOT);
-	const changed = new Set<string>();
-	const collect = (event: Y.YMapEvent<unknown>) => {
-		for (const key of event.keysChanged) changed.add(key);
-	};
-	map.observe(collect);
-	try {
+	const changed: ReadonlyMap<unknown, ReadonlySet<string | null>> = yjs.transact((transaction) => {
 		Y.applyUpdateV2(yjs, payload, undefined, RecordDecoder);
-	} finally {
-		map.unobserve(collect);
-	}
+		return transaction.changed;
+	});
 	if (yjs.store.pendingStructs !== null || yjs.store.pendingDs !== null) throw new Error("it builds on missing parts");
 	if (yjs.store.clients.size > 1) throw new Error("more than one client wrote it");
 	// Yjs counts its entries one by one; with those that were dropped there are at least as many.
 	if (map._map.size > RECORDS_MAX && map.size > RECORDS_MAX) throw new Error(`it has more than ${RECORDS_MAX} records`);
-	return changed;
+	return new Set([...(changed.get(map) ?? [])].filter((key) => key !== null));
 }
 
 function readRecords(document: HeldDocument, keys: Iterable<string>): ReadonlySet<RecordKey> {

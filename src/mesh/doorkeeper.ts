@@ -25,7 +25,7 @@ const PENDING_STREAMS_MAX = 2;
 const PENDING_CHECK_MS = 100;
 /** Time for the refused to read why. */
 const REFUSAL_MS = 1_000;
-const JOIN_RATE: Rate = { perSecond: 10, burst: 32 };
+export const JOIN_RATE: Rate = { perSecond: 10, burst: 32 };
 
 /** A connection whose peer is a proved member. */
 export interface Link {
@@ -46,6 +46,7 @@ export interface DoorkeeperOptions {
 	onAdmitted(link: Link): void;
 	/** More are open, the newest included, than may be: libp2p's own limit lets those of one moment pass. */
 	isFull(): boolean;
+	readonly joinRate: Rate;
 	readonly guests: Guests;
 	/** A peer refused this node and gave the cluster's word that it was forgotten; not verified yet. */
 	onForgotten(statement: Uint8Array): void;
@@ -153,7 +154,7 @@ export class Doorkeeper {
 		const pending = this.#begin(stream, connection);
 		if (pending === null) return;
 		const { clock, logger } = this.#options;
-		const { use, waitMs } = takeFrom(JOIN_RATE, this.#joins, 1, clock.monotonicMs());
+		const { use, waitMs } = takeFrom(this.#options.joinRate, this.#joins, 1, clock.monotonicMs());
 		this.#joins = use;
 		pending.msMax = JOIN_MS_MAX;
 		const signal = AbortSignal.timeout(JOIN_MS_MAX);

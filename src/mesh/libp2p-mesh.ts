@@ -23,7 +23,7 @@ import { type Authority, type Certificate, checkName } from "./cluster-authority
 import { answerCredentials, CREDENTIALS_MS_MAX, CREDENTIALS_PROTOCOL } from "./credentials-exchange.js";
 import { CredentialsKeeper } from "./credentials-keeper.js";
 import { dial, orAborted, unreachable } from "./dialling.js";
-import { Doorkeeper, type Link } from "./doorkeeper.js";
+import { Doorkeeper, JOIN_RATE, type Link } from "./doorkeeper.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
 import { GUEST_LIMITS, Guests } from "./guests.js";
 import { loadIdentity } from "./identity.js";
@@ -112,7 +112,7 @@ export class Libp2pMesh implements Mesh {
 		const { clock, chance, logger, membership, self } = parts;
 		this.#parts = parts;
 		this.self = self;
-		const limits = { ...CONNECTION_LIMITS, ...GUEST_LIMITS, ...parts.limits };
+		const limits = { ...CONNECTION_LIMITS, ...GUEST_LIMITS, joinRate: JOIN_RATE, ...parts.limits };
 		this.guests = new Guests({ clock, logger, limits });
 		this.#breaches = createBreaches(clock);
 		this.#doorkeeper = new Doorkeeper({
@@ -122,6 +122,7 @@ export class Libp2pMesh implements Mesh {
 			proof: () => membership.proof(),
 			admitter: () => membership.admitter(() => [this.#asMember(), ...this.#wantedMembers()]),
 			onAdmitted: (link) => this.#onAdmitted(link),
+			joinRate: limits.joinRate,
 			isFull: () => parts.libp2p.getConnections().length > limits.connectionsMax,
 			onForgotten: (statement) => this.toldForgotten(statement),
 		});

@@ -11,7 +11,6 @@ import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
-import type { Uint8ArrayList } from "uint8arraylist";
 import { SwarmError } from "../errors.js";
 import type { NodeId } from "../model.js";
 import { libp2pKeyOf } from "./identity.js";
@@ -26,7 +25,7 @@ export const STREAM_LIMITS = {
 	maxOutboundStreams: STREAMS_PER_PROTOCOL_MAX,
 };
 /** Streams of one peer on one connection, all protocols together. */
-const STREAMS_PER_CONNECTION_MAX = 512;
+export const STREAMS_PER_CONNECTION_MAX = 512;
 /** The default of 5 a second and address refuses 11 of 16 nodes that start on one address. */
 const INBOUND_PER_SECOND_AND_ADDRESS = 100;
 /** Connections that are still in the noise handshake. */
@@ -77,6 +76,8 @@ export function libp2pOptions(
 			yamux({
 				maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
 				maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
+				// peer-channel.ts keeps links alive, and cuts those that are silent.
+				enableKeepAlive: false,
 				streamOptions: {
 					initialStreamWindowSize: STREAM_WINDOW_BYTES,
 					maxStreamWindowSize: STREAM_WINDOW_BYTES,
@@ -111,7 +112,7 @@ function onWholeMessages<Encrypter extends ConnectionEncrypter>(encrypter: Encry
 }
 
 interface NoiseConnection {
-	decoder: { lengthDecoder: (bytes: Uint8ArrayList) => number };
+	decoder: { lengthDecoder: (bytes: Pieces) => number };
 }
 
 /** What its decoder waits for when there is no length yet. */
@@ -125,15 +126,25 @@ function calm<Secured extends { readonly connection: unknown }>(secured: Secured
 	const { decoder } = secured.connection as Partial<NoiseConnection>;
 	if (decoder === undefined) return secured;
 	decoder.lengthDecoder = (bytes) => {
-		if (bytes.length < 2) throw NO_LENGTH;
+		if (bytes.byteLength < 2) throw NO_LENGTH;
 		return bytes.get(0) * 256 + bytes.get(1);
 	};
 	return secured;
 }
 
+/** Pieces that are no larger together become one: copying costs less than what Node and the kernel do for each. */
+const COPIED_BYTES_MAX = 16 * 1024;
+
+/** Of a Uint8ArrayList. */
+interface Pieces {
+	readonly byteLength: number;
+	get(index: number): number;
+	subarray(): Uint8Array;
+}
+
 interface TcpConnection {
 	readonly socket: Socket;
-	sendData(data: unknown): unknown;
+	sendData(data: Pieces): { readonly sentBytes: number; readonly canSendMore: boolean };
 }
 
 function corked<C>(connection: C): C {
@@ -141,6 +152,8 @@ function corked<C>(connection: C): C {
 	const { socket, sendData } = tcpConnection;
 	if (socket === undefined || sendData === undefined) return connection;
 	tcpConnection.sendData = function (data) {
+		if (data.byteLength <= COPIED_BYTES_MAX)
+			return { sentBytes: data.byteLength, canSendMore: socket.write(data.subarray()) };
 		socket.cork();
 		try {
 			return sendData.call(this, data);

@@ -27,6 +27,7 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 	let finished = stream.remoteWriteStatus === "closed" && stream.status === "open";
 	let failure: Error | null = null;
 	let resuming = false;
+	let paused = false;
 	let wake: (() => void) | null = null;
 	const notify = () => {
 		wake?.();
@@ -39,7 +40,9 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 	};
 
 	const pauseWhenFull = () => {
-		if (arrivedBytes > READ_BYTES_HIGH && !resuming) quietly(() => stream.pause());
+		if (arrivedBytes <= READ_BYTES_HIGH || resuming) return;
+		paused = true;
+		quietly(() => stream.pause());
 	};
 
 	stream.addEventListener("message", (event) => {
@@ -64,7 +67,9 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 		const bytes = arrived.length === 1 ? (arrived[0] ?? null) : Buffer.concat(arrived);
 		arrived.length = 0;
 		arrivedBytes = 0;
+		if (!paused) return bytes;
 		resuming = true;
+		paused = false;
 		quietly(() => stream.resume());
 		resuming = false;
 		pauseWhenFull();

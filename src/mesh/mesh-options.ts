@@ -5,6 +5,7 @@ import type { Logger } from "../log.js";
 import type { GuestLimits } from "./guests.js";
 import type { ConnectionLimits } from "./libp2p-node.js";
 import type { Ledger } from "./own-membership.js";
+import type { Rate } from "./pace.js";
 import type { Revocation } from "./revocation.js";
 
 export interface MeshOptions {
@@ -24,7 +25,7 @@ export interface MeshOptions {
 	/** Where tokens are counted and revocations known; without one nobody is admitted and nobody revoked. */
 	readonly ledger?: Ledger;
 	/** Smaller ones, for tests that go over them. */
-	readonly limits?: Partial<ConnectionLimits & GuestLimits>;
+	readonly limits?: Partial<ConnectionLimits & GuestLimits & { readonly joinRate: Rate }>;
 	/** The cluster says, with proof, that this node was forgotten. Called once. */
 	readonly onForgotten?: (revocation: Revocation) => void;
 }

@@ -13,7 +13,7 @@ import { createOutbox, type Outbox } from "./outbox.js";
 import { type Rate, type RateUse, takeFrom, unused } from "./pace.js";
 
 /** An empty frame goes out after this long without another. */
-export const KEEP_ALIVE_MS = 2_000;
+export const KEEP_ALIVE_MS = 3_000;
 /** Nothing heard for this long, while this process was awake: the link is cut and dialled again. */
 export const SILENT_MS_MAX = 10_000;
 /** How long frames that are under way on an older stream may hold up the next one. */

@@ -21,8 +21,8 @@ import { type GuestLink, openGuestLink } from "../../src/mesh/guest-link.js";
 import { GUEST_CALL_RATE } from "../../src/mesh/guests.js";
 import { createIdentity, loadIdentity, signerOf } from "../../src/mesh/identity.js";
 import type { Libp2pMesh } from "../../src/mesh/libp2p-mesh.js";
-import { type Connection, createLibp2pNode } from "../../src/mesh/libp2p-node.js";
-import { meshStreamOf } from "../../src/mesh/libp2p-stream.js";
+import { type Connection, libp2pOptions, STREAMS_PER_CONNECTION_MAX, type Stream } from "../../src/mesh/libp2p-node.js";
+import { meshStreamOf, STREAM_WINDOW_BYTES } from "../../src/mesh/libp2p-stream.js";
 import type { MeshStream } from "../../src/mesh/mesh.js";
 import type { MeshOptions } from "../../src/mesh/mesh-options.js";
 import { createOutbox, OUTBOX_BYTES_MAX, OUTBOX_FRAMES_MAX } from "../../src/mesh/outbox.js";
@@ -63,8 +63,8 @@ async function expectUndisturbed(tight: Libp2pMesh, member: Libp2pMesh, act: () 
 	let [frames, losses] = [0, 0];
 	undo.push(tight.onFrame("heartbeat", () => frames++));
 	undo.push(
-		tight.onPeer(({ kind }) => {
-			losses += kind === "disconnected" ? 1 : 0;
+		tight.onPeer(({ kind, node }) => {
+			losses += kind === "disconnected" && node === member.self ? 1 : 0;
 		}),
 	);
 	await act();
@@ -136,39 +136,84 @@ describe("connections over a limit are closed, and a member's stays", () => {
 		});
 	});
 
+	test("that want to join: they wait, and all are let in", async () => {
+		const { tight, member } = await crowded({ joinRate: { perSecond: 1, burst: 1 } });
+		await expectUndisturbed(tight, member, async () => {
+			const late = await Promise.all([network.stranger(), network.stranger(), network.stranger()]);
+			const beganMs = performance.now();
+			const join = (mesh: Libp2pMesh) => mesh.join(network.token(tight), [], AbortSignal.timeout(60_000));
+			await Promise.all(late.map(join));
+			// The first one finds room at best, the last one two seconds after it.
+			expect(performance.now() - beganMs).toBeGreaterThan(1_900);
+			for (const mesh of late) expect(mesh.cluster()?.clusterId).toBe(tight.cluster()?.clusterId);
+		});
+	});
+
 	test("of one member that opens more and more", async () => {
 		const { tight, member } = await crowded({});
-		const stateDirectory = await mkdtemp(join(tmpdir(), "swarm-greedy-"));
-		undo.push(() => rm(stateDirectory, { recursive: true, force: true }));
-		const greedy = await network.stranger({ stateDirectory });
-		await greedy.join(network.token(tight), [], AbortSignal.timeout(60_000));
-		await greedy.stop();
-		const { node: self, privateKey } = await loadIdentity(stateDirectory);
-		const load = {
-			self,
-			stateDirectory,
-			name: "greedy",
-			role: "member",
-			clock: systemClock,
-			ledger: emptyLedger,
-		} as const;
-		const own = (await OwnMembership.load(load)).proof();
-		if (own === null) throw new Error("the greedy one is no member");
-		const node = await createLibp2pNode(privateKey, null);
-		await node.handle(FRAMES_PROTOCOL, () => {});
-		await node.start();
-		undo.push(() => node.stop());
-		const prove = async () => {
-			const connection = await node.dial(tight.addresses().map(multiaddr), { force: true });
-			const stream = meshStreamOf(await connection.newStream(AUTH_PROTOCOL), tight.self);
-			await proveOutbound(stream, own, { nowMs: Date.now(), signal: AbortSignal.timeout(30_000) });
-		};
-		await until("the stopped one to be gone", () => !tight.peers().includes(self));
-		for (let count = 0; count < LINKS_PER_PEER_MAX; count++) await prove();
-		await expect(prove()).rejects.toMatchObject({ code: "refused", message: /16 of its links are open/ });
+		const greedy = await greedyMember(tight);
+		for (let count = 0; count < LINKS_PER_PEER_MAX; count++) await greedy.prove();
+		await expect(greedy.prove()).rejects.toMatchObject({ code: "refused", message: /16 of its links are open/ });
 		expect(tight.peers()).toContain(member.self);
 	});
 });
+
+test("streams of one connection over the limit are reset, and those within it stay", async () => {
+	const { tight, member } = await crowded({});
+	await expectUndisturbed(tight, member, async () => {
+		const connection = await (await greedyMember(tight)).prove();
+		const { muxer } = connection as unknown as { muxer: { createStream(): Promise<Stream> } };
+		let ended = 0;
+		const asked = STREAMS_PER_CONNECTION_MAX + 40;
+		for (let count = 0; count < asked; count++) {
+			const stream = await muxer.createStream();
+			stream.addEventListener("close", () => ended++);
+			// The first byte of a negotiation that does not go on.
+			stream.send(Uint8Array.of(19));
+		}
+		// One is for its frames.
+		await until("those over the limit to be reset", () => ended >= 40);
+		expect(ended).toBeLessThanOrEqual(40 + 2);
+		expect(connection.status).toBe("open");
+	});
+});
+
+/** A member without its own limits, which connects as often as it is told. */
+async function greedyMember(tight: Libp2pMesh): Promise<{ prove(): Promise<Connection> }> {
+	const stateDirectory = await mkdtemp(join(tmpdir(), "swarm-greedy-"));
+	undo.push(() => rm(stateDirectory, { recursive: true, force: true }));
+	const greedy = await network.stranger({ stateDirectory });
+	await greedy.join(network.token(tight), [], AbortSignal.timeout(60_000));
+	await greedy.stop();
+	const { node: self, privateKey } = await loadIdentity(stateDirectory);
+	const load = {
+		self,
+		stateDirectory,
+		name: "greedy",
+		role: "member",
+		clock: systemClock,
+		ledger: emptyLedger,
+	} as const;
+	const own = (await OwnMembership.load(load)).proof();
+	if (own === null) throw new Error("the greedy one is no member");
+	const streamOptions = { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES };
+	const node = await createLibp2p({
+		...libp2pOptions(privateKey, null),
+		streamMuxers: [yamux({ maxOutboundStreams: 10_000, streamOptions })],
+	});
+	await node.handle(FRAMES_PROTOCOL, () => {});
+	await node.start();
+	undo.push(() => node.stop());
+	await until("the stopped one to be gone", () => !tight.peers().includes(self));
+	return {
+		async prove() {
+			const connection = await node.dial(tight.addresses().map(multiaddr), { force: true });
+			const stream = meshStreamOf(await connection.newStream(AUTH_PROTOCOL), tight.self);
+			await proveOutbound(stream, own, { nowMs: Date.now(), signal: AbortSignal.timeout(30_000) });
+			return connection;
+		},
+	};
+}
 
 const issuer = createIdentity();
 
