@@ -145,13 +145,16 @@ async function takeIn(
 	if (image.digest !== description.imageDigest)
 		throw new SwarmError("refused", `Cannot import ${spec.name}: ${description.imageName} is another image here`);
 	if (description.memory !== null) await refuseUnfitMachine(parts, description, container);
-	const fresh = () =>
-		spec.network === "bridge" ? freeAddress(view, runtime.addresses(), () => migration.chance.fraction()) : null;
-	const address = description.memory === null ? fresh() : description.address;
 	const epoch = (view.claims.get(container)?.epoch ?? 0) + 1;
 	const revision = (known?.revision ?? 0) + 1;
 	const wish = wishFor(parts, spec, revision, revision, description.memory === null ? "stopped" : "paused");
 	await state.commit([wish, claimFor(parts, spec, container, epoch, revision)]);
+	const fresh = () =>
+		spec.network === "bridge"
+			? freeAddress(state.view(), runtime.addresses(), () => migration.chance.fraction())
+			: null;
+	// Not before: from the call on it counts as taken.
+	const address = description.memory === null ? fresh() : description.address;
 	try {
 		await make(parts, { container, epoch, revision, spec, image, address }, description, { id, scratch }, signal);
 	} catch (thrown) {
