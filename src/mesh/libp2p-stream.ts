@@ -97,6 +97,12 @@ export function meshStreamOf(stream: Stream, peer: NodeId): MeshStream {
 			}
 			if (failure !== null) throw failure;
 		},
+		writeNow(bytes) {
+			if (failure !== null) throw failure;
+			if (bytes.length > SEND_BYTES || isFull(stream)) return false;
+			send(stream, peer, bytes);
+			return true;
+		},
 		async end() {
 			if (failure !== null) throw failure;
 			await stream.close({ signal: AbortSignal.timeout(CLOSE_MS_MAX) });
@@ -133,9 +139,13 @@ function tellRoomSeldom(stream: Stream): void {
 	};
 }
 
+function isFull(stream: Stream): boolean {
+	return stream.writableNeedsDrain && stream.writeBufferLength > SEND_BYTES / 2 && stream.writeStatus !== "closed";
+}
+
 /** Resolves when less than one send is queued; also when the stream has ended, which the next write reports. */
 async function roomToWrite(stream: Stream): Promise<void> {
-	while (stream.writableNeedsDrain && stream.writeBufferLength > SEND_BYTES / 2 && stream.writeStatus !== "closed") {
+	while (isFull(stream)) {
 		await new Promise<void>((resolve) => {
 			const done = () => {
 				for (const kind of ["drain", "idle", "close"] as const) stream.removeEventListener(kind, done);

@@ -27,6 +27,8 @@ export interface MeshStream {
 	readInto?(target: Uint8Array): Promise<number>;
 	/** Resolves when more may be written (back-pressure). The buffer must not be changed afterwards, unless the stream `copies`. */
 	write(bytes: Uint8Array): Promise<void>;
+	/** Writes at once, where there is room for it; false: nothing was written. Throws as `write` rejects. */
+	writeNow?(bytes: Uint8Array): boolean;
 	/** What `write` was given is the caller's again when it has resolved. */
 	readonly copies?: boolean;
 	/** No more writes; the peer reads null after the last byte. Reading goes on. */

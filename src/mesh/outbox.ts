@@ -10,6 +10,9 @@ const VITAL_FRAMES_EXTRA = 64;
 /** Small frames are written together up to this size. */
 const BATCH_BYTES = 64 * 1024;
 
+/** Whoever waits for it goes on when this turn is over. */
+const turnEnds = Promise.resolve();
+
 export interface Outbox {
 	/** False when the frame is lost because the queue is full. */
 	offer(plane: FramePlane | "keep-alive", encoded: Uint8Array): boolean;
@@ -59,12 +62,30 @@ export function createOutbox(onFailed: (stream: MeshStream, thrown: unknown) => 
 		idle = [];
 	};
 
+	/** The first frame of a turn goes without a queue, for it goes to many peers; those that follow it in that turn go together. */
+	const wroteNow = (encoded: Uint8Array): boolean => {
+		const target = stream;
+		try {
+			pumping = target?.writeNow?.(encoded) ?? false;
+		} catch (thrown) {
+			stream = null;
+			if (target !== null) onFailed(target, thrown);
+		}
+		if (pumping) void turnEnds.then(goOn);
+		return pumping;
+	};
+	const goOn = () => {
+		pumping = false;
+		if (queue.length > 0 || idle.length > 0) void pump();
+	};
+
 	return {
 		offer(plane, encoded) {
 			const isVital = plane === "heartbeat" || plane === "lease" || plane === "consent";
 			const extra = isVital ? VITAL_FRAMES_EXTRA : 0;
 			const full = queuedBytes + encoded.length > OUTBOX_BYTES_MAX && !isVital;
 			if (full || queue.length >= OUTBOX_FRAMES_MAX + extra) return false;
+			if (queue.length === 0 && !pumping && wroteNow(encoded)) return true;
 			queue.push(encoded);
 			queuedBytes += encoded.length;
 			void pump();
