@@ -38,6 +38,8 @@ export async function readTar(
 	});
 	try {
 		for await (const entry of tar) {
+			// A directory's size is no length of data (POSIX pax, "size"); tar-stream would wait for an end that never comes.
+			if (entry.header.type === "directory") entry.header.size = 0;
 			await visit(entry.header as unknown as TarHeader, entry as unknown as AsyncIterable<Buffer>);
 			entry.resume();
 		}
