@@ -100,6 +100,12 @@ describe.skipIf(missingForMoves !== null)(`volumes of a cluster (needs ${missing
 			60_000,
 		);
 		await cluster.startDaemon(home);
+		// A removal does not wait for containers of a node that is away.
+		await until(
+			`${by} to see ${home} alive`,
+			async () => ((await cluster.liveness(by, home)) === "alive" ? true : null),
+			60_000,
+		);
 		await cluster.done(by, "rm", "reader");
 		await cluster.done(by, "volume", "rm", "data");
 		await held(null);
