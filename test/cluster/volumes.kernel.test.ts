@@ -101,11 +101,7 @@ describe.skipIf(missingForMoves !== null)(`volumes of a cluster (needs ${missing
 		);
 		await cluster.startDaemon(home);
 		// A removal does not wait for containers of a node that is away.
-		await until(
-			`${by} to see ${home} alive`,
-			async () => ((await cluster.liveness(by, home)) === "alive" ? true : null),
-			60_000,
-		);
+		await cluster.untilAlive([by, home]);
 		await cluster.done(by, "rm", "reader");
 		await cluster.done(by, "volume", "rm", "data");
 		await held(null);
