@@ -47,6 +47,8 @@ export type Trust = "verify" | "own-disk" | { readonly toldBy: NodeId };
 export interface Unsigned extends Position {
 	readonly writer: NodeId;
 	readonly changed: ReadonlySet<RecordKey>;
+	/** `corrupt`. */
+	readonly error: SwarmError;
 }
 
 export interface DocumentSet {
@@ -155,9 +157,9 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 		if (held === undefined || last === undefined) return;
 		// Asked for now, when nobody waits for it.
 		endHash(held);
-		if (isSigned(decodeEnvelope(last), last, options.verify)) return;
+		if (isSigned(held, last, options.verify)) return;
 		const changed = new Set([...held.records.keys(), ...install(reopened(held, sequence + 1))]);
-		options.onUnsigned?.({ writer, generation, sequence, changed });
+		options.onUnsigned?.({ writer, generation, sequence, changed, error: unsignedError(writer) });
 	};
 
 	const openNew = (writer: NodeId, links: readonly Link[]): Acceptance => {
@@ -197,8 +199,7 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 	const verifyAll = (links: readonly Link[]) => {
 		const last = links.at(-1);
 		if (last === undefined || !isSigned(last.envelope, last.bytes, options.verify)) {
-			const writer = last?.envelope.writer;
-			throw new SwarmError("corrupt", `Cannot take an envelope of ${writer}: it did not sign it`);
+			throw unsignedError(last?.envelope.writer);
 		}
 		for (const { envelope } of links) {
 			if (envelope.kind === "snapshot" && options.admit(envelope.writer, envelope.certificate) === null) {
@@ -229,6 +230,10 @@ export function createDocumentSet(options: DocumentSetOptions): DocumentSet {
 	};
 
 	return { all, of, digest, accept, settle, missingFor, install };
+}
+
+function unsignedError(writer: NodeId | undefined): SwarmError {
+	return new SwarmError("corrupt", `Cannot take an envelope of ${writer}: it did not sign it`);
 }
 
 function nameOf({ writer, generation }: { readonly writer: NodeId; readonly generation: number }): string {

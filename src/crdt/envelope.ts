@@ -87,7 +87,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 	return opening === null ? { kind: "update", ...base, payload } : { kind: "snapshot", ...base, ...opening, payload };
 }
 
-export function isSigned(envelope: Envelope, bytes: Uint8Array, verify: Verifier): boolean {
+export function isSigned(envelope: Pick<Envelope, "writer">, bytes: Uint8Array, verify: Verifier): boolean {
 	const body = bytes.subarray(0, bytes.length - SIGNATURE_BYTES);
 	return verify(envelope.writer, signedBytes(body), bytes.subarray(bytes.length - SIGNATURE_BYTES));
 }

@@ -58,8 +58,8 @@ export async function openState(options: StateOptions): Promise<State> {
 		admit: options.admit,
 		onUnsigned(found) {
 			unsigned.push(found);
-			options.mesh.complain(found.writer, unsignedError(found));
-			logger.warn("a peer told what it did not sign", { peer: found.writer });
+			options.mesh.complain(found.writer, found.error);
+			logger.warn("a peer told what it did not sign", { peer: found.writer, error: found.error.message });
 			changedUnder(found.writer, found.changed);
 		},
 	});
@@ -225,10 +225,6 @@ function twinError(self: NodeId): SwarmError {
 		`Cannot change the state: another process that was started later runs as this node (${self}) and has taken over its records; its containers are frozen here. Stop one of the two: this one with \`swarm node stop\`, or that one, and then start this one again`,
 		{ details: { node: self } },
 	);
-}
-
-function unsignedError({ writer }: Unsigned): SwarmError {
-	return new SwarmError("corrupt", `Cannot take an envelope of ${writer}: it did not sign it`);
 }
 
 function withoutUnsigned(envelopes: readonly Uint8Array[], unsigned: readonly Unsigned[]): readonly Uint8Array[] {
