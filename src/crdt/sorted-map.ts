@@ -70,15 +70,21 @@ export class SortedMap<Key extends string, Value> implements ReadonlyMap<Key, Va
 		return leaf !== undefined && leaf.keys[placeIn(leaf.keys, key)] === key;
 	}
 
-	/** Entries that `before` has not, or with another value. Quick where the two share leaves. */
+	/** Entries that `before` has not, or with another value. Quick where the two share leaves, and where a leaf took the place of another. */
 	*changedSince(before: ReadonlyMap<Key, Value>): Generator<[Key, Value], undefined> {
 		if (before === this) return;
-		const shared = new Set(before instanceof SortedMap ? (before.#leaves as readonly Leaf<Key, Value>[]) : []);
+		const others = before instanceof SortedMap ? (before as SortedMap<Key, Value>) : SortedMap.empty<Key, Value>();
+		const shared = new Set(others.#leaves);
 		for (const leaf of this.#leaves) {
 			if (shared.has(leaf)) continue;
-			for (const [at, key] of leaf.keys.entries()) {
-				const value = leaf.values[at] as Value;
-				if (before.get(key) !== value) yield [key, value];
+			const { keys, values } = leaf;
+			const old = others.#leaves[others.#leafFor(keys[0] as Key)];
+			let oldAt = 0;
+			for (let at = 0; at < keys.length; at++) {
+				const [key, value] = [keys[at] as Key, values[at] as Value];
+				while (old !== undefined && oldAt < old.keys.length && (old.keys[oldAt] as Key) < key) oldAt++;
+				const known = old?.keys[oldAt] === key ? old.values[oldAt] : before.get(key);
+				if (known !== value) yield [key, value];
 			}
 		}
 	}
