@@ -14,7 +14,7 @@ import { syncDirectory, writeDurably } from "../crdt/disk.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import { loadIdentity } from "../mesh/identity.js";
 import type { NodeId } from "../model.js";
-import { readTar } from "../runtime/image/tar.js";
+import { isBrokenTar, readTar } from "../runtime/image/tar.js";
 
 const DESCRIPTION = "backup.json";
 const UNDER = "state/";
@@ -81,7 +81,7 @@ export async function restoreBackup(
 		return description;
 	} catch (thrown) {
 		await rm(filling, { recursive: true, force: true });
-		throw asSwarmError(thrown, "restore");
+		throw isBrokenTar(thrown) ? damaged("it is no whole tar", thrown) : asSwarmError(thrown, "restore");
 	}
 }
 
@@ -163,6 +163,6 @@ function hashOf(content: Buffer): string {
 	return createHash("sha256").update(content).digest("hex");
 }
 
-function damaged(what: string): SwarmError {
-	return new SwarmError("corrupt", `Cannot restore: ${what}; wanted what \`swarm backup\` wrote`);
+function damaged(what: string, cause?: unknown): SwarmError {
+	return new SwarmError("corrupt", `Cannot restore: ${what}; wanted what \`swarm backup\` wrote`, { cause });
 }

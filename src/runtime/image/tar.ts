@@ -61,6 +61,11 @@ function explain(thrown: unknown): SwarmError {
 	return asSwarmError(thrown, "read the tar");
 }
 
+/** Whether readTar threw it of a tar that is none, or is cut. */
+export function isBrokenTar(thrown: unknown): boolean {
+	return thrown instanceof SwarmError && thrown.cause instanceof Error && tarComplaints.test(thrown.cause.message);
+}
+
 /** A PAX value (text) or a header field (byte string) as a byte string; null when neither is there. */
 export function byteString(pax: string | undefined, header: string | null): string | null {
 	return pax === undefined || pax === "" ? header : Buffer.from(pax, "utf8").toString("latin1");
