@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { ContainerId, ContainerStats, LimitName, LogLine, ResourceRequest } from "../model.js";
+import type { ContainerId, ContainerStats, LimitName, LogLine, ResourceRequest, Spec } from "../model.js";
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
 import { findContainers } from "./adoption.js";
@@ -195,8 +195,8 @@ class NativeRuntime implements Runtime {
 		return network.canShape() ? [...cgroups.limits, "bandwidth"] : cgroups.limits;
 	}
 
-	get userNamespaceLack(): string | null {
-		return this.#parts.userNamespaces.lack;
+	userNamespaceLack(spec: Pick<Spec, "volumes">): Promise<string | null> {
+		return this.#parts.userNamespaces.lackFor(spec);
 	}
 
 	get checkpoints(): Checkpoints | null {

@@ -230,8 +230,8 @@ export interface Runtime {
 	readonly volumes: Volumes;
 	/** What this machine can limit; a request for another limit fails with `unsupported`. */
 	readonly limits: readonly LimitName[];
-	/** Why containers here have no user namespace, one line; null: all have one that are not to be without. */
-	readonly userNamespaceLack: string | null;
+	/** Why a container that shows these paths of the node cannot have a user namespace here, one line; null: it can. */
+	userNamespaceLack(spec: Pick<Spec, "volumes">): Promise<string | null>;
 	/** What is made ahead; null where nothing is. */
 	readonly pool: RuntimePool | null;
 	/** The halves of a move; null where this machine cannot checkpoint (doctor says why). */

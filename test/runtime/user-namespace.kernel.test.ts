@@ -53,6 +53,15 @@ describe.skipIf(missing !== null)(`user namespaces${missing === null ? "" : ` (n
 		expect(owners.filter((owner) => owner.startsWith(`${world.scope}/`) && !owner.includes("_spare"))).toEqual([]);
 	});
 
+	it("says ahead which path of the node a container with its own ids cannot be shown", async () => {
+		const showing = (source: string) => ({
+			volumes: [{ kind: "bind" as const, source, target: "/shown", readOnly: true, shared: true }],
+		});
+		expect(await world.runtime.userNamespaceLack({ volumes: [] })).toBeNull();
+		expect(await world.runtime.userNamespaceLack(showing(world.stateDirectory))).toBeNull();
+		expect(await world.runtime.userNamespaceLack(showing("/proc/sys"))).toContain("/proc/sys");
+	});
+
 	it("serves a low port, and has power over the network only where it is given", async () => {
 		await world.runtime.create(
 			request("ip link set lo down || echo powerless; while :; do nc -l -p 80 -e /bin/echo served; done"),

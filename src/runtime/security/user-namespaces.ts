@@ -18,6 +18,8 @@ type Wish = Pick<Spec, "isolation" | "security" | "volumes">;
 export interface UserNamespaces {
 	/** Why this node has none, one line; null where it has. */
 	readonly lack: string | null;
+	/** Why a container that shows these paths of the node can have none here, one line; null when it can. */
+	lackFor(spec: Pick<Spec, "volumes">): Promise<string | null>;
 	/**
 	 * Whether the container is to have one. `unsupported` when its spec insists, and this node, or the file system of a path that it shows,
 	 * cannot map ids.
@@ -51,12 +53,15 @@ export async function openUserNamespaces(
 		rmSync(place, { recursive: true, force: true });
 	}
 	if (lack !== null) logger.info("containers have no user namespace here", { reason: lack });
+	const lackFor = async (spec: Pick<Spec, "volumes">) => {
+		const sources = bindsOf(spec.volumes).map(({ source }) => source);
+		return lack ?? (sources.length === 0 ? null : await ask("try-map", ...sources));
+	};
 	return {
-		lack,
+		...{ lack, lackFor },
 		async wants(container, spec) {
 			if (!mayHaveUserNamespace(spec)) return false;
-			const sources = bindsOf(spec.volumes).map(({ source }) => source);
-			const why = lack ?? (sources.length === 0 ? null : await ask("try-map", ...sources));
+			const why = await lackFor(spec);
 			if (why === null) return true;
 			if (spec.security.userNamespace === true) throw lackingUserNamespaces(container, why);
 			if (lack === null) logger.info("a container has no user namespace", { container, reason: why });

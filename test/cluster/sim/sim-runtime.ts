@@ -314,7 +314,7 @@ export function openSimRuntime(
 			return () => void listeners.delete(listener);
 		},
 		limits: ["cpu", "memory", "pids"],
-		userNamespaceLack: null,
+		userNamespaceLack: async () => null,
 		pool: null,
 		volumes,
 		checkpoints: {
