@@ -115,18 +115,6 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 			expect((await Promise.all(runs)).map(({ exitCode }) => exitCode)).toEqual(ids.map((_, index) => index));
 		});
 
-		it("counts an address as taken from the moment it is asked for until its container is gone", async () => {
-			const address = "10.99.77.5";
-			const making = create(shell("sleep 1000"), { address, network: "bridge" });
-			expect(world.runtime.addresses()).toContain(address);
-			await making;
-			expect(world.runtime.addresses()).toContain(address);
-			const refused = create(["/bin/true"], { address, network: "bridge" }, containerIdOf("other", 0));
-			await expect(refused).rejects.toMatchObject({ code: "conflict", details: { holder: web } });
-			await world.runtime.remove(web, 1);
-			expect(world.runtime.addresses()).toEqual(new Set());
-		});
-
 		it("gives the workload its environment, directory, name and written files", async () => {
 			await run(shell("echo $A $PWD $(hostname) $(cat /etc/hostname); echo hello > /tmp/file; cat /tmp/file"), {
 				env: { A: "b" },
@@ -342,6 +330,17 @@ describe.skipIf(missing !== null)(`the native runtime${missing === null ? "" : `
 				expect(lines).toContain(`${address}/16`);
 				expect(lines).toContain("02:53:0a:63:4d:02");
 				expect(lines).toContain("reached");
+			});
+
+			it("counts its address as taken from the moment it is asked for until it is gone", async () => {
+				const making = create(shell("sleep 1000"), { address });
+				expect(world.runtime.addresses()).toContain(address);
+				await making;
+				expect(world.runtime.addresses()).toContain(address);
+				const refused = create(["/bin/true"], { address }, containerIdOf("other", 0));
+				await expect(refused).rejects.toMatchObject({ code: "conflict", details: { holder: web } });
+				await world.runtime.remove(web, 1);
+				expect(world.runtime.addresses()).toEqual(new Set());
 			});
 
 			it("answers on a published port from the host, on its own address and on 127.0.0.1", async () => {
