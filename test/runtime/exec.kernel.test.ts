@@ -52,7 +52,7 @@ describe.skipIf(lacking !== null)(lacking === null ? "exec" : `exec (skipped: no
 		const wait = "trap 'busybox stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done";
 		const session = await begin(shell(`busybox tty; busybox stty size; ${wait}`), { terminal: size, stdin: true });
 		const said = collect(session.stdout);
-		await until("the command to be ready", () => said().includes("ready"), 30_000);
+		await until("the command to be ready", () => said().endsWith("ready\r\n"), 30_000);
 		expect(said()).toBe("/dev/pts/0\r\n24 80\r\nready\r\n");
 		session.resize({ rows: 30, columns: 100 });
 		expect(await session.exit).toBe(5);
