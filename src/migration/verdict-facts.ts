@@ -1,6 +1,6 @@
 // Gathers the facts of a verdict on either end, over the ports.
 
-import { type BindMount, type ContainerId, containerIdOf, type PublishedPort, volumeNamesOf } from "../model.js";
+import { type ContainerId, containerIdOf, type PublishedPort, volumeNamesOf } from "../model.js";
 import type { ContainerState } from "../runtime/runtime.js";
 import { bindRefusal, bindsOf } from "../runtime/volumes/binds.js";
 import type { MigrationPorts } from "./ports.js";
@@ -33,8 +33,8 @@ export async function readTargetFacts(
 	const { runtime, files, images } = ports;
 	const { machine, memoryBytesFree, leaving } = await ports.facts();
 	const others = runtime.list().filter(({ container }) => container !== offer.container);
-	const binds = bindsOf(offer.spec.volumes);
-	const isHere = ({ source }: BindMount) => bindRefusal(source, null) === null;
+	const paths = bindsOf(offer.spec.volumes).map((bind) => ({ bind, refusal: bindRefusal(bind.source, null) }));
+	const volumes = paths.flatMap(({ bind, refusal }) => (refusal === null ? [bind] : []));
 	const named = images.list().find(({ name }) => name === offer.imageName);
 	return {
 		machine,
@@ -47,8 +47,8 @@ export async function readTargetFacts(
 		imageState: imageStateOf(ports, offer, named?.digest ?? null),
 		leaving,
 		volumesHere: volumeNamesOf(offer.spec).filter((name) => runtime.volumes.get(name) !== null),
-		pathsLacking: binds.flatMap(({ source }) => bindRefusal(source, null) ?? []),
-		userNamespaceLack: await runtime.userNamespaceLack({ volumes: binds.filter(isHere) }),
+		pathsLacking: paths.flatMap(({ refusal }) => refusal ?? []),
+		userNamespaceLack: await runtime.userNamespaceLack({ volumes }),
 	};
 }
 

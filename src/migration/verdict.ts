@@ -55,7 +55,7 @@ export interface TargetFacts {
 	readonly volumesHere: readonly string[];
 	/** Of the shared paths of the node, why they cannot be shown there. */
 	readonly pathsLacking: readonly string[];
-	/** Why it has none for containers; null: it has. */
+	/** Why this container, with the paths that it shows, can have none there, one line; null: it can. */
 	readonly userNamespaceLack: string | null;
 }
 
