@@ -26,6 +26,8 @@ export class FrameWay {
 	readonly #aead: Aead;
 	readonly #framesPerKey: number;
 	readonly #nonce = new Uint8Array(AEAD_NONCE_BYTES);
+	/** The end of the nonce. */
+	readonly #number = new DataView(this.#nonce.buffer, AEAD_NONCE_BYTES - HEAD_BYTES);
 	#keys: WayKeys;
 	/** With this key. */
 	#frames = 0;
@@ -60,8 +62,7 @@ export class FrameWay {
 			this.#frames = 0;
 		}
 		this.#nonce.set(this.#keys.mask);
-		const number = new DataView(this.#nonce.buffer, AEAD_NONCE_BYTES - HEAD_BYTES);
-		number.setUint32(0, number.getUint32(0) ^ this.#frames++);
+		this.#number.setUint32(0, this.#number.getUint32(0) ^ this.#frames++);
 	}
 }
 
