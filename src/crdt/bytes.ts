@@ -26,32 +26,63 @@ export interface ByteWriter {
 
 /** `what` names the input in errors: "Cannot read <what>: …". */
 export function readerOf(input: Uint8Array, what: string): ByteReader {
-	const data = new DataView(input.buffer, input.byteOffset, input.byteLength);
-	let at = 0;
-	const take = (count: number) => {
-		if (count > input.length - at) {
-			throw new SwarmError("corrupt", `Cannot read ${what}: it ends early, ${count} more bytes were announced`);
+	return new Reader(input, what);
+}
+
+/** A class, for envelopes are read one by one while others wait: seven closures cost more to make than an envelope to read. */
+class Reader implements ByteReader {
+	readonly #input: Uint8Array;
+	readonly #what: string;
+	#at = 0;
+
+	constructor(input: Uint8Array, what: string) {
+		this.#input = input;
+		this.#what = what;
+	}
+
+	u8(): number {
+		return this.#input[this.#take(1)] ?? 0;
+	}
+
+	u16(): number {
+		return this.#number(2);
+	}
+
+	u32(): number {
+		return this.#number(4);
+	}
+
+	u64(): number {
+		const [high, low] = [this.#number(4), this.#number(4)];
+		const value = high * 2 ** 32 + low;
+		if (Number.isSafeInteger(value)) return value;
+		throw new SwarmError("corrupt", `Cannot read ${this.#what}: ${value} is no safe integer`);
+	}
+
+	bytes(count: number): Uint8Array {
+		const start = this.#take(count);
+		return this.#input.subarray(start, start + count);
+	}
+
+	left(): number {
+		return this.#input.length - this.#at;
+	}
+
+	#number(count: number): number {
+		let value = 0;
+		const start = this.#take(count);
+		for (let at = start; at < start + count; at++) value = value * 256 + (this.#input[at] ?? 0);
+		return value;
+	}
+
+	#take(count: number): number {
+		const start = this.#at;
+		if (count > this.#input.length - start) {
+			throw new SwarmError("corrupt", `Cannot read ${this.#what}: it ends early, ${count} more bytes were announced`);
 		}
-		at += count;
-		return at - count;
-	};
-	return {
-		u8: () => data.getUint8(take(1)),
-		u16: () => data.getUint16(take(2)),
-		u32: () => data.getUint32(take(4)),
-		u64() {
-			const value = data.getBigUint64(take(8));
-			if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-				throw new SwarmError("corrupt", `Cannot read ${what}: ${value} is no safe integer`);
-			}
-			return Number(value);
-		},
-		bytes(count) {
-			const start = take(count);
-			return input.subarray(start, start + count);
-		},
-		left: () => input.length - at,
-	};
+		this.#at = start + count;
+		return start;
+	}
 }
 
 export function writerOf(): ByteWriter {

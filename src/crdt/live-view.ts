@@ -85,37 +85,58 @@ function emptyParts(): Parts {
 	};
 }
 
+/** Only what changed is looked at. */
 function nextParts(parts: Parts, source: ViewSource, pending: Pending): Parts {
 	const byKind = keysByKind(pending);
-	const wishes = <Kind extends WishKind>(known: Wishes<Kind>, kind: Kind) => {
-		const changed = byKind.get(kind);
-		return changed === undefined ? known : known.with(wishChanges(known, kind, source, changed));
-	};
-	const held = <Kind extends Held["kind"]>(known: HeldBy<Kind>, kind: Kind) => {
-		const changed = byKind.get(kind);
-		return changed === undefined ? known : known.with(heldChanges(kind, source, changed));
-	};
-	const revocations = wishes(parts.revocations, "revocation");
+	const next: { -readonly [Part in keyof Parts]: Parts[Part] } = { ...parts };
+	const wish = <Kind extends WishKind>(known: Wishes<Kind>, kind: Kind, changed: readonly Changed[]) =>
+		known.with(wishChanges(known, kind, source, changed));
+	const held = <Kind extends Held["kind"]>(known: HeldBy<Kind>, kind: Kind, changed: readonly Changed[]) =>
+		known.with(heldChanges(kind, source, changed));
+	for (const [kind, changed] of byKind) {
+		switch (kind) {
+			case "container":
+				next.containers = parts.containers.with(containerChanges(parts.containers, source, changed));
+				break;
+			case "spec":
+				next.specs = wish(parts.specs, kind, changed);
+				break;
+			case "claim":
+				next.claims = wish(parts.claims, kind, changed);
+				break;
+			case "token":
+				next.tokens = wish(parts.tokens, kind, changed);
+				break;
+			case "admission":
+				next.admissions = wish(parts.admissions, kind, changed);
+				break;
+			case "electorate":
+				next.electorates = wish(parts.electorates, kind, changed);
+				break;
+			case "capability":
+				next.capabilities = wish(parts.capabilities, kind, changed);
+				break;
+			case "revocation":
+				next.revocations = wish(parts.revocations, kind, changed);
+				break;
+			case "image":
+				next.images = held(parts.images, kind, changed);
+				break;
+			case "audit":
+				next.audits = held(parts.audits, kind, changed);
+				break;
+			case "volume":
+				next.volumes = held(parts.volumes, kind, changed);
+				break;
+			case "node":
+				// With the revocations, below.
+				break;
+		}
+	}
 	const nodes = byKind.get("node");
-	const isNodesSame = nodes === undefined && revocations === parts.revocations;
-	const containers = byKind.get("container");
-	return {
-		revocations,
-		nodes: isNodesSame ? parts.nodes : parts.nodes.with(nodeChanges(parts, revocations, source, nodes ?? [])),
-		containers:
-			containers === undefined
-				? parts.containers
-				: parts.containers.with(containerChanges(parts.containers, source, containers)),
-		specs: wishes(parts.specs, "spec"),
-		claims: wishes(parts.claims, "claim"),
-		tokens: wishes(parts.tokens, "token"),
-		admissions: wishes(parts.admissions, "admission"),
-		electorates: wishes(parts.electorates, "electorate"),
-		capabilities: wishes(parts.capabilities, "capability"),
-		images: held(parts.images, "image"),
-		audits: held(parts.audits, "audit"),
-		volumes: held(parts.volumes, "volume"),
-	};
+	if (nodes !== undefined || next.revocations !== parts.revocations)
+		next.nodes = parts.nodes.with(nodeChanges(parts, next.revocations, source, nodes ?? []));
+	return next;
 }
 
 /** Lists are made anew only when they differ, the view itself only when something of it does. */

@@ -137,13 +137,14 @@ export async function openState(options: StateOptions): Promise<State> {
 		}
 	};
 
-	const changedUnder = (writer: NodeId, changed: ReadonlySet<RecordKey>) => {
+	const changedUnder = (writer: NodeId, changed: ReadonlySet<RecordKey>, now: "now" | "soon" = "soon") => {
 		live.changed(writer, changed);
 		observeTimes(hybrid, documents, writer, changed);
 		if (isNotifying || changed.size === 0) return;
 		isNotifying = true;
 		const waitMs = notifiedAtMs + VIEW_PERIOD_MS - clock.monotonicMs();
 		if (waitMs > 0) clock.after(waitMs, notify);
+		else if (now === "now") notify();
 		// As soon as this turn ends; queueMicrotask does more for each.
 		else void Promise.resolve().then(notify);
 	};
@@ -151,10 +152,11 @@ export async function openState(options: StateOptions): Promise<State> {
 	const receive = (chain: readonly Uint8Array[], toldBy: NodeId): Acceptance => {
 		const acceptance = documents.accept(chain, { toldBy });
 		if (acceptance.kind !== "accepted") return acceptance;
-		arrivals.keep(acceptance.stored);
 		if (acceptance.writer === self) noticeTwin();
 		if (acceptance.writer === self && twin === null) writer.reopen();
-		changedUnder(acceptance.writer, acceptance.changed);
+		// Those who wait for it first.
+		changedUnder(acceptance.writer, acceptance.changed, "now");
+		arrivals.keep(acceptance.stored);
 		tellReadOnly();
 		return acceptance;
 	};
