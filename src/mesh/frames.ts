@@ -34,7 +34,17 @@ export function createFrameParser(onFrame: (plane: FramePlane, frame: Uint8Array
 	const held = new Gathered();
 	let head: { readonly plane: FramePlane | null; readonly bytes: number } | null = null;
 
+	/** One frame and nothing else, as most come. */
+	const tookWhole = (bytes: Uint8Array): boolean => {
+		if (head !== null || held.length > 0 || bytes.length < HEADER_BYTES) return false;
+		const { plane, bytes: length } = headOf(bytes);
+		if (length !== bytes.length - HEADER_BYTES) return false;
+		if (plane !== null) onFrame(plane, Uint8Array.prototype.slice.call(bytes, HEADER_BYTES));
+		return true;
+	};
+
 	return (bytes: Uint8Array): number => {
+		if (tookWhole(bytes)) return 1;
 		held.add(bytes);
 		for (let count = 0; ; count++) {
 			if (head === null && held.length < HEADER_BYTES) return count;
@@ -50,8 +60,9 @@ export function createFrameParser(onFrame: (plane: FramePlane, frame: Uint8Array
 }
 
 /** null: only a sign of life. */
-function headOf(header: Buffer): { readonly plane: FramePlane | null; readonly bytes: number } {
-	const [number, bytes] = [header.readUInt8(0), header.readUInt32BE(1)];
+function headOf(header: Uint8Array): { readonly plane: FramePlane | null; readonly bytes: number } {
+	const [number = 0, b3 = 0, b2 = 0, b1 = 0, b0 = 0] = header.subarray(0, HEADER_BYTES);
+	const bytes = b3 * 2 ** 24 + b2 * 2 ** 16 + b1 * 2 ** 8 + b0;
 	if (bytes > FRAME_BYTES_MAX) {
 		throw new SwarmError("too-large", `Cannot take a frame of ${bytes} bytes: ${FRAME_BYTES_MAX} are allowed`);
 	}

@@ -24,6 +24,7 @@ import { answerCredentials, CREDENTIALS_MS_MAX, CREDENTIALS_PROTOCOL } from "./c
 import { CredentialsKeeper } from "./credentials-keeper.js";
 import { dial, orAborted, unreachable } from "./dialling.js";
 import { Doorkeeper, JOIN_RATE, type Link } from "./doorkeeper.js";
+import { frameProtocols, isOfFrames, takeFrames } from "./frame-streams.js";
 import { encodeFrame, FRAMES_PROTOCOL } from "./frames.js";
 import { GUEST_LIMITS, Guests } from "./guests.js";
 import { loadIdentity } from "./identity.js";
@@ -163,7 +164,8 @@ export class Libp2pMesh implements Mesh {
 		await libp2p.handle(JOIN_PROTOCOL, (stream, connection) => void door.answerJoin(stream, connection), once);
 		await this.guests.listen(libp2p, (stream, connection) => door.answerCapability(stream, connection));
 		const frames = { maxInboundStreams: FRAME_STREAMS_MAX, maxOutboundStreams: FRAME_STREAMS_MAX };
-		await libp2p.handle(FRAMES_PROTOCOL, (stream, connection) => this.#onFrameStream(stream, connection), frames);
+		const onFrames = (stream: Stream, connection: Connection) => void this.#onFrameStream(stream, connection);
+		for (const protocol of frameProtocols) await libp2p.handle(protocol, onFrames, frames);
 		this.#streams.handle(BULK_PROTOCOL, (stream, host) => this.#bulk.answer(stream, host));
 		this.handle(CREDENTIALS_PROTOCOL, (stream) => this.#answerCredentials(stream), { readers: true });
 		await startLibp2pNode(libp2p, listen);
@@ -340,7 +342,7 @@ export class Libp2pMesh implements Mesh {
 		await Promise.allSettled(
 			libp2p.getConnections().map((connection) => {
 				// Closing would end unfinished streams cleanly, and a reader would take a part for the whole.
-				const unfinished = connection.streams.filter((stream) => stream.protocol !== FRAMES_PROTOCOL);
+				const unfinished = connection.streams.filter((stream) => !isOfFrames(stream));
 				for (const stream of unfinished) stream.abort(new SwarmError("aborted", "Cannot go on: the mesh stops"));
 				return connection.close(close);
 			}),
@@ -424,11 +426,9 @@ export class Libp2pMesh implements Mesh {
 	}
 
 	#channelOptions() {
-		const { clock, logger } = this.#parts;
+		const { clock, chance, logger } = this.#parts;
 		return {
-			self: this.self,
-			clock,
-			logger,
+			...{ self: this.self, clock, chance, logger },
 			awakeMs: () => this.#awake.awakeMs,
 			onFrame: (from: NodeId, plane: FramePlane, frame: Uint8Array) => {
 				for (const listener of this.#frameListeners.get(plane) ?? []) {
@@ -450,7 +450,8 @@ export class Libp2pMesh implements Mesh {
 	async #onFrameStream(stream: Stream, connection: Connection): Promise<void> {
 		try {
 			const link = await this.#doorkeeper.linkFor(connection, FRAMES_PROTOCOL);
-			await this.#channels.get(link.peer)?.receive(meshStreamOf(stream, link.peer), link);
+			const frames = await takeFrames(stream, connection, link.peer, this.#parts);
+			await this.#channels.get(link.peer)?.receive(frames, link);
 		} catch (thrown) {
 			stream.abort(asSwarmError(thrown, "take frames"));
 		}

@@ -14,6 +14,7 @@ import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
 import { SwarmError } from "../errors.js";
 import type { NodeId } from "../model.js";
 import { libp2pKeyOf } from "./identity.js";
+import { noteNoise } from "./lane.js";
 import { STREAM_READ_BUFFER_BYTES, STREAM_WINDOW_BYTES } from "./libp2p-stream.js";
 
 export const CONNECTIONS_MAX = 512;
@@ -106,9 +107,16 @@ export function libp2pOptions(
 function onWholeMessages<Encrypter extends ConnectionEncrypter>(encrypter: Encrypter): Encrypter {
 	const outbound = encrypter.secureOutbound.bind(encrypter);
 	const inbound = encrypter.secureInbound.bind(encrypter);
-	encrypter.secureOutbound = async (connection, options) => calm(await outbound(corked(connection), options));
-	encrypter.secureInbound = async (connection, options) => calm(await inbound(corked(connection), options));
+	encrypter.secureOutbound = async (connection, options) =>
+		withLane(connection, calm(await outbound(corked(connection), options)));
+	encrypter.secureInbound = async (connection, options) =>
+		withLane(connection, calm(await inbound(corked(connection), options)));
 	return encrypter;
+}
+
+function withLane<Secured extends { readonly connection: object }>(tcpConnection: object, secured: Secured): Secured {
+	noteNoise(tcpConnection, secured.connection);
+	return secured;
 }
 
 interface NoiseConnection {
@@ -122,7 +130,7 @@ const NO_LENGTH = new RangeError("less than two bytes");
  * After each message noise's decoder looks for the next one, and finds that there is none by an error with a stack, which cost as
  * much as deciphering a small message.
  */
-function calm<Secured extends { readonly connection: unknown }>(secured: Secured): Secured {
+function calm<Secured extends { readonly connection: object }>(secured: Secured): Secured {
 	const { decoder } = secured.connection as Partial<NoiseConnection>;
 	if (decoder === undefined) return secured;
 	decoder.lengthDecoder = (bytes) => {
@@ -140,6 +148,7 @@ interface Pieces {
 	readonly byteLength: number;
 	get(index: number): number;
 	subarray(): Uint8Array;
+	[Symbol.iterator](): Iterator<Uint8Array>;
 }
 
 interface TcpConnection {
@@ -147,19 +156,19 @@ interface TcpConnection {
 	sendData(data: Pieces): { readonly sentBytes: number; readonly canSendMore: boolean };
 }
 
+/** All of it also where the socket asks to wait: half of a message must not stay behind while a packet of a lane goes out (lane.ts). */
 function corked<C>(connection: C): C {
 	const tcpConnection = connection as Partial<TcpConnection>;
 	const { socket, sendData } = tcpConnection;
 	if (socket === undefined || sendData === undefined) return connection;
-	tcpConnection.sendData = function (data) {
-		if (data.byteLength <= COPIED_BYTES_MAX)
-			return { sentBytes: data.byteLength, canSendMore: socket.write(data.subarray()) };
+	tcpConnection.sendData = (data) => {
+		const sentBytes = data.byteLength;
+		if (sentBytes <= COPIED_BYTES_MAX) return { sentBytes, canSendMore: socket.write(data.subarray()) };
+		let canSendMore = true;
 		socket.cork();
-		try {
-			return sendData.call(this, data);
-		} finally {
-			socket.uncork();
-		}
+		for (const piece of data) canSendMore = socket.write(piece);
+		socket.uncork();
+		return { sentBytes, canSendMore };
 	};
 	return connection;
 }

@@ -1,13 +1,14 @@
 // One connected peer: its links (usually one; two when both dialled at once), the outgoing frames, the incoming frames.
 // Must never: read two frame streams of the peer at the same time (the order would be lost), keep a link that is silent.
 
-import { type Clock, systemClock } from "../clock.js";
+import { type Chance, type Clock, systemClock } from "../clock.js";
 import { asSwarmError, SwarmError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { NodeId } from "../model.js";
 import type { Link } from "./doorkeeper.js";
-import { createFrameParser, FRAMES_PROTOCOL, keepAliveFrame } from "./frames.js";
-import { meshStreamOf } from "./libp2p-stream.js";
+import type { FrameSource } from "./frame-source.js";
+import { isOfFrames, openFrames } from "./frame-streams.js";
+import { createFrameParser, keepAliveFrame } from "./frames.js";
 import type { FramePlane, MeshStream } from "./mesh.js";
 import { createOutbox, type Outbox } from "./outbox.js";
 import { type Rate, type RateUse, takeFrom, unused } from "./pace.js";
@@ -18,13 +19,13 @@ export const KEEP_ALIVE_MS = 3_000;
 export const SILENT_MS_MAX = 10_000;
 /** How long frames that are under way on an older stream may hold up the next one. */
 const OLD_FRAMES_MS_MAX = 1_000;
-const OPEN_MS_MAX = 10_000;
 /** Faster peers are slowed down, not cut. */
 const FRAME_RATE: Rate = { perSecond: 5_000, burst: 10_000 };
 
 export interface PeerChannelOptions {
 	readonly self: NodeId;
 	readonly clock: Clock;
+	readonly chance: Chance;
 	readonly logger: Logger;
 	awakeMs(): number;
 	onFrame(from: NodeId, plane: FramePlane, frame: Uint8Array): void;
@@ -36,7 +37,7 @@ interface OpenLink {
 }
 
 interface Incoming {
-	readonly stream: MeshStream;
+	readonly source: FrameSource;
 	readonly done: Promise<void>;
 }
 
@@ -95,19 +96,19 @@ export class PeerChannel {
 		for (const { link } of this.#links) this.#cut(link, error);
 	}
 
-	/** Reads a frame stream of the peer to its end; an error of the peer's making cuts the link. */
-	async receive(stream: MeshStream, link: Link): Promise<void> {
+	/** Takes the frames of the peer to their end; an error of the peer's making cuts the link. */
+	async receive(source: FrameSource, link: Link): Promise<void> {
 		const older = this.#incoming;
 		const { promise, resolve } = Promise.withResolvers<void>();
-		this.#incoming = { stream, done: promise };
+		this.#incoming = { source, done: promise };
 		try {
 			if (older !== null) await endOf(older);
-			await this.#readFrames(stream, link);
-			await stream.end();
+			await this.#readFrames(source, link);
+			await source.end();
 		} catch (thrown) {
 			const error = asSwarmError(thrown, "take frames");
 			if (error.code === "corrupt" || error.code === "too-large") this.#cut(link, error);
-			else stream.abort(error);
+			else source.abort(error);
 		} finally {
 			resolve();
 		}
@@ -131,18 +132,16 @@ export class PeerChannel {
 		}
 	}
 
-	async #readFrames(stream: MeshStream, link: Link): Promise<void> {
+	#readFrames(source: FrameSource, link: Link): Promise<void> {
 		const open = this.#links.find((candidate) => candidate.link === link);
 		const { clock } = this.#options;
 		const parse = createFrameParser((plane, frame) => this.#options.onFrame(this.peer, plane, frame));
-		for (;;) {
-			const bytes = await stream.read();
-			if (bytes === null) return;
+		return source.each((bytes) => {
 			if (open !== undefined) open.heardAtMs = this.#options.awakeMs();
 			const { use, waitMs } = takeFrom(FRAME_RATE, this.#rate, parse(bytes), clock.monotonicMs());
 			this.#rate = use;
-			if (waitMs > 0) await clock.sleep(waitMs, new AbortController().signal);
-		}
+			return waitMs;
+		});
 	}
 
 	/** Frames go over the best link; what is under way on another ends first. */
@@ -157,15 +156,13 @@ export class PeerChannel {
 
 	async #openOutgoing(link: Link): Promise<void> {
 		try {
-			const signal = AbortSignal.timeout(OPEN_MS_MAX);
-			const stream = await link.connection.newStream(FRAMES_PROTOCOL, { signal });
-			const mesh = meshStreamOf(stream, this.peer);
+			const stream = await openFrames(link.connection, this.peer, this.#options);
 			if (this.#outgoing?.link !== link) {
-				await mesh.end();
+				await stream.end();
 				return;
 			}
-			this.#outgoing.stream = mesh;
-			this.#outbox.attach(mesh);
+			this.#outgoing.stream = stream;
+			this.#outbox.attach(stream);
 		} catch (thrown) {
 			this.#cut(link, asSwarmError(thrown, "open the frame stream"));
 		}
@@ -180,12 +177,12 @@ export class PeerChannel {
 
 /** Only our frame streams are left on it. */
 function isUnused(link: Link): boolean {
-	return link.connection.streams.every((stream) => stream.protocol === FRAMES_PROTOCOL);
+	return link.connection.streams.every(isOfFrames);
 }
 
 async function endOf(older: Incoming): Promise<void> {
 	const cancel = systemClock.after(OLD_FRAMES_MS_MAX, () =>
-		older.stream.abort(new Error("a newer frame stream is open")),
+		older.source.abort(new Error("a newer frame stream is open")),
 	);
 	await older.done;
 	cancel();

@@ -16,6 +16,7 @@ import { FRAMES_PROTOCOL } from "../../src/mesh/frames.js";
 import { CAPABILITY_PROTOCOL, GUEST_PROTOCOL } from "../../src/mesh/guests.js";
 import { JOIN_PROTOCOL } from "../../src/mesh/join.js";
 import type { Libp2pMesh } from "../../src/mesh/libp2p-mesh.js";
+import { SEALED_FRAMES_PROTOCOL } from "../../src/mesh/sealed-frames.js";
 import { wireOfLinks } from "../../src/mesh/trust.js";
 import { decodeWire, encodeWire, type WireValue } from "../../src/mesh/wire.js";
 import { MIGRATE_PROTOCOL } from "../../src/migration/wire.js";
@@ -33,7 +34,8 @@ const HEARD_BYTES_MAX = 4_096;
 /** multistream-select's answer to each protocol that is asked for and not there, however short its name. */
 const NOT_AVAILABLE = "\u0003na\n";
 const ALIVE_EVERY = 50;
-const closed = [API_PROTOCOL, FRAMES_PROTOCOL, SYNC_PROTOCOL, MIGRATE_PROTOCOL, CREDENTIALS_PROTOCOL, GUEST_PROTOCOL];
+const frames = [FRAMES_PROTOCOL, SEALED_FRAMES_PROTOCOL];
+const closed = [API_PROTOCOL, ...frames, SYNC_PROTOCOL, MIGRATE_PROTOCOL, CREDENTIALS_PROTOCOL, GUEST_PROTOCOL];
 const strange = ["/ipfs/id/1.0.0", "/ipfs/ping/1.0.0", "/swarm/secret/1", "/"];
 const open = [AUTH_PROTOCOL, JOIN_PROTOCOL, CAPABILITY_PROTOCOL];
 

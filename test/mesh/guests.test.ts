@@ -18,6 +18,7 @@ import { createLibp2pNode } from "../../src/mesh/libp2p-node.js";
 import { meshStreamOf } from "../../src/mesh/libp2p-stream.js";
 import type { MeshStream } from "../../src/mesh/mesh.js";
 import { messagesOver } from "../../src/mesh/messages.js";
+import { SEALED_FRAMES_PROTOCOL } from "../../src/mesh/sealed-frames.js";
 import type { NodeId } from "../../src/model.js";
 import { until as untilMs } from "../support/until.js";
 import { type LoopbackNetwork, loopbackNetwork } from "./libp2p-network.js";
@@ -108,7 +109,7 @@ describe("a guest", () => {
 		mesh.handle("/swarm/secret/1", async () => {
 			answered = true;
 		});
-		for (const protocol of ["/swarm/secret/1", FRAMES_PROTOCOL]) {
+		for (const protocol of ["/swarm/secret/1", FRAMES_PROTOCOL, SEALED_FRAMES_PROTOCOL]) {
 			const { connection, stop } = await rawVisit(mesh);
 			const stream = await connection.newStream(protocol).catch(() => null);
 			await until("the end of the connection", () => stream === null || connection.status !== "open");

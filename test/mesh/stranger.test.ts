@@ -9,6 +9,7 @@ import { AUTH_PROTOCOL } from "../../src/mesh/admission.js";
 import { FRAMES_PROTOCOL } from "../../src/mesh/frames.js";
 import { JOIN_PROTOCOL } from "../../src/mesh/join.js";
 import type { Libp2pMesh } from "../../src/mesh/libp2p-mesh.js";
+import { SEALED_FRAMES_PROTOCOL } from "../../src/mesh/sealed-frames.js";
 import { until } from "../support/until.js";
 import { type LoopbackNetwork, loopbackNetwork } from "./libp2p-network.js";
 
@@ -41,7 +42,8 @@ describe("a stranger", () => {
 		});
 		const bare = await bareNode();
 		try {
-			for (const protocol of ["/swarm/secret/1", FRAMES_PROTOCOL, "/ipfs/id/1.0.0", "/ipfs/ping/1.0.0"]) {
+			const asked = ["/swarm/secret/1", FRAMES_PROTOCOL, SEALED_FRAMES_PROTOCOL, "/ipfs/id/1.0.0", "/ipfs/ping/1.0.0"];
+			for (const protocol of asked) {
 				const connection = await bare.dial(first.addresses().map(multiaddr), { force: true });
 				const stream = await connection.newStream(protocol).catch(() => null);
 				try {

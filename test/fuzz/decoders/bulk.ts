@@ -1,4 +1,5 @@
-// What comes over a bulk socket: the words of its beginning, from anybody who finds the port, and frames, from whoever is in between.
+// What comes over a bulk socket: the words of its beginning, from anybody who finds the port, and frames, from whoever is in between; and what comes over
+// the connection of a link, where packets of frames lie beside the messages of noise.
 
 import assert from "node:assert/strict";
 import { FrameWay } from "../../../src/mesh/bulk/bulk-frames.js";
@@ -12,6 +13,7 @@ import {
 	FRAME_EXTRA_BYTES,
 	HEAD_BYTES,
 } from "../../../src/mesh/bulk/bulk-order.js";
+import { openedPacket, PacketSplitter, sealedPacket } from "../../../src/mesh/lane-packets.js";
 import { type Decoder, piecesOf } from "../decoder.js";
 
 const secret = () => new Uint8Array(BULK_SECRET_BYTES).fill(5);
@@ -28,6 +30,11 @@ function sealedFrames(): Uint8Array {
 		return frame;
 	});
 	return Buffer.concat(frames);
+}
+
+function sealedPackets(): readonly Uint8Array[] {
+	const way = new FrameWay(secret());
+	return texts.map((text) => sealedPacket(way, text));
 }
 
 export const bulkDecoders: readonly Decoder[] = [
@@ -66,6 +73,28 @@ export const bulkDecoders: readonly Decoder[] = [
 				}
 			}
 			return readBytes;
+		},
+	},
+	{
+		name: "packets beside noise",
+		seeds: [Buffer.concat([Uint8Array.of(0, 16), new Uint8Array(16), ...sealedPackets(), Uint8Array.of(0, 20, 1)])],
+		form: "bytes",
+		read(bytes, chance) {
+			const [way, texts] = [new FrameWay(secret()), [] as Uint8Array[]];
+			let isBroken = false;
+			const splitter = new PacketSplitter(new Uint8Array(), {
+				noise: () => {},
+				packet(packet) {
+					const text = isBroken ? null : openedPacket(way, packet);
+					if (text === null) isBroken = true;
+					else texts.push(text);
+				},
+			});
+			for (const piece of piecesOf(bytes, chance)) splitter.take(piece);
+			const read = Buffer.concat(texts);
+			// Nothing but what was sealed, from its beginning and in order.
+			assert.deepEqual(read, whole.subarray(0, read.length));
+			return read.length > 0 ? read : null;
 		},
 	},
 ];
