@@ -8,6 +8,7 @@ import * as Y from "yjs";
 import { SwarmError } from "../errors.js";
 import type { NodeId, NodeRole, StateRecord } from "../model.js";
 import { hashOf, type Position, type SnapshotEnvelope, type UpdateEnvelope } from "./envelope.js";
+import { type PlainSet, readPlainUpdate } from "./plain-update.js";
 import { decodeRecord, isOfUnknownKind } from "./record-codec.js";
 import { isUnderstood, readSchema, SCHEMA, type Schema } from "./schema.js";
 import type { RecordKey } from "./state.js";
@@ -22,6 +23,14 @@ const ABOUT = "about";
 export const RECORDS_MAX = 50_000;
 /** Bytes of all envelopes of one generation: a writer opens a new one long before (own-document.ts). */
 export const CHAIN_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Updates that Yjs has not got. */
+interface PlainPart {
+	readonly client: number;
+	nextClock: number;
+	readonly clocks: Map<string, number>;
+	readonly keys: Map<number, string>;
+}
 
 export interface HeldDocument extends Position {
 	readonly writer: NodeId;
@@ -42,7 +51,11 @@ export interface HeldDocument extends Position {
 	readonly unknown: Map<string, unknown>;
 	/** Records that did not pass the door, with the reason; they are left out of every view. */
 	readonly refused: Map<string, string>;
+	/** Has the first `yjsCount` envelopes of the chain; the others are known by what they say (plain-update.ts). */
 	yjs: Y.Doc;
+	yjsCount: number;
+	/** What those others set; null while there are none. */
+	plain: PlainPart | null;
 	/** Our own, and the one we write: nobody else extends it. */
 	writable: boolean;
 }
@@ -65,6 +78,8 @@ export function openDocument(envelope: SnapshotEnvelope, bytes: Uint8Array, role
 		unknown: new Map(),
 		refused: new Map(),
 		yjs,
+		yjsCount: 1,
+		plain: null,
 		writable: false,
 	};
 	readRecords(document, yjs.getMap(ROOT).keys());
@@ -84,19 +99,83 @@ export function extendDocument(
 			`Cannot extend the document of ${document.writer}: ${CHAIN_BYTES_MAX} bytes are held`,
 		);
 	}
+	const sets = plainSets(document, envelope.payload);
+	if (sets !== null) {
+		advance(document, bytes);
+		return takeSets(document, sets);
+	}
 	try {
+		for (const payload of payloadsOf(document.chain.slice(document.yjsCount))) applyPayload(document.yjs, payload);
 		const changed = applyPayload(document.yjs, envelope.payload);
 		advance(document, bytes);
+		yjsHasAll(document);
 		return readRecords(document, changed);
 	} catch (cause) {
 		document.yjs = yjsFrom(payloadsOf(document.chain));
+		yjsHasAll(document);
 		throw refusal(cause);
 	}
+}
+
+/** What the update sets, when it does nothing else and there is room for it. */
+function plainSets(document: HeldDocument, payload: Uint8Array): readonly PlainSet[] | null {
+	const { yjs, plain } = document;
+	const map = yjs.getMap(ROOT);
+	const client = plain?.client ?? onlyClient(yjs);
+	if (client === null) return null;
+	const sets = readPlainUpdate(payload, {
+		...{ root: ROOT, client, nextClock: plain?.nextClock ?? Y.getState(yjs.store, client) },
+		wasSet: (key) => plain?.clocks.has(key) === true || map._map.has(key),
+		keyAt: (clock) => plain?.keys.get(clock) ?? keyInYjs(document, client, clock),
+	});
+	const isRoomy = map._map.size + (plain?.clocks.size ?? 0) + (sets?.length ?? 0) <= RECORDS_MAX;
+	return isRoomy ? sets : null;
+}
+
+function onlyClient(yjs: Y.Doc): number | null {
+	const [client, another] = yjs.store.clients.keys();
+	return another === undefined ? (client ?? null) : null;
+}
+
+/** The key whose newest item that is. */
+function keyInYjs({ yjs, plain }: HeldDocument, client: number, clock: number): string | null {
+	if (clock >= Y.getState(yjs.store, client)) return null;
+	const item: Y.Item | Y.GC = Y.getItem(yjs.store, Y.createID(client, clock));
+	const key = item instanceof Y.Item ? item.parentSub : null;
+	const isNewest = key !== null && item.length === 1 && yjs.getMap(ROOT)._map.get(key) === item;
+	return isNewest && plain?.clocks.has(key) !== true ? key : null;
+}
+
+function takeSets(document: HeldDocument, sets: readonly PlainSet[]): ReadonlySet<RecordKey> {
+	const changed = new Set<RecordKey>();
+	for (const { key, clock, value } of sets) {
+		notePlain(document, key, clock);
+		forgetRecord(document, key);
+		takeRecord(document, key, value);
+		changed.add(key as RecordKey);
+	}
+	return changed;
+}
+
+function notePlain(document: HeldDocument, key: string, clock: number): void {
+	document.plain ??= { client: onlyClient(document.yjs) ?? 0, nextClock: clock, clocks: new Map(), keys: new Map() };
+	const { clocks, keys } = document.plain;
+	const before = clocks.get(key);
+	if (before !== undefined) keys.delete(before);
+	clocks.set(key, clock);
+	keys.set(clock, key);
+	document.plain.nextClock = clock + 1;
+}
+
+function yjsHasAll(document: HeldDocument): void {
+	document.yjsCount = document.chain.length;
+	document.plain = null;
 }
 
 /** Takes over an envelope of our own whose update this Yjs document already holds. */
 export function adoptOwnUpdate(document: HeldDocument, changed: Iterable<RecordKey>, bytes: Uint8Array): void {
 	advance(document, bytes);
+	yjsHasAll(document);
 	readRecords(document, changed);
 }
 
@@ -179,24 +258,31 @@ function readRecords(document: HeldDocument, keys: Iterable<string>): ReadonlySe
 	const changed = new Set<RecordKey>();
 	for (const key of keys) {
 		changed.add(key as RecordKey);
-		document.records.delete(key as RecordKey);
-		document.refused.delete(key);
-		document.unknown.delete(key);
-		if (!map.has(key) || !isUnderstood(document.schema)) continue;
-		try {
-			const given = map.get(key);
-			if (isOfUnknownKind(given)) {
-				document.unknown.set(key, given);
-				continue;
-			}
-			const record = decodeRecord(key, given, document.writer);
-			refuseBeyondRole(document, record);
-			document.records.set(key as RecordKey, record);
-		} catch (thrown) {
-			document.refused.set(key, thrown instanceof Error ? thrown.message : String(thrown));
-		}
+		forgetRecord(document, key);
+		if (map.has(key)) takeRecord(document, key, map.get(key));
 	}
 	return changed;
+}
+
+function forgetRecord(document: HeldDocument, key: string): void {
+	document.records.delete(key as RecordKey);
+	document.refused.delete(key);
+	document.unknown.delete(key);
+}
+
+function takeRecord(document: HeldDocument, key: string, given: unknown): void {
+	if (!isUnderstood(document.schema)) return;
+	try {
+		if (isOfUnknownKind(given)) {
+			document.unknown.set(key, given);
+			return;
+		}
+		const record = decodeRecord(key, given, document.writer);
+		refuseBeyondRole(document, record);
+		document.records.set(key as RecordKey, record);
+	} catch (thrown) {
+		document.refused.set(key, thrown instanceof Error ? thrown.message : String(thrown));
+	}
 }
 
 /** Throws `refused` for what a node of that role has no right to say. */
