@@ -80,11 +80,12 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 	const generation = reader.u64();
 	const sequence = reader.u32();
 	if ((kind === "snapshot") !== (sequence === 0)) throw corrupt(`a ${kind} cannot have sequence ${sequence}`);
-	const base = { writer: writer as NodeId, generation, sequence, previous: reader.bytes(HASH_BYTES) };
+	const previous = reader.bytes(HASH_BYTES);
 	const opening = kind === "snapshot" ? readOpening(reader) : null;
 	const payload = reader.bytes(reader.u32());
 	if (reader.left() !== SIGNATURE_BYTES) throw corrupt(`${reader.left()} bytes follow its payload, 64 are wanted`);
-	return opening === null ? { kind: "update", ...base, payload } : { kind: "snapshot", ...base, ...opening, payload };
+	const update = { writer: writer as NodeId, generation, sequence, previous, payload };
+	return opening === null ? { kind: "update", ...update } : { kind: "snapshot", ...update, ...opening };
 }
 
 export function isSigned(envelope: Pick<Envelope, "writer">, bytes: Uint8Array, verify: Verifier): boolean {

@@ -154,20 +154,22 @@ function changedLeaf<Key extends string, Value>(
 	if (!changes.some(isNews)) return leaf;
 	const [keys, values]: [Key[], Value[]] = [[], []];
 	let at = 0;
-	const keepBelow = (key: Key | null) => {
-		for (; at < leaf.keys.length && (key === null || (leaf.keys[at] as Key) < key); at++) {
-			keys.push(leaf.keys[at] as Key);
-			values.push(leaf.values[at] as Value);
-		}
+	/** A leaf is small, so that its parts can be arguments. */
+	const keepUntil = (end: number) => {
+		keys.push(...leaf.keys.slice(at, end));
+		values.push(...leaf.values.slice(at, end));
+		at = end;
 	};
 	for (const [key, value] of changes) {
-		keepBelow(key);
-		if (leaf.keys[at] === key) at++;
+		const place = placeIn(leaf.keys, key);
+		const isKnown = leaf.keys[place] === key;
+		keepUntil(isKnown ? place : place + 1);
+		if (isKnown) at++;
 		if (value === null) continue;
 		keys.push(key);
 		values.push(value);
 	}
-	keepBelow(null);
+	keepUntil(leaf.keys.length);
 	return { keys, values };
 }
 

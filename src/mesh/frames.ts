@@ -61,8 +61,9 @@ export function createFrameParser(onFrame: (plane: FramePlane, frame: Uint8Array
 
 /** null: only a sign of life. */
 function headOf(header: Uint8Array): { readonly plane: FramePlane | null; readonly bytes: number } {
-	const [number = 0, b3 = 0, b2 = 0, b1 = 0, b0 = 0] = header.subarray(0, HEADER_BYTES);
-	const bytes = b3 * 2 ** 24 + b2 * 2 ** 16 + b1 * 2 ** 8 + b0;
+	const number = header[0] ?? 0;
+	let bytes = 0;
+	for (let at = 1; at < HEADER_BYTES; at++) bytes = bytes * 256 + (header[at] ?? 0);
 	if (bytes > FRAME_BYTES_MAX) {
 		throw new SwarmError("too-large", `Cannot take a frame of ${bytes} bytes: ${FRAME_BYTES_MAX} are allowed`);
 	}

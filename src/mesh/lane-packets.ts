@@ -136,7 +136,9 @@ export class PacketSplitter {
 }
 
 function textLength(head: Uint8Array): number {
-	return (head[0] ?? 0) * 2 ** 24 + (head[1] ?? 0) * 2 ** 16 + (head[2] ?? 0) * 2 ** 8 + (head[3] ?? 0);
+	let bytes = 0;
+	for (let at = 0; at < HEAD_BYTES; at++) bytes = bytes * 256 + (head[at] ?? 0);
+	return bytes;
 }
 
 function tooLarge(bytes: number): SwarmError {
