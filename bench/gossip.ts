@@ -1,5 +1,8 @@
 // How long a change takes until all nodes see it, and what it costs: ours against plain gossipsub, in turn in the same run, each node in a
 // process of its own on this machine, every node connected with every other. `--count 3,8` takes other numbers of nodes.
+//
+// Nodes have machines of their own elsewhere: a peer that wakes up there does not push the sender from its CPU in the middle of its sends. Here all
+// share the CPUs of one, so those of either side run under SCHED_BATCH, where waking up interrupts nobody (sched(7)).
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -120,6 +123,8 @@ function figuresOf(reports: readonly GossipReport[]): Figures {
 /** A child of this program; orders are answered in turn. */
 class Node {
 	readonly #child: ChildProcess = fork(process.argv[1] ?? "", ["gossip-node"], {
+		execPath: "chrt",
+		execArgv: ["--batch", "0", process.execPath],
 		stdio: ["ignore", "inherit", "inherit", "ipc"],
 	});
 	#last: Promise<unknown> = Promise.resolve();
