@@ -51,7 +51,7 @@ export interface HeldDocument extends Position {
 	readonly unknown: Map<string, unknown>;
 	/** Records that did not pass the door, with the reason; they are left out of every view. */
 	readonly refused: Map<string, string>;
-	/** Has the first `yjsCount` envelopes of the chain; the others are known by what they say (plain-update.ts). */
+	/** Has the first `yjsCount` envelopes of the chain; the others are known by what they say (plain-update.ts): for others there is `wholeYjs`. */
 	yjs: Y.Doc;
 	yjsCount: number;
 	/** What those others set; null while there are none. */
@@ -105,8 +105,7 @@ export function extendDocument(
 		return takeSets(document, sets);
 	}
 	try {
-		for (const payload of payloadsOf(document.chain.slice(document.yjsCount))) applyPayload(document.yjs, payload);
-		const changed = applyPayload(document.yjs, envelope.payload);
+		const changed = applyPayload(wholeYjs(document, payloadsOf), envelope.payload);
 		advance(document, bytes);
 		yjsHasAll(document);
 		return readRecords(document, changed);
@@ -115,6 +114,16 @@ export function extendDocument(
 		yjsHasAll(document);
 		throw refusal(cause);
 	}
+}
+
+/** The Yjs document with all that is known. Errors: what Yjs says of an update that it does not take. */
+export function wholeYjs(
+	document: HeldDocument,
+	payloadsOf: (chain: readonly Uint8Array[]) => readonly Uint8Array[],
+): Y.Doc {
+	for (const payload of payloadsOf(document.chain.slice(document.yjsCount))) applyPayload(document.yjs, payload);
+	yjsHasAll(document);
+	return document.yjs;
 }
 
 /** What the update sets, when it does nothing else and there is room for it. */

@@ -8,7 +8,7 @@ import { asSwarmError, SwarmError } from "../errors.js";
 import type { Verifier } from "../mesh/identity.js";
 import type { NodeId, NodeRole } from "../model.js";
 import { compareText } from "./canonical.js";
-import { endHash, extendDocument, type HeldDocument, openDocument } from "./document.js";
+import { endHash, extendDocument, type HeldDocument, openDocument, wholeYjs } from "./document.js";
 import { decodeEnvelope, type Envelope, HISTORY_MAX, hashOf, isSigned, type Position } from "./envelope.js";
 import type { RecordKey } from "./state.js";
 
@@ -260,7 +260,16 @@ function extendBy(document: HeldDocument, { envelope, bytes }: Link): ReadonlySe
 		const at = `${document.generation}/${envelope.sequence}`;
 		throw new SwarmError("conflict", `Cannot extend the document of ${document.writer}: ${at} follows other updates`);
 	}
-	return extendDocument(document, envelope, bytes, (chain) => chain.map((link) => decodeEnvelope(link).payload));
+	return extendDocument(document, envelope, bytes, payloadsOf);
+}
+
+/** A document for whoever reads it by Yjs. */
+export function yjsOf(document: HeldDocument): HeldDocument["yjs"] {
+	return wholeYjs(document, payloadsOf);
+}
+
+function payloadsOf(chain: readonly Uint8Array[]): readonly Uint8Array[] {
+	return chain.map((link) => decodeEnvelope(link).payload);
 }
 
 /** The document as it was when it had so many envelopes. */

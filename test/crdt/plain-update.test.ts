@@ -3,7 +3,7 @@
 import { array, assert, constantFrom, integer, oneof, property, record, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
-import { extendDocument, openDocument } from "../../src/crdt/document.js";
+import { extendDocument, openDocument, wholeYjs } from "../../src/crdt/document.js";
 import type { SnapshotEnvelope, UpdateEnvelope } from "../../src/crdt/envelope.js";
 import { readPlainUpdate } from "../../src/crdt/plain-update.js";
 import { SCHEMA } from "../../src/crdt/schema.js";
@@ -114,6 +114,21 @@ describe("updates of one writer", () => {
 		expect(all.isSetOnly).not.toContain(false);
 		expect(document.yjsCount).toBe(1);
 		expect(known(document)).toEqual(expected(all.yjs));
+	});
+
+	test("are all in the Yjs document of whoever asks for it", () => {
+		assert(
+			property(array(change, { maxLength: 8 }), (changes) => {
+				const all = written(changes);
+				const document = opened(all);
+				for (const payload of all.updates) extend(document, payload);
+				for (const asked of [1, 2]) {
+					const yjs = wholeYjs(document, (chain) => chain);
+					expect([asked, yjs.getMap("records").toJSON()]).toEqual([asked, all.yjs.getMap("records").toJSON()]);
+				}
+			}),
+			{ numRuns: 200 },
+		);
 	});
 });
 

@@ -2,7 +2,7 @@
 // Must never: write to a document; they are the writers' own.
 
 import type { HeldDocument } from "../../crdt/document.js";
-import { createDocumentSet } from "../../crdt/documents.js";
+import { createDocumentSet, yjsOf } from "../../crdt/documents.js";
 import { messagesOf } from "../../crdt/sync-codec.js";
 import { SwarmError } from "../../errors.js";
 import { readOwnCertificate } from "../../mesh/cluster-authority.js";
@@ -40,8 +40,8 @@ export async function* documentChanges(
 			if (acceptance.kind !== "accepted") continue;
 			const [latest] = documents.of(acceptance.writer);
 			if (latest === undefined) continue;
-			const { writer, generation, yjs } = latest;
-			yield { writer, generation, document: yjs, changed: [...acceptance.changed] };
+			const { writer, generation } = latest;
+			yield { writer, generation, document: yjsOf(latest), changed: [...acceptance.changed] };
 		}
 	} catch (thrown) {
 		if (!signal.aborted) throw thrown;
