@@ -75,25 +75,31 @@ export function moveFilesIn(
 		renameSync(join(request.logDirectory, name), join(directory.log, name));
 }
 
+/** Of a copy that moves here. */
+export interface CopySurroundings {
+	/** Whether it has a user namespace, which is not for this node to decide. */
+	readonly mapped: boolean;
+}
+
 /**
- * Cgroups with limits, network, launch file; then only processes are missing. `mapped`: whether it gets a user namespace, where that is not
- * for this node to decide. Volumes are the caller's (VolumeStore.using).
+ * Cgroups with limits, network, launch file; then only processes are missing. The address of a copy is not heard of yet: until its sockets are
+ * there, its network would refuse the connections that it has. Volumes are the caller's (VolumeStore.using).
  */
 export async function makeSurroundings(
 	container: Container,
 	parts: AssemblyParts,
 	signal: AbortSignal,
-	mapped?: boolean,
+	copy: CopySurroundings | null = null,
 ): Promise<void> {
 	const { spec } = container.request;
 	checkBinds(container.id, spec, parts.stateDirectory);
-	await chooseIds(container, parts, mapped);
+	await chooseIds(container, parts, copy?.mapped);
 	const cgroup = parts.cgroups.create(container.id, spec.resources);
 	// Another filter than the usual one is the monitor's to attach, and one that stood ready has it from its own.
 	if (hasUsualDevices(spec) && container.standingPid === null) parts.native.deviceFilterAttach(cgroup.unified);
 	// The network namespace is the user namespace's own and comes with it; that of an earlier life goes.
 	if (getsNetworkLater(container)) await parts.network.detach(container.id);
-	else await attachNetwork(container, parts, { pid: container.standingPid });
+	else await attachNetwork(container, parts, { pid: container.standingPid, up: copy === null });
 	signal.throwIfAborted();
 	writeLaunch(container, parts);
 }
@@ -141,7 +147,7 @@ export async function connectStanding(
 async function attachNetwork(
 	container: Container,
 	{ network }: AssemblyParts,
-	{ pid, up = true }: { readonly pid: number | null; readonly up?: boolean },
+	{ pid, up }: { readonly pid: number | null; readonly up: boolean },
 ): Promise<void> {
 	const { spec, address } = container.request;
 	if (spec.network === "bridge" && address === null)
@@ -174,7 +180,7 @@ function writeLaunch(container: Container, { network, seccomp, volumes }: Assemb
  * gives it its name with the start.
  */
 export async function fitMade(container: Container, parts: AssemblyParts, signal: AbortSignal): Promise<void> {
-	await attachNetwork(container, parts, { pid: container.state.pid });
+	await attachNetwork(container, parts, { pid: container.state.pid, up: true });
 	signal.throwIfAborted();
 	const { address } = container.request;
 	if (address !== null) rewrite(container, hostsFile(hostnameOf(container.id), address));

@@ -29,7 +29,7 @@ export function createSeams({ parts, roster, clock, logger, announce }: SeamsIni
 			const make: Parameters<Roster["makeNew"]>[2] = async (container) => {
 				container.adopt("restoring", { ...request.source, move: request.move });
 				moveFilesIn(container.directory, request);
-				await makeSurroundings(container, parts, signal, mapped);
+				await makeSurroundings(container, parts, signal, { mapped });
 				container.save(true);
 				await work(container);
 				announce(container.state);

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -25,6 +25,30 @@ const never = new AbortController().signal;
 const address = "10.99.77.7";
 const counter = "i=0; while :; do i=$((i+1)); echo line $i; echo $i > /tmp/n; sleep 0.01; done";
 const quiet = { onProgress: () => {}, signal: never };
+
+/** Opens a connection every 0.2 ms until its input ends, in a process of its own, which nothing holds up; then says how they went. */
+const knocker = `
+	const { connect } = require("node:net");
+	let [ended, open, connected, lastMs] = [false, 0, 0, 0];
+	const refusals = [];
+	process.stdin.on("end", () => { ended = true; }).resume();
+	const over = (refusal) => {
+		open--;
+		if (refusal !== null) refusals.push(refusal);
+		else if (++connected === 1) console.log("connected");
+	};
+	const knock = () => {
+		if (!ended && performance.now() - lastMs > 0.2) {
+			lastMs = performance.now();
+			open++;
+			const socket = connect(5000, process.argv[1], () => { over(null); socket.resetAndDestroy(); });
+			socket.once("error", ({ message }) => over(message));
+		}
+		if (!ended || open > 0) setImmediate(knock);
+		else console.log(JSON.stringify({ connected, refusals }));
+	};
+	knock();
+`;
 
 function connected(port: number): Promise<Socket | null> {
 	return new Promise((resolve) => {
@@ -205,6 +229,25 @@ describe.skipIf(missing !== null)(`moves of real containers${missing === null ? 
 			expect(answered.largestGapMs()).toBeLessThan(2 * result.downtimeMs + 1_500);
 			socket.destroy();
 			await until("nothing to be left", () => [a, b].every((node) => leftoversOf(node).length === 0));
+		},
+	);
+
+	it.each([
+		["in a user namespace", null],
+		["without a user namespace", false],
+	])(
+		"refuses nobody who connects during the move: its copy is not heard before it is whole (%s)",
+		async (_, wanted) => {
+			const security = { ...standardSecurity, userNamespace: wanted };
+			await run("httpd -f -p 5000 -h /bin", { security });
+			const first = await until("the server to listen", () => connected(5000));
+			first.destroy();
+			const knocking = spawn(process.execPath, ["-e", knocker, address]);
+			await once(knocking.stdout, "data");
+			await a.migrations.migrate(web, b.id, quiet);
+			const answers = once(knocking.stdout, "data");
+			knocking.stdin.end();
+			expect(JSON.parse(String((await answers)[0]))).toEqual({ connected: expect.any(Number), refusals: [] });
 		},
 	);
 

@@ -190,8 +190,6 @@ class CriuCheckpoints implements Checkpoints {
 		const { native, paths } = this.#seams;
 		const { directory, state } = container;
 		if (state.firstId !== null) await mapUserNamespace(request.imageDirectory, state.firstId);
-		// Nothing may answer for the address before the sockets are whole.
-		this.#setLink(container, false);
 		const workDirectory = await workDirectoryOf(container);
 		const volumePath = (name: string) => this.#seams.volumes.pathOf(name);
 		const { imageDirectory } = request;
