@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { until } from "../support/until.js";
 import { Cluster, missingForCluster, missingForMoves } from "./cluster.js";
-import { cgroupNameOf, liveCopies } from "./traces.js";
+import { liveCopies } from "./traces.js";
 
 const name = "ct-deaths";
 /** Noticed, six seconds of patience, placed, settled. */
@@ -109,8 +109,9 @@ describe.skipIf(missingForCluster !== null)(`deaths (need ${missingForCluster ??
 		await cluster.deploy("n1", "ends", "--constraint", `node=${node}`, "--", "sh", "-c", ends);
 		const { state } = await cluster.node("n1").client.inspect(`${web}.0`);
 		await until("it to have begun", async () => (await cluster.done("n1", "logs", "ends")) === "begun\n");
+		const { state: ending } = await cluster.node("n1").client.inspect("ends.0");
 		await cluster.killDaemon(node);
-		process.kill(pidOfInit(node), "SIGUSR1");
+		process.kill(ending?.pid as number, "SIGUSR1");
 		await until("it to have ended", () => !liveCopies(cluster.nodes, "ends.0").includes(node));
 		await cluster.startDaemon(node);
 		const after = await until("n1 to see its end", async () => {
@@ -129,13 +130,6 @@ describe.skipIf(missingForCluster !== null)(`deaths (need ${missingForCluster ??
 		expect(lines.findIndex((line, i) => line !== `tick ${i + 1}`)).toBe(-1);
 		await cluster.done("n1", "rm", "ends");
 	}, 120_000);
-
-	function pidOfInit(node: string): number {
-		const on = cluster.node(node);
-		const [file] = globSync(`/sys/fs/cgroup/{,unified/}swarm/${on.scope}/${cgroupNameOf(on, "ends.0")}/cgroup.procs`);
-		if (file === undefined) throw new Error("ends.0 has no cgroup");
-		return Math.min(...readFileSync(file, "utf8").trim().split("\n").map(Number));
-	}
 });
 
 /** The last that the container wrote into its file, whole. */
