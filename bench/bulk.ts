@@ -7,7 +7,9 @@ import { systemClock } from "../src/clock.js";
 import type { BulkForm, BulkOrder } from "./bulk-node.js";
 import { type BenchReport, boundedRow, comparedRow, fasterRow, informingRow } from "./report.js";
 
-const RUNS = 5;
+const RUNS = 9;
+/** Of each form, before anything is measured: until then Node compiles what runs. */
+const WARM_ROUNDS = 4;
 const MEMORY_BYTES = 512 * 1024 * 1024;
 const FILE_BYTES = 256 * 1024 * 1024;
 const RATIO_MIN = 0.6;
@@ -37,7 +39,8 @@ async function measured(pair: Pair) {
 	const rates = { bulk: [], mesh: [], tcp: [], onread: [], bulkFile: [], tcpFile: [] } as Record<string, number[]>;
 	const delays = { bulk: [], mesh: [] } as Record<string, number[]>;
 	const forms = { bulk: "bulk", mesh: "mesh", tcp: "tcp", onread: "tcp-onread" } as const;
-	await rateOf(pair, "bulk", false);
+	for (let round = 0; round < WARM_ROUNDS; round++)
+		for (const form of Object.values(forms)) await rateOf(pair, form, false);
 	for (let run = 0; run < RUNS; run++) {
 		// In another order each time: what one leaves to the kernel and to the collector, the next one pays.
 		const order = Object.entries(forms);

@@ -4,6 +4,8 @@
 
 /** Of the memory for what is sent: so many pieces of that size may be on their way. */
 export const BULK_SLOTS = 8;
+/** Handed on together where there are so many: each hand-over costs both threads, and the kernel, as much as the sealing of a third of a piece. */
+export const BULK_SLOTS_TOGETHER = BULK_SLOTS / 2;
 /** Room for a chunk of a move with its header: the text of one frame at most. */
 export const BULK_PIECE_BYTES = 260 * 1024;
 /** Before the text of a frame: its length. */
@@ -41,13 +43,19 @@ export type BulkOrder =
 			readonly port: number;
 			readonly with: BulkEnds;
 	  }
-	/** A frame with so many bytes of text lies in the slot. */
-	| { readonly kind: "write"; readonly id: number; readonly slot: number; readonly length: number }
+	/** These go out one after the other, in one call of the kernel as far as it takes them. */
+	| { readonly kind: "write"; readonly id: number; readonly frames: readonly SlotFrame[] }
 	/** So many bytes of the ring were opened. */
 	| { readonly kind: "took"; readonly id: number; readonly bytes: number }
 	/** Nothing more is to be written: ends after the last byte. */
 	| { readonly kind: "finish"; readonly id: number }
 	| { readonly kind: "cut"; readonly id: number };
+
+/** A frame with so many bytes of text lies in the slot. */
+export interface SlotFrame {
+	readonly slot: number;
+	readonly length: number;
+}
 
 export interface BulkEnds {
 	readonly secret: Uint8Array;
@@ -69,7 +77,7 @@ export type BulkReport =
 	| { readonly kind: "connected"; readonly id: number; readonly ways: BulkWays }
 	/** So many more lie in the ring. */
 	| { readonly kind: "bytes"; readonly id: number; readonly bytes: number }
-	/** The slot is free again. */
-	| { readonly kind: "wrote"; readonly id: number; readonly slot: number }
+	/** The slots are free again. */
+	| { readonly kind: "wrote"; readonly id: number; readonly slots: readonly number[] }
 	/** The last one of a socket; null when it ended well. */
 	| { readonly kind: "gone"; readonly id: number; readonly reason: string | null };

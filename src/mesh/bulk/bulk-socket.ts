@@ -20,6 +20,7 @@ import {
 	type BulkWays,
 	FRAME_EXTRA_BYTES,
 	HEAD_BYTES,
+	type SlotFrame,
 } from "./bulk-order.js";
 
 /** A path that is gone is noticed after twice this. */
@@ -81,10 +82,17 @@ export class BulkSocket {
 		this.#watch(socket);
 	}
 
-	write(slot: number, length: number): void {
-		const at = slot * BULK_SLOT_BYTES + BULK_TEXT_AT - HEAD_BYTES;
-		const frame = Buffer.from(this.#ends.slots, at, length + FRAME_EXTRA_BYTES);
-		this.#socket?.write(frame, () => this.#tell({ kind: "wrote", slot }));
+	write(frames: readonly SlotFrame[]): void {
+		const socket = this.#socket;
+		if (socket === null) return;
+		const wrote = () => this.#tell({ kind: "wrote", slots: frames.map(({ slot }) => slot) });
+		socket.cork();
+		for (const [index, { slot, length }] of frames.entries()) {
+			const at = slot * BULK_SLOT_BYTES + BULK_TEXT_AT - HEAD_BYTES;
+			const frame = Buffer.from(this.#ends.slots, at, length + FRAME_EXTRA_BYTES);
+			socket.write(frame, index === frames.length - 1 ? wrote : undefined);
+		}
+		socket.uncork();
 	}
 
 	took(bytes: number): void {

@@ -16,12 +16,14 @@ import {
 	BULK_RING_BYTES,
 	BULK_SLOT_BYTES,
 	BULK_SLOTS,
+	BULK_SLOTS_TOGETHER,
 	BULK_TAG_BYTES,
 	BULK_TEXT_AT,
 	type BulkEnds,
 	type BulkOrder,
 	type BulkReport,
 	HEAD_BYTES,
+	type SlotFrame,
 } from "./bulk-order.js";
 
 const IDLE_MS = 30_000;
@@ -132,6 +134,8 @@ export class BulkLine {
 	#isGone = false;
 	/** From when it is connected. */
 	#frames: { readonly out: FrameWay; readonly inbox: BulkInbox } | null = null;
+	/** Not handed on yet: at the end of this turn at the latest. */
+	#sealed: SlotFrame[] = [];
 	/** Of the ring: what the other thread knows to be opened. */
 	#toldBytes = 0;
 
@@ -168,8 +172,16 @@ export class BulkLine {
 			const slot = this.#free.pop() as number;
 			const piece = bytes.subarray(offset, offset + BULK_PIECE_BYTES);
 			this.#seal(this.#frames.out, slot, piece);
-			this.#order({ kind: "write", id: this.#id, slot, length: piece.length });
+			this.#sealed.push({ slot, length: piece.length });
+			if (this.#sealed.length === BULK_SLOTS_TOGETHER) this.#handOn();
+			else if (this.#sealed.length === 1) setImmediate(() => this.#handOn());
 		}
+	}
+
+	#handOn(): void {
+		if (this.#sealed.length === 0) return;
+		this.#order({ kind: "write", id: this.#id, frames: this.#sealed });
+		this.#sealed = [];
 	}
 
 	/** Resolves when everything written is in the kernel's hands. */
@@ -215,7 +227,7 @@ export class BulkLine {
 				this.#settle.connected();
 				return;
 			case "wrote":
-				this.#free.push(report.slot);
+				this.#free.push(...report.slots);
 				this.#changed();
 				return;
 			case "bytes":

@@ -11,7 +11,7 @@ function obey(order: BulkOrder): void {
 	const { kind, id } = order;
 	if (kind === "listen") open(id, order.with).listen(order.host);
 	else if (kind === "dial") open(id, order.with).dial(order.host, order.port);
-	else if (kind === "write") sockets.get(id)?.write(order.slot, order.length);
+	else if (kind === "write") sockets.get(id)?.write(order.frames);
 	else if (kind === "took") sockets.get(id)?.took(order.bytes);
 	else if (kind === "finish") sockets.get(id)?.finish();
 	else sockets.get(id)?.cut(null);
