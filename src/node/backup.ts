@@ -55,18 +55,26 @@ export async function backupOf(
 	return { description, archive: archive as unknown as AsyncIterable<Uint8Array> };
 }
 
+/** What is wrong with an archive; its reader hands on none but our own errors. */
+class Damage extends SwarmError {
+	constructor(what: string) {
+		super("corrupt", what);
+	}
+}
+
 /**
  * Puts the files into a state directory that is empty or not there; the directory stands whole or is as it was. Code `conflict`
- * when something is there, `corrupt` for what is no backup or a damaged one.
+ * when something is there, `corrupt` for what is no backup or a damaged one. `name`: what the caller calls the archive.
  */
 export async function restoreBackup(
 	archive: AsyncIterable<Buffer>,
+	name: string,
 	stateDirectory: string,
 ): Promise<BackupDescription> {
 	if ((await readdir(stateDirectory).catch(() => [])).length > 0)
 		throw new SwarmError(
 			"conflict",
-			`Cannot restore: ${stateDirectory} is not empty, wanted a directory without a node; name another with --state`,
+			`Cannot restore ${name}: ${stateDirectory} is not empty, wanted a directory without a node; name another with --state`,
 		);
 	const parent = dirname(stateDirectory);
 	await mkdir(parent, { recursive: true });
@@ -74,14 +82,17 @@ export async function restoreBackup(
 	try {
 		const description = await unpack(archive, filling);
 		const { node } = await loadIdentity(filling);
-		if (node !== description.node) throw damaged(`its key is of ${node}, its description says ${description.node}`);
+		if (node !== description.node) throw new Damage(`its key is of ${node}, its description says ${description.node}`);
 		await rmdir(stateDirectory).catch(() => {});
 		await rename(filling, stateDirectory);
 		await syncDirectory(parent);
 		return description;
 	} catch (thrown) {
 		await rm(filling, { recursive: true, force: true });
-		throw isBrokenTar(thrown) ? damaged("it is no whole tar", thrown) : asSwarmError(thrown, "restore");
+		const damage = thrown instanceof Damage ? thrown.message : isBrokenTar(thrown) ? "it is no whole tar" : null;
+		if (damage === null) throw asSwarmError(thrown, `restore ${name}`);
+		const message = `Cannot restore ${name}: ${damage}; wanted what \`swarm backup\` wrote`;
+		throw new SwarmError("corrupt", message, { cause: thrown });
 	}
 }
 
@@ -114,23 +125,23 @@ async function unpack(archive: AsyncIterable<Buffer>, directory: string): Promis
 	const seen = new Set<string>();
 	await readTar(archive, async (header, data) => {
 		if (description === null) {
-			if (header.name !== DESCRIPTION) throw damaged(`it begins with ${JSON.stringify(header.name.slice(0, 80))}`);
+			if (header.name !== DESCRIPTION) throw new Damage(`it begins with ${JSON.stringify(header.name.slice(0, 80))}`);
 			description = decodeDescription(await contentOf(header.size, data, DESCRIPTION_BYTES_MAX));
 			return;
 		}
 		const name = header.name.slice(UNDER.length);
 		const wanted = Object.hasOwn(description.files, name) ? description.files[name] : undefined;
 		if (header.type !== "file" || header.name !== `${UNDER}${name}` || wanted === undefined || seen.has(name))
-			throw damaged(`${JSON.stringify(header.name.slice(0, 80))} is not one of its files`);
+			throw new Damage(`${JSON.stringify(header.name.slice(0, 80))} is not one of its files`);
 		const content = await contentOf(header.size, data, FILE_BYTES_MAX);
-		if (hashOf(content) !== wanted) throw damaged(`${name} is not as it was written`);
+		if (hashOf(content) !== wanted) throw new Damage(`${name} is not as it was written`);
 		seen.add(name);
 		await writeDurably(join(directory, name), content);
 	});
-	if (description === null) throw damaged("it is empty");
+	if (description === null) throw new Damage("it is empty");
 	const { files } = description as BackupDescription;
 	const missing = [...NEEDED, ...Object.keys(files)].find((name) => !seen.has(name));
-	if (missing !== undefined) throw damaged(`${missing} is missing`);
+	if (missing !== undefined) throw new Damage(`${missing} is missing`);
 	return description;
 }
 
@@ -139,21 +150,21 @@ function decodeDescription(content: Buffer): BackupDescription {
 	try {
 		given = JSON.parse(content.toString("utf8"));
 	} catch {
-		throw damaged(`${DESCRIPTION} is no JSON`);
+		throw new Damage(`${DESCRIPTION} is no JSON`);
 	}
 	const { version, node, takenAtMs, files } = (given ?? {}) as Partial<Record<keyof BackupDescription, unknown>>;
-	if (version !== 1) throw damaged(`its version is ${JSON.stringify(version)}, 1 is wanted`);
+	if (version !== 1) throw new Damage(`its version is ${JSON.stringify(version)}, 1 is wanted`);
 	if (typeof node !== "string" || !Number.isSafeInteger(takenAtMs))
-		throw damaged("it does not say whose it is, or of when");
+		throw new Damage("it does not say whose it is, or of when");
 	const named = typeof files === "object" && files !== null ? Object.entries(files) : [];
 	const isFine = ([name, hash]: [string, unknown]) => NAME_PATTERN.test(name) && /^[0-9a-f]{64}$/.test(String(hash));
 	if (named.length === 0 || named.length > FILES_MAX || !named.every(isFine))
-		throw damaged("its list of files is wrong");
+		throw new Damage("its list of files is wrong");
 	return { version: 1, node: node as NodeId, takenAtMs: takenAtMs as number, files: Object.fromEntries(named) };
 }
 
 async function contentOf(size: number, data: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer> {
-	if (size > bytesMax) throw damaged(`an entry has ${size} bytes, ${bytesMax} at most`);
+	if (size > bytesMax) throw new Damage(`an entry has ${size} bytes, ${bytesMax} at most`);
 	const parts: Buffer[] = [];
 	for await (const part of data) parts.push(part);
 	return Buffer.concat(parts);
@@ -161,8 +172,4 @@ async function contentOf(size: number, data: AsyncIterable<Buffer>, bytesMax: nu
 
 function hashOf(content: Buffer): string {
 	return createHash("sha256").update(content).digest("hex");
-}
-
-function damaged(what: string, cause?: unknown): SwarmError {
-	return new SwarmError("corrupt", `Cannot restore: ${what}; wanted what \`swarm backup\` wrote`, { cause });
 }

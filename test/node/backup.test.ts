@@ -48,7 +48,7 @@ describe("a backup of a node", () => {
 	async function* inParts(bytes: Buffer) {
 		for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
 	}
-	const restore = (bytes: Buffer) => restoreBackup(inParts(bytes), to);
+	const restore = (bytes: Buffer) => restoreBackup(inParts(bytes), "n1.backup", to);
 
 	it("brings back its key and what it knew, for nobody else to read, and nothing of the machine it was on", async () => {
 		expect(await restore(await taken())).toMatchObject({ node, takenAtMs: 1_000 });
@@ -102,7 +102,7 @@ describe("a backup of a node", () => {
 			await madeUp(description, { name: "state/journal", type: "symlink" }),
 			await madeUp({ ...description, node: "somebodyelse" }),
 		])
-			await expect(restore(bytes)).rejects.toThrow(/^Cannot restore: .*; wanted what `swarm backup` wrote$/);
+			await expect(restore(bytes)).rejects.toThrow(/^Cannot restore n1.backup: .*; wanted what `swarm backup` wrote$/);
 		expect(existsSync(to)).toBe(false);
 		expect(readdirSync(under)).toEqual(["from"]);
 	});

@@ -21,9 +21,10 @@ export default class Restore extends NodeCommand {
 		const { args, flags } = await this.parse(Restore);
 		if (args.file !== "-" && statSync(args.file, { throwIfNoEntry: false }) === undefined)
 			throw new SwarmError("not-found", `Cannot restore ${args.file}: there is no such file`);
-		const archive = args.file === "-" ? process.stdin : createReadStream(args.file);
+		const [archive, name] =
+			args.file === "-" ? [process.stdin, "standard input"] : [createReadStream(args.file), args.file];
 		const stateDirectory = stateDirectoryOf(flags.state ?? null);
-		const { node, takenAtMs } = await restoreBackup(archive, stateDirectory);
+		const { node, takenAtMs } = await restoreBackup(archive, name, stateDirectory);
 		const when = new Date(takenAtMs).toISOString();
 		this.answer(
 			{ node, takenAtMs, stateDirectory },

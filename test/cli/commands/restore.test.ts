@@ -29,6 +29,13 @@ describe("swarm restore", () => {
 		expect(again.stderr).toContain("is not empty");
 	});
 
+	it("says which file is no backup", async () => {
+		const file = join(under, "n1.backup");
+		writeFileSync(file, "no tar at all".repeat(100));
+		const refused = await runCommand(Restore, "restore", [file, "--state", join(under, "n2")]);
+		expect(refused.stderr).toBe(`Cannot restore ${file}: it is no whole tar; wanted what \`swarm backup\` wrote\n`);
+	});
+
 	it("says that there is no such file", async () => {
 		const absent = await runCommand(Restore, "restore", [join(under, "x"), "--state", join(under, "n2")]);
 		expect(absent).toMatchObject({

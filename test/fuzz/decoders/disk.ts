@@ -107,7 +107,7 @@ export const diskDecoders: readonly Decoder[] = [
 				const archive = (async function* () {
 					for (const piece of piecesOf(bytes, chance)) yield Buffer.from(piece);
 				})();
-				return await restoreBackup(archive, join(parent, "state"));
+				return await restoreBackup(archive, "it", join(parent, "state"));
 			} finally {
 				await rm(parent, { recursive: true });
 			}
