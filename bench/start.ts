@@ -1,4 +1,4 @@
-// create + start + wait + remove of /bin/true: our daemon over its socket, crun and runc from a shell, on the same files with the
+// create + start + wait + remove of a short command: our daemon over its socket, crun and runc from a shell, on the same files with the
 // same namespaces (mount, pid, uts, ipc, cgroup, network with loopback only). Taken in turns, in batches, so that
 // what else the machine does hits all alike; peers are started by a small shell, not by this process. What we do in the background
 // (making the next ones ready, deleting what was removed) is over before each batch, and has rows of its own.
@@ -13,10 +13,12 @@ import { untilInterrupted } from "./interrupt.js";
 import { withBenchNode } from "./node.js";
 import { type Peer, preparePeer, timedBatch } from "./peer.js";
 import { type BenchReport, type BenchRow, comparedRow, informingRow } from "./report.js";
-import { type BenchRootfs, makeRootfs } from "./rootfs.js";
+import { type BenchCommand, type BenchRootfs, commands, makeRootfs } from "./rootfs.js";
 
 const ROUNDS = 15;
 const BATCH = 10;
+/** Of ours, before anything is measured: until then Node compiles what runs. */
+const WARM_ROUNDS = 40;
 /** More than a batch, so that none of it waits for one to be made. */
 const POOL = 16;
 /** Issue goals: at most these shares of crun's. */
@@ -55,27 +57,42 @@ async function measure(
 ): Promise<BenchReport> {
 	const client = connectLocal(directory, { keepAlive: true });
 	await client.importImage(rootfs.layout, rootfs.imageName, () => {}, signal);
-	const peers = ["crun", "runc"].map((program) => ({
-		peer: preparePeer(under, rootfs, program, ["/bin/true"]),
-		values: [],
-	}));
-	const measured: Measured = { ours: [], oursWithRefill: [], warm: [], refill: [], peers };
-	for (let round = -1; round < ROUNDS; round++) await oneRound(client, rootfs.imageName, measured, round >= 0, signal);
-	return { bench: "start", rows: rowsOf(measured) };
+	const rows: BenchRow[] = [];
+	for (const wish of commands) {
+		const peers = ["crun", "runc"].map((program) => ({
+			peer: preparePeer(join(under, wish.name), rootfs, program, wish.command),
+			values: [],
+		}));
+		const measured: Measured = { ours: [], oursWithRefill: [], warm: [], refill: [], peers };
+		const specOf = (pool: number) => shortSpec(rootfs.imageName, wish, pool);
+		for (let round = 0; round < WARM_ROUNDS; round++) {
+			await ourBatch(client, specOf(0), signal);
+			await ourBatch(client, specOf(POOL), signal);
+		}
+		for (let round = -1; round < ROUNDS; round++) await oneRound(client, specOf, measured, round >= 0, signal);
+		rows.push(...rowsOf(wish, measured));
+	}
+	return { bench: "start", rows };
 }
 
-async function oneRound(client: Client, image: string, measured: Measured, counts: boolean, signal: AbortSignal) {
+async function oneRound(
+	client: Client,
+	specOf: (pool: number) => Spec,
+	measured: Measured,
+	counts: boolean,
+	signal: AbortSignal,
+) {
 	const take = (values: number[], value: number) => void (counts && values.push(value));
 	await client.pool({ filled: true });
 	const begin = performance.now();
-	take(measured.ours, await ourBatch(client, specOf(image, 0), signal));
+	take(measured.ours, await ourBatch(client, specOf(0), signal));
 	await client.pool({ filled: true });
 	take(measured.oursWithRefill, (performance.now() - begin) / BATCH);
 	// The first one only says that there are to be more.
-	await ourBatch(client, specOf(image, POOL), signal, 1);
-	const before = (await client.pool({ filled: true })).warm[0];
-	take(measured.warm, await ourBatch(client, specOf(image, POOL), signal));
-	const after = (await client.pool({ filled: true })).warm[0];
+	await ourBatch(client, specOf(POOL), signal, 1);
+	const before = await warmOf(client, specOf(POOL));
+	take(measured.warm, await ourBatch(client, specOf(POOL), signal));
+	const after = await warmOf(client, specOf(POOL));
 	if (before !== undefined && after !== undefined)
 		take(measured.refill, (after.madeMs - before.madeMs) / (after.made - before.made));
 	for (const { peer, values } of measured.peers) {
@@ -85,11 +102,18 @@ async function oneRound(client: Client, image: string, measured: Measured, count
 	}
 }
 
-function rowsOf({ ours, oursWithRefill, warm, refill, peers }: Measured): readonly BenchRow[] {
-	const what = "create+start+wait+remove /bin/true";
+async function warmOf(client: Client, { name }: Spec) {
+	return (await client.pool({ filled: true })).warm.find(({ workload }) => workload === name);
+}
+
+function rowsOf(
+	{ name, isCounted }: BenchCommand,
+	{ ours, oursWithRefill, warm, refill, peers }: Measured,
+): readonly BenchRow[] {
+	const what = `create+start+wait+remove ${name}`;
 	return [
 		...peers.flatMap(({ peer, values }) => {
-			const goals = peer.program === "crun" ? [RATIO_MAX, POOL_RATIO_MAX] : [null, null];
+			const goals = isCounted && peer.program === "crun" ? [RATIO_MAX, POOL_RATIO_MAX] : [null, null];
 			const theirs = { name: peer.version, values };
 			return [
 				comparedRow(what, "ms", ours, theirs, goals[0] ?? null),
@@ -101,8 +125,8 @@ function rowsOf({ ours, oursWithRefill, warm, refill, peers }: Measured): readon
 	];
 }
 
-function specOf(image: string, pool: number): Spec {
-	return validateSpec({ name: "bench", image, command: ["/bin/true"], network: "none", stopGraceMs: 1_000, pool });
+function shortSpec(image: string, { name, command }: BenchCommand, pool: number): Spec {
+	return validateSpec({ name, image, command, network: "none", stopGraceMs: 1_000, pool });
 }
 
 /** Milliseconds for one. */
