@@ -64,21 +64,8 @@ export function execAnswer(session: ExecSession, call: ApiCall, listens: boolean
 	return {
 		status: 200,
 		contentType: "application/vnd.stratoswarm.exec",
-		body: encodeAll(framesOf(session)),
+		body: framesOf(session),
 	};
-}
-
-async function* encodeAll(frames: AsyncIterable<ExecFrame>): AsyncIterable<Uint8Array> {
-	for await (const frame of frames) yield encodeExecFrame(frame);
-}
-
-async function* framesOf(session: ExecSession): AsyncIterable<ExecFrame> {
-	try {
-		yield* merged(session);
-		yield { kind: "exit", exitCode: await session.exit };
-	} catch (thrown) {
-		yield { kind: "error", error: asSwarmError(thrown, "exec").toJSON() };
-	}
 }
 
 async function feed(session: ExecSession, call: ApiCall): Promise<void> {
@@ -97,29 +84,45 @@ async function feed(session: ExecSession, call: ApiCall): Promise<void> {
 	session.stdin.end();
 }
 
-/** Both outputs in arrival order; a slow reader pauses the command. By events: iterators of streams cost a tenth of a short command. */
-async function* merged(session: ExecSession): AsyncIterable<ExecFrame> {
-	const queue: ExecFrame[] = [];
+/**
+ * Both outputs in arrival order, as frames, and how the command ended; a slow reader pauses it. One generator, and events of the streams: one more
+ * of either is a tenth of a short command.
+ */
+async function* framesOf(session: ExecSession): AsyncIterable<Uint8Array> {
+	let waiting: Uint8Array[] = [];
 	let wake = () => {};
+	const add = (frame: ExecFrame) => {
+		waiting.push(encodeExecFrame(frame));
+		wake();
+	};
+	let isOver = false;
+	const finish = (last: ExecFrame) => {
+		isOver = true;
+		add(last);
+	};
 	const open = new Set(["stdout", "stderr"] as const);
 	const streams = [...open].map((kind) => session[kind]);
 	for (const kind of open) {
 		const done = () => {
-			open.delete(kind);
-			wake();
+			if (!open.delete(kind) || open.size > 0) return;
+			session.exit.then(
+				(exitCode) => finish({ kind: "exit", exitCode }),
+				(thrown: unknown) => finish({ kind: "error", error: asSwarmError(thrown, "exec").toJSON() }),
+			);
 		};
 		session[kind].on("data", (bytes: Uint8Array) => {
 			for (let at = 0; at < bytes.length; at += EXEC_FRAME_BYTES_MAX)
-				queue.push({ kind, bytes: bytes.subarray(at, at + EXEC_FRAME_BYTES_MAX) });
-			if (queue.length >= FRAMES_WAITING_MAX) for (const stream of streams) stream.pause();
-			wake();
+				add({ kind, bytes: bytes.subarray(at, at + EXEC_FRAME_BYTES_MAX) });
+			if (waiting.length >= FRAMES_WAITING_MAX) for (const stream of streams) stream.pause();
 		});
 		session[kind].once("end", done).once("close", done);
 	}
-	while (open.size > 0 || queue.length > 0) {
-		for (let frame = queue.shift(); frame !== undefined; frame = queue.shift()) yield frame;
+	while (!isOver || waiting.length > 0) {
+		const frames = waiting;
+		waiting = [];
+		for (const frame of frames) yield frame;
 		for (const stream of streams) if (stream.isPaused()) stream.resume();
-		if (open.size > 0 && queue.length === 0)
+		if (!isOver && waiting.length === 0)
 			await new Promise<void>((resolve) => {
 				wake = resolve;
 			});
