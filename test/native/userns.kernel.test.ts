@@ -1,7 +1,9 @@
 // User namespaces: the container's root is nobody outside, and what it sees of files has its own ids.
 
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { connect } from "node:net";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ORPHANED } from "../../src/model.js";
@@ -18,6 +20,7 @@ import {
 	native,
 	securityOf,
 	spawn,
+	spawnAlone,
 	type Trial,
 } from "./support/trial.js";
 
@@ -85,6 +88,38 @@ describe.skipIf(lacking !== null)(`user namespaces${lacking === null ? "" : ` (n
 			}
 		},
 	);
+
+	test("is given up when its daemon has ended before it was heard, which is noticed with the first word to it", async () => {
+		const launch = launchConfig(root.path, `swarm-test-native-${process.pid}-unheard`, {
+			security: securityOf({}, "standard", FIRST),
+			networkLater: true,
+		});
+		const directory = makeDirectory(launch);
+		const { monitorPid, socketPath } = spawnAlone(directory);
+		const { SIGSTOP, SIGCONT, SIGKILL } = constants.signals;
+		const children = () => readFileSync(`/proc/${monitorPid}/task/${monitorPid}/children`, "utf8");
+		const init = await until("its init", () => Number(children()));
+		const waits = () => readFileSync(`/proc/${init}/wchan`, "utf8").includes("wait_for_more_packets");
+		await until("it to be mapped", () => readFileSync(`/proc/${init}/uid_map`, "utf8") !== "");
+		native.signal(monitorPid, SIGSTOP);
+		await until("it to wait for its network", waits);
+		const daemon = connect(socketPath);
+		await once(daemon, "connect");
+		daemon.destroy();
+		await once(daemon, "close");
+		native.signal(monitorPid, SIGCONT);
+		const hasEnded = () => !native.signal(monitorPid, 0);
+		try {
+			await until("the monitor to end", hasEnded);
+			const record = decodeExit(readFileSync(join(directory, "exit"), "utf8"));
+			expect(record).toMatchObject({ exitCode: null, reason: ORPHANED });
+		} finally {
+			for (const pid of [init, monitorPid]) native.signal(pid, SIGKILL);
+			await until("all to end", hasEnded);
+			for (const cgroup of [launch.cgroup2, ...launch.cgroup1]) rmdirSync(cgroup);
+			rmSync(directory, { recursive: true, force: true });
+		}
+	});
 
 	test("another user, a working directory, files and binds have the container's ids", async () => {
 		const data = mkdtempSync(join(tmpdir(), "swarm-userns-"));

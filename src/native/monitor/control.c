@@ -61,6 +61,19 @@ bool control_next_line(struct client *client, char line[CONTROL_LINE_MAX])
 	return true;
 }
 
+static void lose(struct client *client)
+{
+	control_close(client);
+	client->lost = true;
+}
+
+bool control_take_lost(struct client *client)
+{
+	bool lost = client->lost;
+	client->lost = false;
+	return lost;
+}
+
 void control_flush(struct client *client)
 {
 	while (client->socket >= 0 && client->output_size > 0) {
@@ -70,7 +83,7 @@ void control_flush(struct client *client)
 		if (count < 0 && errno == EAGAIN)
 			return;
 		if (count < 0)
-			return control_close(client);
+			return lose(client);
 		client->output_size -= (size_t)count;
 		memmove(client->output, client->output + count, client->output_size);
 	}
@@ -82,7 +95,7 @@ void control_hold(struct client *client, const char *line)
 	if (client->socket < 0)
 		return;
 	if (client->output_size + size + 1 > sizeof client->output)
-		return control_close(client);
+		return lose(client);
 	memcpy(client->output + client->output_size, line, size);
 	client->output[client->output_size + size] = '\n';
 	client->output_size += size + 1;

@@ -18,6 +18,7 @@ struct client {
 	char output[CONTROL_OUTPUT_MAX];
 	size_t output_size;
 	struct attachment *attachment; /* NULL: it carries lines */
+	bool lost; /* closed because nothing could be sent: for control_take_lost */
 };
 
 struct control {
@@ -49,6 +50,9 @@ void control_flush(struct client *client);
 /* To all connections that carry lines. */
 void control_hold_all(struct control *control, const char *line);
 void control_flush_all(struct control *control);
+
+/* Whether the connection was closed since because nothing could be sent on it. */
+bool control_take_lost(struct client *client);
 
 void control_close(struct client *client);
 

@@ -133,8 +133,10 @@ static void take_descriptors(struct monitor *monitor, uint32_t kind, const int *
 static void give_up(struct monitor *monitor)
 {
 	bool stands = monitor->phase == PHASE_STANDING && monitor->standing_pid > 0;
+	pid_t pid = stands ? monitor->standing_pid : monitor->pid;
 	monitor->orphaned = true;
-	kill(stands ? monitor->standing_pid : monitor->pid, SIGKILL);
+	if (pid > 0)
+		kill(pid, SIGKILL);
 }
 
 static void take_reports(struct monitor *monitor)
@@ -310,6 +312,20 @@ static void obey(struct monitor *monitor, int index, const char *line)
 	}
 }
 
+/* A connection has ended. */
+static void left(struct monitor *monitor, int index)
+{
+	if (monitor->starter == index)
+		monitor->starter = -1;
+	/* Nobody else knows of a container that was made ahead for a caller to come. */
+	bool ahead = monitor->phase == PHASE_STANDING || (monitor->standing_cgroup2 && !monitor->launch.bytes) ||
+		     (monitor->launch.when_told && monitor->phase < PHASE_STARTING);
+	if (ahead)
+		give_up(monitor);
+	else if (monitor->phase == PHASE_CREATING)
+		monitor->orphaned = true;
+}
+
 static void serve(struct monitor *monitor, int index, short events)
 {
 	struct client *client = &monitor->control.clients[index];
@@ -323,15 +339,8 @@ static void serve(struct monitor *monitor, int index, short events)
 	bool open = control_read(client);
 	while (client->socket >= 0 && !client->attachment && control_next_line(client, line))
 		obey(monitor, index, line);
-	if (!open && monitor->starter == index)
-		monitor->starter = -1;
-	/* Nobody else knows of a container that was made ahead for a caller to come. */
-	bool ahead = monitor->phase == PHASE_STANDING || (monitor->standing_cgroup2 && !monitor->launch.bytes) ||
-		     (monitor->launch.when_told && monitor->phase < PHASE_STARTING);
-	if (!open && ahead)
-		give_up(monitor);
-	else if (!open && monitor->phase == PHASE_CREATING)
-		monitor->orphaned = true;
+	if (!open)
+		left(monitor, index);
 }
 
 static void welcome(struct monitor *monitor)
@@ -464,6 +473,14 @@ static void handle(struct monitor *monitor, const struct pollfd *polled)
 		take_signals(monitor);
 }
 
+/* Whose end a send found out: no event tells of it any more. */
+static void take_lost(struct monitor *monitor)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (control_take_lost(&monitor->control.clients[i]))
+			left(monitor, i);
+}
+
 /* For poll(2). */
 static int patience_ms(const struct monitor *monitor)
 {
@@ -482,6 +499,7 @@ int monitor_loop(struct monitor *monitor, struct sw_error *error)
 			tell(monitor);
 			timeout = -1;
 		}
+		take_lost(monitor);
 		arm(monitor, polled);
 		int ready = poll(polled, AT_END, timeout);
 		if (ready < 0 && errno != EINTR)

@@ -220,12 +220,18 @@ export function makeDirectory(launch: LaunchConfig): string {
 
 /** Starts the monitor and connects; the container is being built. */
 export function spawn(directory: string): { readonly monitorPid: number; readonly connection: Connection } {
-	const socketPath = join(directory, "monitor.sock");
-	const monitorPid = native.spawnDetached([paths.monitor, "run", directory], {
-		stderrPath: join(directory, "stderr"),
-		socketPath,
-	});
+	const { monitorPid, socketPath } = spawnAlone(directory);
 	return { monitorPid, connection: new Connection(socketPath) };
+}
+
+/** Nobody has connected to it yet. */
+export function spawnAlone(directory: string): { readonly monitorPid: number; readonly socketPath: string } {
+	const socketPath = join(directory, "monitor.sock");
+	const stderrPath = join(directory, "stderr");
+	return {
+		monitorPid: native.spawnDetached([paths.monitor, "run", directory], { stderrPath, socketPath }),
+		socketPath,
+	};
 }
 
 export async function make(root: string, overrides: Partial<LaunchConfig> = {}): Promise<Trial> {
