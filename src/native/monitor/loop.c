@@ -4,13 +4,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +19,7 @@
 #include "attach.h"
 #include "command.h"
 #include "complain.h"
+#include "hostname.h"
 #include "lease.h"
 #include "monitor.h"
 #include "oom.h"
@@ -196,38 +195,6 @@ static const char *start_refusal(const struct monitor *monitor, uint64_t epoch, 
 	return text;
 }
 
-/*
- * In place, so that what is mounted shows it. Nobody has written there but the init; where the image has something else it did not. Truncated
- * only when it is shorter: ext4 takes 2 ms to truncate what was just written.
- */
-static int write_hostname(const char *name)
-{
-	char content[CONTROL_LINE_MAX];
-	struct stat status;
-	size_t size = (size_t)snprintf(content, sizeof content, "%s\n", name);
-	SW_AUTOCLOSE int file = open("upper/etc/hostname", O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (file < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO || errno == EISDIR || errno == ENOTDIR))
-		return 0;
-	if (file < 0 || fstat(file, &status) < 0)
-		return -errno;
-	if (!S_ISREG(status.st_mode))
-		return 0;
-	if ((size_t)status.st_size > size && ftruncate(file, (off_t)size) < 0)
-		return -errno;
-	return sw_write_all(file, content, size);
-}
-
-/* A container that was made ahead learns with the start what it is called. The namespace of the monitor itself is of no use to it. */
-static int name_host(const struct monitor *monitor, const char *name)
-{
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/ns/uts", (int)monitor->pid);
-	SW_AUTOCLOSE int space = open(path, O_RDONLY | O_CLOEXEC);
-	if (space < 0 || setns(space, CLONE_NEWUTS) < 0 || sethostname(name, strlen(name)) < 0)
-		return -errno;
-	return write_hostname(name);
-}
-
 static void start(struct monitor *monitor, int index, const struct command *command)
 {
 	char refusal[128], line[160];
@@ -238,7 +205,7 @@ static void start(struct monitor *monitor, int index, const struct command *comm
 		return control_send(&monitor->control.clients[index], line);
 	}
 	if (command->text[0])
-		named = name_host(monitor, command->text);
+		named = hostname_give(monitor->pid, command->text);
 	if (named < 0) {
 		snprintf(line, sizeof line, "error start it cannot be given its name: %s", strerror(-named));
 		return control_send(&monitor->control.clients[index], line);
