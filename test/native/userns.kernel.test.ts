@@ -99,10 +99,14 @@ describe.skipIf(lacking !== null)(`user namespaces${lacking === null ? "" : ` (n
 		const { SIGSTOP, SIGCONT, SIGKILL } = constants.signals;
 		const children = () => readFileSync(`/proc/${monitorPid}/task/${monitorPid}/children`, "utf8");
 		const init = await until("its init", () => Number(children()));
-		const waits = () => readFileSync(`/proc/${init}/wchan`, "utf8").includes("wait_for_more_packets");
+		let looks = 0;
+		const sleeps = () => {
+			looks = readFileSync(`/proc/${init}/status`, "utf8").includes("State:\tS") ? looks + 1 : 0;
+			return looks > 3;
+		};
 		await until("it to be mapped", () => readFileSync(`/proc/${init}/uid_map`, "utf8") !== "");
 		native.signal(monitorPid, SIGSTOP);
-		await until("it to wait for its network", waits);
+		await until("it to wait for its network", sleeps);
 		const daemon = connect(socketPath);
 		await once(daemon, "connect");
 		daemon.destroy();
