@@ -1,22 +1,13 @@
 // A link that the peer closes at the very moment at which a stream is opened on it: after a link came back both ends may have
 // dialled, and each closes what it does not need.
 
-import type { Libp2p } from "libp2p";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type LoopbackNetwork, loopbackNetwork } from "./libp2p-network.js";
+import { madeNodes } from "./made-nodes.js";
 
 const ECHO = "/swarm/test-echo/1";
-const nodes = vi.hoisted((): Libp2p[] => []);
 
-vi.mock("libp2p", async (original) => {
-	const real = await original<typeof import("libp2p")>();
-	const createLibp2p = async (options: Parameters<typeof real.createLibp2p>[0]) => {
-		const node = await real.createLibp2p(options);
-		nodes.push(node);
-		return node;
-	};
-	return { ...real, createLibp2p };
-});
+vi.mock("libp2p", async (original) => (await import("./made-nodes.js")).remembering(await original()));
 
 let network: LoopbackNetwork;
 beforeEach(async () => {
@@ -33,7 +24,7 @@ it("a stream that is opened while the peer closes the link comes about on the ne
 		await stream.end();
 	});
 	for (let round = 0; round < 20; round++) {
-		const closing = nodes
+		const closing = madeNodes
 			.filter((node) => node.peerId.toString() === two.self)
 			.flatMap((node) => node.getConnections().map((connection) => connection.close().catch(() => {})));
 		const stream = await one.open(two.self, ECHO, AbortSignal.timeout(10_000));

@@ -3,7 +3,6 @@
 
 import type { Socket } from "node:net";
 import { array, assert, boolean, integer, property, tuple, uint8Array } from "fast-check";
-import type { Libp2p } from "libp2p";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemChance, systemClock } from "../../src/clock.js";
 import { FrameWay } from "../../src/mesh/bulk/bulk-frames.js";
@@ -23,20 +22,12 @@ import { SEALED_FRAMES_PROTOCOL, sealedFramesFrom } from "../../src/mesh/sealed-
 import { encodeWire } from "../../src/mesh/wire.js";
 import { until as untilMs } from "../support/until.js";
 import { type LoopbackNetwork, loopbackNetwork } from "./libp2p-network.js";
+import { madeNodes } from "./made-nodes.js";
 
 const until = (what: string, look: () => boolean) => untilMs(what, look, 30_000);
 const secret = () => new Uint8Array(WAY_SECRET_BYTES).fill(7);
-const nodes = vi.hoisted((): Libp2p[] => []);
 
-vi.mock("libp2p", async (original) => {
-	const real = await original<typeof import("libp2p")>();
-	const createLibp2p = async (options: Parameters<typeof real.createLibp2p>[0]) => {
-		const node = await real.createLibp2p(options);
-		nodes.push(node);
-		return node;
-	};
-	return { ...real, createLibp2p };
-});
+vi.mock("libp2p", async (original) => (await import("./made-nodes.js")).remembering(await original()));
 
 function noiseMessage(body: Uint8Array): Buffer {
 	const length = Buffer.alloc(2);
@@ -158,7 +149,7 @@ test("a peer that sends faster than it may is made to wait, and nothing of it is
 describe("between members", () => {
 	let network: LoopbackNetwork;
 	beforeEach(async () => {
-		nodes.length = 0;
+		madeNodes.length = 0;
 		network = await loopbackNetwork();
 	});
 	afterEach(() => network.close());
@@ -171,12 +162,12 @@ describe("between members", () => {
 
 	/** Of the frames, both ways. */
 	function protocols(): ReadonlySet<string> {
-		const streams = nodes.flatMap((node) => node.getConnections().flatMap((connection) => connection.streams));
+		const streams = madeNodes.flatMap((node) => node.getConnections().flatMap((connection) => connection.streams));
 		return new Set(streams.map(({ protocol }) => protocol).filter((protocol) => protocol.startsWith("/swarm/frames/")));
 	}
 
 	function socketOf(mesh: Libp2pMesh): Socket {
-		const node = nodes.find(({ peerId }) => peerId.toString() === mesh.self);
+		const node = madeNodes.find(({ peerId }) => peerId.toString() === mesh.self);
 		const [connection] = node?.getConnections() ?? [];
 		return (connection as unknown as { maConn: { socket: Socket } }).maConn.socket;
 	}
@@ -239,7 +230,7 @@ describe("between members", () => {
 	test("a node that does not know this way gets its frames through a stream", async () => {
 		const first = await network.first();
 		const other = await network.stranger();
-		await nodes.find(({ peerId }) => peerId.toString() === other.self)?.unhandle(SEALED_FRAMES_PROTOCOL);
+		await madeNodes.find(({ peerId }) => peerId.toString() === other.self)?.unhandle(SEALED_FRAMES_PROTOCOL);
 		const heard = new Map([first, other].map((mesh) => [mesh, [] as number[]]));
 		for (const [mesh, list] of heard) mesh.onFrame("heartbeat", (_, frame) => void list.push(frame[0] ?? 0));
 		await other.join(network.token(first), [], AbortSignal.timeout(30_000));
