@@ -65,12 +65,23 @@ export async function standReady(
 	}
 }
 
-/** Resolves when nothing but its directory is left. */
+/** Of its end after that of what it looks after. */
+const MONITOR_END_MS_MAX = 2_000;
+
+/** Resolves when nothing but its directory is left; a monitor that does not end in time is left to end by itself. */
 export async function dismiss(
 	standing: Standing,
-	{ cgroups, ids }: Pick<StandingParts, "cgroups" | "ids">,
+	{ cgroups, ids, clock }: Pick<StandingParts, "cgroups" | "ids" | "clock">,
 ): Promise<void> {
-	standing.monitor.close();
-	await cgroups.discard(standing.cgroupName);
-	ids.release(standing.cgroupName);
+	const { monitor, cgroupName } = standing;
+	const { promise: gone, resolve } = Promise.withResolvers<void>();
+	if (!monitor.isOpen) resolve();
+	monitor.handTo(cgroupName as ContainerId, (event) => {
+		if (event.kind === "gone") resolve();
+	});
+	await cgroups.discard(cgroupName);
+	const cancel = clock.after(MONITOR_END_MS_MAX, resolve);
+	await gone.finally(cancel);
+	monitor.close();
+	ids.release(cgroupName);
 }

@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.js";
@@ -50,6 +51,27 @@ describe.skipIf(missing !== null)(
 			await dismiss(standing, parts);
 			expect(cgroups.spares()).toEqual([]);
 			await until("its process to end", () => !existsSync(`/proc/${standing.pid}`));
+		});
+
+		it("is dismissed when its monitor has ended too", async () => {
+			const standing = await stand("slow");
+			const { SIGSTOP, SIGCONT } = constants.signals;
+			const [, monitor = ""] = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${standing.pid}/status`, "utf8")) ?? [];
+			const commandLine = () => readFileSync(`/proc/${monitor}/cmdline`, "utf8");
+			loadNative().signal(Number(monitor), SIGSTOP);
+			const told: string[] = [];
+			const dismissed = dismiss(standing, parts).then(() => {
+				told.push("dismissed");
+			});
+			try {
+				await until("the cgroup to be gone", () => cgroups.spares().length === 0);
+				expect(commandLine()).toContain("swarm-monitor");
+				expect(told).toEqual([]);
+			} finally {
+				loadNative().signal(Number(monitor), SIGCONT);
+			}
+			await dismissed;
+			expect(existsSync(`/proc/${monitor}`) ? commandLine() : "").toBe("");
 		});
 
 		it("has a user namespace that owns its others, where it is to have one", async () => {
