@@ -14,13 +14,10 @@ const ENODATA = 61;
 /** By their numbers in `enum sw_exec_form`. */
 const EXEC_FORMS: readonly ExecForm[] = ["nothing", "outputs", "input", "terminal", "detached"];
 
-interface NativeError {
-	readonly code: number;
-	readonly step: string;
-	readonly message: string;
-}
-
-type Result = { readonly value: number; readonly error: NativeError };
+/** struct sw_error as the library writes it: decoded only when a call failed, which takes as long as most calls. */
+const ERROR_STEP_AT = 4;
+const ERROR_MESSAGE_AT = ERROR_STEP_AT + 48;
+const ERROR_BYTES = ERROR_MESSAGE_AT + 208;
 
 /** Loads the library; throws `unsupported` when it is not built or is of another version. */
 export function loadNative(paths: NativePaths = nativePaths()): Native {
@@ -35,10 +32,8 @@ export function loadNative(paths: NativePaths = nativePaths()): Native {
 }
 
 function bind(functions: ReturnType<typeof functionsOf>): Native {
-	const call = (action: string, run: (error: object) => number): number => {
-		const error: Record<string, unknown> = {};
-		return checked(action, { value: run(error), error: error as unknown as NativeError });
-	};
+	const error = newError();
+	const call = (action: string, run: (error: Buffer) => number): number => checked(action, run(error), error);
 	const f = functions;
 	return {
 		spawnDetached: (argv, { stderrPath, socketPath }) =>
@@ -50,10 +45,10 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 		},
 		execChannel: (connection) => call("start commands in containers", (error) => f.execChannel(connection, error)),
 		execSend(channel, request, form) {
-			const streams = [-1, -1, -1];
+			const streams = new Int32Array(3);
 			const number = EXEC_FORMS.indexOf(form);
 			const count = call("exec", (error) => f.execSend(channel, request, request.length, number, streams, error));
-			return streams.slice(0, count);
+			return [...streams.subarray(0, count)];
 		},
 		netnsCreate: (path) => void call(`make network namespace ${path}`, (error) => f.netnsCreate(path, error)),
 		netnsKeep: (path, pid) => void call(`keep network namespace ${path}`, (error) => f.netnsKeep(path, pid, error)),
@@ -84,10 +79,9 @@ function bind(functions: ReturnType<typeof functionsOf>): Native {
 			void call(`set attribute ${name}`, (error) => f.setAttribute(pathBytes(path), name, value, value.length, error)),
 		getAttribute(path, name) {
 			const value = new Uint8Array(ATTRIBUTE_BYTES_MAX);
-			const error: Record<string, unknown> = {};
 			const size = f.getAttribute(pathBytes(path), name, value, value.length, error);
 			if (size === -ENODATA) return null;
-			return value.slice(0, checked(`read attribute ${name}`, { value: size, error: error as unknown as NativeError }));
+			return value.slice(0, checked(`read attribute ${name}`, size, error));
 		},
 		directorySpread: (path) => void call(`spread ${path}`, (error) => f.directorySpread(path, error)),
 		containerDirectoryMake: (path) => onThread(`make ${path}`, f.containerDirectoryMake, path),
@@ -120,18 +114,18 @@ interface ThreadedRead {
 		files: Uint8Array,
 		size: number,
 		ends: Uint32Array,
-		error: object,
+		error: Buffer,
 		callback: (failure: unknown, value: number) => void,
 	): void;
 }
 
 function readSome(read: ThreadedRead, descriptors: Int32Array, { files, ends }: Pool): Promise<(string | null)[]> {
 	return new Promise((resolve, reject) => {
-		const error: Record<string, unknown> = {};
+		const error = newError();
 		read.async(descriptors, descriptors.length, files, files.length, ends, error, (failure, value) => {
 			if (failure !== null) return reject(failure);
 			try {
-				const used = checked("read files", { value, error: error as unknown as NativeError });
+				const used = checked("read files", value, error);
 				const text = Buffer.from(files.buffer, 0, used).toString("latin1");
 				resolve(textsBetween(text, ends.subarray(0, descriptors.length)));
 			} catch (thrown) {
@@ -152,17 +146,17 @@ function textsBetween(text: string, ends: Uint32Array): (string | null)[] {
 }
 
 interface AsyncFunction {
-	async(name: string, error: object, callback: (failure: unknown, value: number) => void): void;
+	async(name: string, error: Buffer, callback: (failure: unknown, value: number) => void): void;
 }
 
 /** Calls a function of one path or name on a thread of the pool. */
 function onThread(action: string, run: AsyncFunction, name: string) {
 	return new Promise<void>((resolve, reject) => {
-		const error: Record<string, unknown> = {};
+		const error = newError();
 		run.async(name, error, (failure: unknown, value: number) => {
 			if (failure !== null) return reject(failure);
 			try {
-				checked(action, { value, error: error as unknown as NativeError });
+				checked(action, value, error);
 				resolve();
 			} catch (thrown) {
 				reject(thrown);
@@ -172,16 +166,14 @@ function onThread(action: string, run: AsyncFunction, name: string) {
 }
 
 function functionsOf(library: LibraryHandle) {
-	const error = koffi.struct({ code: "int32_t", step: koffi.array("char", 48), message: koffi.array("char", 208) });
-	const out = koffi.out(koffi.pointer(error));
 	const bytes = koffi.pointer("uint8_t");
 	const func = (name: string, ...parameters: (string | TypeObject | ReturnType<typeof koffi.out>)[]) =>
-		library.func(name, "int32_t", [...parameters, out]);
+		library.func(name, "int32_t", [...parameters, bytes]);
 	return {
 		spawnDetached: func("sw_spawn_detached", koffi.pointer("str"), "str", "str"),
 		spawnConnected: func("sw_spawn_connected", koffi.pointer("str"), "str", koffi.out(koffi.pointer("int32_t"))),
 		execChannel: func("sw_exec_channel", "int32_t"),
-		execSend: func("sw_exec_send", "int32_t", bytes, "uint32_t", "uint32_t", koffi.out(koffi.pointer("int32_t"))),
+		execSend: func("sw_exec_send", "int32_t", bytes, "uint32_t", "uint32_t", koffi.pointer("int32_t")),
 		netnsCreate: func("sw_netns_create", "str"),
 		netnsKeep: func("sw_netns_keep", "str", "int32_t"),
 		netnsDelete: func("sw_netns_delete", "str"),
@@ -212,11 +204,21 @@ function functionsOf(library: LibraryHandle) {
 	};
 }
 
-function checked(action: string, { value, error }: Result): number {
+function newError(): Buffer {
+	return Buffer.alloc(ERROR_BYTES);
+}
+
+function checked(action: string, value: number, error: Buffer): number {
 	if (value >= 0) return value;
-	throw new SwarmError(codeOf(error.code), `Cannot ${action}: ${error.message}`, {
-		details: { errno: error.code, step: error.step },
-	});
+	const errno = error.readInt32LE(0);
+	const step = textOf(error.subarray(ERROR_STEP_AT, ERROR_MESSAGE_AT));
+	const message = textOf(error.subarray(ERROR_MESSAGE_AT));
+	throw new SwarmError(codeOf(errno), `Cannot ${action}: ${message}`, { details: { errno, step } });
+}
+
+/** Up to its NUL. */
+function textOf(bytes: Buffer): string {
+	return bytes.toString("utf8", 0, bytes.indexOf(0));
 }
 
 // errno values are the same on every architecture that we build for (asm-generic/errno.h).
