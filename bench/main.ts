@@ -1,6 +1,7 @@
 // `npm run bench -- NAME [--json]` (density: also --count N, gossip: --count 3,8): runs us and the peer in turn in one run and prints medians and ratios.
 
 import { parseArgs } from "node:util";
+import { compileEarly } from "../src/node/compile-early.js";
 import { bulk } from "./bulk.js";
 import { density } from "./density.js";
 import { exec } from "./exec.js";
@@ -33,6 +34,8 @@ const benches: Readonly<Record<string, () => Promise<BenchReport>>> = {
 };
 
 async function main(): Promise<number> {
+	// As the daemon does, in callers and peers alike.
+	compileEarly();
 	const options = { json: { type: "boolean" }, count: { type: "string" } } as const;
 	const { positionals: names, values } = parseArgs({ options, allowPositionals: true });
 	// Children of benches; only those of gossip need what it measures against.

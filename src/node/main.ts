@@ -4,6 +4,7 @@
 import { closeSync, writeSync } from "node:fs";
 import { asSwarmError } from "../errors.js";
 import { createLogger } from "../log.js";
+import { compileEarly } from "./compile-early.js";
 import type { DaemonConfig } from "./config.js";
 import { startDaemon } from "./daemon.js";
 import type { ReadyLine } from "./launch-daemon.js";
@@ -26,6 +27,7 @@ function tell(word: ReadyLine): void {
 }
 
 async function main(): Promise<number> {
+	compileEarly();
 	const logger = createLogger((line) => process.stderr.write(line), "info");
 	try {
 		const daemon = await startDaemon(await readConfig(), logger);
