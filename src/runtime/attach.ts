@@ -55,6 +55,7 @@ export async function attachTo(container: Container, signal: AbortSignal): Promi
 	exit.catch(() => {});
 	return {
 		...output,
+		whole: Promise.resolve(null),
 		stdin: inputTo(socket),
 		exit,
 		kill: () => void socket.destroy(),

@@ -8,7 +8,7 @@ import type { Clock } from "../clock.js";
 import { SwarmError } from "../errors.js";
 import type { ExecForm } from "../native/native.js";
 import type { Container } from "./container.js";
-import { ExecOutput } from "./exec-output.js";
+import { ExecOutputs } from "./exec-output.js";
 import type { ExecServer, ServedCommand } from "./exec-server.js";
 import type { ExecRequest, ExecSession } from "./runtime.js";
 
@@ -30,13 +30,15 @@ export function execIn(container: Container, request: ExecRequest, server: ExecS
 	const common = { kill: command.kill, resize: command.resize };
 	switch (form) {
 		case "detached":
-			return { ...common, ...detached(command) };
+			return { ...common, ...detached(command), whole: neverWhole };
 		case "terminal":
-			return { ...common, ...terminalStreams(command, request.stdin), exit: timed };
+			return { ...common, ...terminalStreams(command, request.stdin), exit: timed, whole: neverWhole };
 		default:
-			return { ...common, ...pipes(command, clock), exit: timed };
+			return piped(command, timed, clock);
 	}
 }
+
+const neverWhole = Promise.resolve(null);
 
 /** A process that waits for the next command counts towards the container's limit: where there is one, none waits. */
 function mayStandBy({ request: { spec } }: Container, { user, workdir }: ExecRequest, form: ExecForm): boolean {
@@ -87,12 +89,18 @@ function limited(command: ServedCommand, timeoutMs: number | null, clock: Clock)
 	return exit;
 }
 
-function pipes(command: ServedCommand, clock: Clock): Pick<ExecSession, "stdin" | "stdout" | "stderr"> {
-	const [stdout = -1, stderr = -1, stdin = null] = command.streams;
+function piped({ kill, resize, streams }: ServedCommand, exit: Promise<number>, clock: Clock): ExecSession {
+	const [stdout = -1, stderr = -1, stdin = null] = streams;
+	const outputs = new ExecOutputs(stdout, stderr, exit, clock);
 	return {
+		...{ kill, resize, exit, whole: outputs.whole },
 		stdin: stdin === null ? nowhere() : inputOf(stdin),
-		stdout: new ExecOutput(stdout, command.exit, clock),
-		stderr: new ExecOutput(stderr, command.exit, clock),
+		get stdout() {
+			return outputs.stdout;
+		},
+		get stderr() {
+			return outputs.stderr;
+		},
 	};
 }
 

@@ -108,7 +108,16 @@ export interface TerminalSize {
 }
 
 /** A command that is not detached ends with the daemon. */
+/** A command that was over at once. */
+export interface ExecWhole {
+	readonly stdout: Uint8Array;
+	readonly stderr: Uint8Array;
+	readonly exitCode: number;
+}
+
 export interface ExecSession {
+	/** Known within 20 ms. null: the streams have it, and so it is when they were asked for before; else they are empty. */
+	readonly whole: Promise<ExecWhole | null>;
 	readonly stdin: Writable;
 	readonly stdout: Readable;
 	readonly stderr: Readable;

@@ -1,7 +1,7 @@
 // exec as an answer: the session's streams become frames, the call's body its standard input.
 
 import { asSwarmError, SwarmError, shown } from "../../errors.js";
-import type { ExecRequest, ExecSession } from "../../runtime/runtime.js";
+import type { ExecRequest, ExecSession, ExecWhole } from "../../runtime/runtime.js";
 import type { ExecFrame } from "./contract.js";
 import { decodeInputFrames, EXEC_FRAME_BYTES_MAX, encodeExecFrame, terminalSizeOf } from "./frames.js";
 import type { ApiAnswer, ApiCall } from "./message.js";
@@ -56,15 +56,16 @@ function isText(value: unknown): value is string {
  * From now on the command ends when the caller goes away, also one that went before it read the first frame. `listens`: whether what
  * the caller sends is for the command.
  */
-export function execAnswer(session: ExecSession, call: ApiCall, listens: boolean): ApiAnswer {
+export async function execAnswer(session: ExecSession, call: ApiCall, listens: boolean): Promise<ApiAnswer> {
 	const onAbort = () => session.kill();
 	call.signal.addEventListener("abort", onAbort, { once: true });
 	if (call.signal.aborted) onAbort();
 	if (listens) feed(session, call).catch(onAbort);
+	const whole = await session.whole;
 	return {
 		status: 200,
 		contentType: "application/vnd.stratoswarm.exec",
-		body: framesOf(session),
+		body: whole === null ? framesOf(session) : wholeFrames(whole),
 	};
 }
 
@@ -84,21 +85,31 @@ async function feed(session: ExecSession, call: ApiCall): Promise<void> {
 	session.stdin.end();
 }
 
-/**
- * Both outputs in arrival order, as frames, and how the command ended; a slow reader pauses it. One generator, and events of the streams: one more
- * of either is a tenth of a short command.
- */
+function wholeFrames({ stdout, stderr, exitCode }: ExecWhole): Uint8Array {
+	const last = encodeExecFrame({ kind: "exit", exitCode });
+	if (stdout.length + stderr.length === 0) return last;
+	return Buffer.concat([...outputFrames("stdout", stdout), ...outputFrames("stderr", stderr), last]);
+}
+
+function outputFrames(kind: "stdout" | "stderr", bytes: Uint8Array): readonly Uint8Array[] {
+	const frames: Uint8Array[] = [];
+	for (let at = 0; at < bytes.length; at += EXEC_FRAME_BYTES_MAX)
+		frames.push(encodeExecFrame({ kind, bytes: bytes.subarray(at, at + EXEC_FRAME_BYTES_MAX) }));
+	return frames;
+}
+
+/** Both outputs in arrival order, as frames, and how the command ended; a slow reader pauses it. */
 async function* framesOf(session: ExecSession): AsyncIterable<Uint8Array> {
 	let waiting: Uint8Array[] = [];
 	let wake = () => {};
-	const add = (frame: ExecFrame) => {
-		waiting.push(encodeExecFrame(frame));
+	const add = (...frames: readonly Uint8Array[]) => {
+		waiting.push(...frames);
 		wake();
 	};
 	let isOver = false;
 	const finish = (last: ExecFrame) => {
 		isOver = true;
-		add(last);
+		add(encodeExecFrame(last));
 	};
 	const open = new Set(["stdout", "stderr"] as const);
 	const streams = [...open].map((kind) => session[kind]);
@@ -111,8 +122,7 @@ async function* framesOf(session: ExecSession): AsyncIterable<Uint8Array> {
 			);
 		};
 		session[kind].on("data", (bytes: Uint8Array) => {
-			for (let at = 0; at < bytes.length; at += EXEC_FRAME_BYTES_MAX)
-				add({ kind, bytes: bytes.subarray(at, at + EXEC_FRAME_BYTES_MAX) });
+			add(...outputFrames(kind, bytes));
 			if (waiting.length >= FRAMES_WAITING_MAX) for (const stream of streams) stream.pause();
 		});
 		session[kind].once("end", done).once("close", done);

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { finished } from "node:stream/promises";
 import type { HealthProbe } from "../../model.js";
 import { plainExec } from "../../runtime/exec-request.js";
-import type { ContainerState, Runtime } from "../../runtime/runtime.js";
+import type { ContainerState, ExecSession, Runtime } from "../../runtime/runtime.js";
 
 /** Resolves when the check passes; rejects with the reason, and with the signal's when it aborts. */
 export type ProbeHealth = (state: ContainerState, probe: HealthProbe, signal: AbortSignal) => Promise<void>;
@@ -39,24 +39,44 @@ async function runCommand(
 	// Not the end of the process is waited for then: it may hang in the kernel.
 	const onAbort = () => {
 		session.kill();
+		for (const stream of [session.stdout, session.stderr]) stream.destroy();
 		giveUp(signal.reason);
 	};
 	signal.addEventListener("abort", onAbort, { once: true });
 	if (signal.aborted) onAbort();
+	try {
+		const { code, output } = await Promise.race([endOf(session), givenUp]);
+		if (code !== 0) throw new Error(`exit code ${code}${output.trim() === "" ? "" : `: ${output}`}`);
+	} finally {
+		signal.removeEventListener("abort", onAbort);
+	}
+}
+
+interface End {
+	readonly code: number;
+	/** The beginning of both outputs; nothing is waited for when the code is 0. */
+	readonly output: string;
+}
+
+async function endOf(session: ExecSession): Promise<End> {
+	const whole = await session.whole;
+	if (whole !== null) {
+		const output = Buffer.concat([whole.stdout, whole.stderr]).subarray(0, OUTPUT_BYTES_MAX).toString();
+		return { code: whole.exitCode, output };
+	}
+	const streams = [session.stdout, session.stderr];
 	let output = "";
-	for (const stream of [session.stdout, session.stderr])
+	for (const stream of streams)
 		stream.on("data", (part: Buffer) => {
 			if (output.length < OUTPUT_BYTES_MAX) output += part.toString("utf8").slice(0, OUTPUT_BYTES_MAX - output.length);
 		});
-	const said = Promise.all([session.stdout, session.stderr].map((stream) => finished(stream).catch(() => {})));
+	const said = Promise.all(streams.map((stream) => finished(stream).catch(() => {})));
 	try {
-		const code = await Promise.race([session.exit, givenUp]);
-		if (code === 0) return;
-		await Promise.race([said, givenUp]);
-		throw new Error(`exit code ${code}${output.trim() === "" ? "" : `: ${output}`}`);
+		const code = await session.exit;
+		if (code !== 0) await said;
+		return { code, output };
 	} finally {
-		signal.removeEventListener("abort", onAbort);
-		for (const stream of [session.stdout, session.stderr]) stream.destroy();
+		for (const stream of streams) stream.destroy();
 	}
 }
 

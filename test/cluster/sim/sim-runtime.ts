@@ -397,6 +397,7 @@ function programOf(container: SimContainer): string {
 
 function silentSession() {
 	return {
+		whole: Promise.resolve(null),
 		stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
 		stdout: Readable.from([]),
 		stderr: Readable.from([]),

@@ -20,12 +20,16 @@ afterEach(async () => {
 	for (const step of undo.splice(0).reverse()) await step();
 });
 
-async function clientOf(handler: ApiHandler) {
+async function serving(handler: ApiHandler): Promise<string> {
 	const directory = await mkdtemp(join(tmpdir(), "swarm-exec-"));
 	undo.push(() => rm(directory, { recursive: true }));
 	const server = await serveHttp(join(directory, SOCKET_NAME), handler);
 	undo.push(() => server.close());
-	const client = connectLocal(directory);
+	return directory;
+}
+
+async function clientOf(handler: ApiHandler) {
+	const client = connectLocal(await serving(handler));
 	const request = { ...plainExec(["true"]), stdin: true };
 	const signal = new AbortController().signal;
 	return (stdin: Readable) =>
@@ -39,7 +43,7 @@ function endedSession(exitCode: number): ExecSession {
 	const stdin = new PassThrough();
 	stdin.destroy();
 	return {
-		...{ stdin, stdout: Readable.from([]), stderr: Readable.from([]) },
+		...{ whole: Promise.resolve(null), stdin, stdout: Readable.from([]), stderr: Readable.from([]) },
 		exit: Promise.resolve(exitCode),
 		kill: () => {},
 		resize: () => {},
@@ -62,6 +66,22 @@ describe("exec", () => {
 	it("passes the exit code on of a command that ends before it has read its input", async () => {
 		const exec = await clientOf(async (call) => execAnswer(endedSession(7), call, true));
 		for (let call = 0; call < CALLS; call++) expect(await exec(Readable.from(endless()))).toBe(7);
+	});
+
+	it("gives what a short command said and its exit code, over one connection as over a connection of its own", async () => {
+		const whole = { stdout: Buffer.alloc(600_000, "o"), stderr: Buffer.from("complaint"), exitCode: 3 };
+		const session = { ...endedSession(0), whole: Promise.resolve(whole) };
+		const directory = await serving(async (call) => execAnswer(session, call, false));
+		for (const keepAlive of [false, true]) {
+			const said = { stdout: 0, stderr: 0 };
+			const count = (kind: keyof typeof said) => (bytes: Uint8Array) => {
+				said[kind] += bytes.length;
+			};
+			const streams = { stdin: null, onResize: null, onStdout: count("stdout"), onStderr: count("stderr") };
+			const client = connectLocal(directory, { keepAlive });
+			expect(await client.exec("web", plainExec(["true"]), streams, new AbortController().signal)).toBe(3);
+			expect(said).toEqual({ stdout: 600_000, stderr: 9 });
+		}
 	});
 
 	it("says that the daemon went away when the connection breaks in the middle", async () => {

@@ -54,8 +54,10 @@ it("a check that is given up ends with the reason", async () => {
 	await expect(asked).rejects.toThrow("took too long");
 });
 
-function sessionOf(code: number, output: string): ExecSession {
+function sessionOf(code: number, output: string, isWhole: boolean): ExecSession {
+	const whole = { stdout: Buffer.from(output), stderr: Buffer.alloc(0), exitCode: code };
 	return {
+		whole: Promise.resolve(isWhole ? whole : null),
 		stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
 		stdout: Readable.from([Buffer.from(output)]),
 		stderr: Readable.from([]),
@@ -67,14 +69,16 @@ function sessionOf(code: number, output: string): ExecSession {
 
 it("a command passes with exit code 0, and its output is the reason otherwise", async () => {
 	const requests: ExecRequest[] = [];
-	const runtime = (code: number) => ({
+	const runtime = (code: number, isWhole: boolean) => ({
 		exec: async (_: unknown, request: ExecRequest) => {
 			requests.push(request);
-			return sessionOf(code, "not ready\n");
+			return sessionOf(code, "not ready\n", isWhole);
 		},
 	});
 	const probe = { kind: "command", command: ["ready"] } as const;
-	await ask(probe, undefined, runtime(0));
-	await expect(ask(probe, undefined, runtime(7))).rejects.toThrow("exit code 7: not ready");
+	for (const isWhole of [true, false]) {
+		await ask(probe, undefined, runtime(0, isWhole));
+		await expect(ask(probe, undefined, runtime(7, isWhole))).rejects.toThrow("exit code 7: not ready");
+	}
 	expect(requests[0]?.command).toEqual(["ready"]);
 });
