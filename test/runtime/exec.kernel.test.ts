@@ -94,21 +94,6 @@ describe.skipIf(lacking !== null)(lacking === null ? "exec" : `exec (skipped: no
 		expect(processes()).toContain("sleep 4245");
 	});
 
-	it("gives all of a command that is over at once, and streams of any other", async () => {
-		const wholeOf = async (command: readonly string[]) => (await begin(command)).whole;
-		const whole = await wholeOf(shell("echo said; echo complained >&2; exit 3"));
-		expect({ ...whole, stdout: String(whole?.stdout), stderr: String(whole?.stderr) }).toEqual({
-			stdout: "said\n",
-			stderr: "complained\n",
-			exitCode: 3,
-		});
-		expect(await wholeOf(["/bin/sleep", "0.3"])).toBeNull();
-		expect(await wholeOf(shell("busybox seq 1 20000"))).toBeNull();
-		const held = await begin(shell("echo before; sleep 4249 & exit 4"));
-		expect(await held.whole).toBeNull();
-		expect(await endOf(held)).toEqual({ code: 4, out: "before\n", complaint: "" });
-	});
-
 	it("lets a detached command go on without its caller and without the daemon, and says why one was not started", async () => {
 		expect(await exec(shell("trap '' TERM; sleep 4246"), { detach: true })).toEqual({
 			code: 0,
@@ -160,7 +145,13 @@ function collect(stream: Readable): () => string {
 	return () => all;
 }
 
+/** As callers take it: of a command that is over at once as a whole. */
 async function endOf(session: ExecSession) {
+	const whole = await session.whole;
+	if (whole !== null) {
+		const { stdout, stderr, exitCode } = whole;
+		return { code: exitCode, out: String(stdout), complaint: String(stderr) };
+	}
 	const texts = Promise.all([text(session.stdout), text(session.stderr)]);
 	const code = await session.exit;
 	const [out, complaint] = await texts;
