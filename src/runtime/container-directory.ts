@@ -28,18 +28,18 @@ export function containerDirectoryOf(containersPath: string, container: Containe
 	const path = join(containersPath, container);
 	return {
 		path,
-		record: join(path, "record.json"),
-		launch: join(path, "launch"),
-		upper: join(path, "upper"),
-		work: join(path, "work"),
-		merged: join(path, "merged"),
-		lower: join(path, "lower"),
-		dev: join(path, "dev"),
-		shm: join(path, "shm"),
-		log: join(path, "log"),
-		monitorSocket: join(path, "monitor.sock"),
-		exit: join(path, "exit"),
-		stderr: join(path, "stderr"),
+		record: `${path}/record.json`,
+		launch: `${path}/launch`,
+		upper: `${path}/upper`,
+		work: `${path}/work`,
+		merged: `${path}/merged`,
+		lower: `${path}/lower`,
+		dev: `${path}/dev`,
+		shm: `${path}/shm`,
+		log: `${path}/log`,
+		monitorSocket: `${path}/monitor.sock`,
+		exit: `${path}/exit`,
+		stderr: `${path}/stderr`,
 	};
 }
 

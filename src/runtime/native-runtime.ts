@@ -8,6 +8,7 @@ import type { Logger } from "../log.js";
 import type { ContainerId, ContainerStats, LimitName, LogLine, ResourceRequest, Spec } from "../model.js";
 import type { Native } from "../native/native.js";
 import type { NativePaths } from "../native/paths.js";
+import { abortWith } from "./abort-with.js";
 import { findContainers } from "./adoption.js";
 import { type AssemblyParts, beginPassing, build, fitMade, START_MS_MAX, stripProcesses } from "./assembly.js";
 import { attachTo } from "./attach.js";
@@ -255,13 +256,18 @@ class NativeRuntime implements Runtime {
 	}
 
 	run(request: CreateRequest, signal: AbortSignal): Promise<ContainerState> {
-		const either = AbortSignal.any([signal, this.#closing.signal]);
 		const work = async (container: Container, begun: () => void) => {
-			await beginPassing(container, this.#parts, either);
-			begun();
-			const state = await container.until("run", ended, null, either);
-			if (state.phase === "failed") throw startFailure(state, null);
-			return state;
+			const abort = new AbortController();
+			const stopFollowing = abortWith(abort, [signal, this.#closing.signal]);
+			try {
+				await beginPassing(container, this.#parts, abort.signal);
+				begun();
+				const state = await container.until("run", ended, null, abort.signal);
+				if (state.phase === "failed") throw startFailure(state, null);
+				return state;
+			} finally {
+				stopFollowing();
+			}
 		};
 		return this.#quiet.during((begun) => this.#roster.passing("run", request, (container) => work(container, begun)));
 	}
