@@ -273,7 +273,7 @@ export async function stripProcesses(container: Container, { cgroups }: Assembly
 export async function endProcesses(container: Container, cgroups: Cgroups): Promise<void> {
 	if (!hasEnded(container.state.phase)) {
 		cgroups.kill(container.id);
-		await container.monitorGone(MONITOR_MS_MAX);
+		await container.monitorDone(MONITOR_MS_MAX);
 	}
 	container.letGo();
 }

@@ -67,8 +67,8 @@ export class Container {
 	readonly #around: ContainerSurroundings;
 	#state: ContainerState;
 	#monitor: Monitor | null = null;
-	#monitorGone: Promise<void> = Promise.resolve();
-	#onMonitorGone: () => void = () => {};
+	#monitorDone: Promise<void> = Promise.resolve();
+	#onMonitorDone: () => void = () => {};
 	readonly #waiting = new Set<(state: ContainerState) => void>();
 
 	constructor(
@@ -204,7 +204,7 @@ export class Container {
 		const name = this.#around.cgroups.nameOf(made.id);
 		if (monitor === null || name === null) throw new SwarmError("failed", `Cannot take ${made.id}: it has ended`);
 		made.#monitor = null;
-		made.#onMonitorGone();
+		made.#onMonitorDone();
 		this.#around.cgroups.adopt(this.id, name);
 		this.#hostname = hostnameOf(this.id);
 		this.#state = { ...this.#state, pid: made.state.pid, firstId: made.state.firstId };
@@ -238,19 +238,19 @@ export class Container {
 	#attached(monitor: Monitor): void {
 		this.#monitor = monitor;
 		const { promise, resolve } = Promise.withResolvers<void>();
-		this.#monitorGone = promise;
-		this.#onMonitorGone = resolve;
+		this.#monitorDone = promise;
+		this.#onMonitorDone = resolve;
 	}
 
 	/**
 	 * Resolves when no monitor is attached: it goes by itself after the container's end, its record being on the disk; or
-	 * after `withinMs`.
+	 * after `withinMs`. That of a passing one writes none, and stays after it has told the end until it is let go of.
 	 */
-	monitorGone(withinMs: number): Promise<void> {
+	monitorDone(withinMs: number): Promise<void> {
 		if (this.#monitor === null) return Promise.resolve();
 		return new Promise((resolve) => {
 			const cancel = this.#around.clock.after(withinMs, resolve);
-			void this.#monitorGone.then(() => {
+			void this.#monitorDone.then(() => {
 				cancel();
 				resolve();
 			});
@@ -261,7 +261,7 @@ export class Container {
 	letGo(): void {
 		this.#monitor?.close();
 		this.#monitor = null;
-		this.#onMonitorGone();
+		this.#onMonitorDone();
 	}
 
 	/**
@@ -347,10 +347,11 @@ export class Container {
 					return;
 				case "exited":
 					this.recordExit(event.exit);
+					if (this.passing) this.#onMonitorDone();
 					return;
 				case "gone":
 					this.#monitor = null;
-					this.#onMonitorGone();
+					this.#onMonitorDone();
 					if (!hasEnded(this.#state.phase)) this.lookForExit();
 					return;
 			}

@@ -163,7 +163,7 @@ export class Roster {
 		if (container.request.address !== null) return this.destroy(container);
 		const { path } = container.directory;
 		if (dirname(path) === this.containersPath) parts.trash.take(path, container.id);
-		// Its monitor goes by itself, and with it the connection.
+		// Its monitor, and the mounts that it holds, go with the connection.
 		parts.leftovers.add(container.id, () => {
 			container.letGo();
 			return dismantle(container.id, container.directory, parts);

@@ -260,6 +260,19 @@ describe.skipIf(lacking !== null)(title, () => {
 		await until("the init to end", () => !native.signal(trial?.pid ?? 0, 0));
 	});
 
+	test("holds the mounts of a passing one until whoever was told of the end lets go, or not for long", async () => {
+		for (const letsGo of [true, false]) {
+			trial = await make(root.path, { passing: true, args: ["true"] });
+			expect(await trial.exited()).toMatchObject({ code: 0 });
+			const descriptors = `/proc/${trial.monitorPid}/fd`;
+			const held = readdirSync(descriptors).map((name) => readlinkSync(join(descriptors, name)));
+			expect(held.filter((file) => file.startsWith("mnt:["))).toHaveLength(1);
+			if (!letsGo) await until("the monitor to end", () => !existsSync(descriptors));
+			await trial.dispose();
+			trial = null;
+		}
+	});
+
 	test("passes SIGTERM on", async () => {
 		trial = await make(root.path, {
 			args: ["sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done"],

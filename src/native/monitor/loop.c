@@ -373,6 +373,20 @@ static void take_signals(struct monitor *monitor)
 			take_end(monitor, status);
 }
 
+#define STAY_MS_MAX 2000
+
+/* Taking down what we hold is in the way of the next start: who was told says when, by letting go of us. */
+static void stay(const struct control *control)
+{
+	struct pollfd polled[CONTROL_CLIENTS_MAX];
+	nfds_t count = 0;
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (control->clients[i].socket >= 0)
+			polled[count++] = (struct pollfd){ control->clients[i].socket, 0, 0 };
+	if (count > 0)
+		poll(polled, count, STAY_MS_MAX);
+}
+
 /* Who is told may start a new monitor of this container at once: lock and socket name go first. The record is whole by
  * then; only a power cut in the moment until it is synced can take it (the file is then empty or absent). Of a container that
  * nobody else will ask for there is none. */
@@ -397,6 +411,8 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 	if (result == 0 && recorded)
 		result = exit_record_sync(".", error);
 	attach_finish(monitor);
+	if (monitor->launch.passing)
+		stay(&monitor->control);
 	return result;
 }
 
