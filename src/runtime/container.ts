@@ -60,7 +60,7 @@ export class Container {
 	readonly passing: boolean;
 	/** Made before it is known which container it will be (warm.ts). */
 	readonly ahead: boolean;
-	/** What the start has to tell a container that was made ahead: its host name. */
+	/** What the start has to tell a container that was made ahead: its host name; "" for one that keeps the name it was made with. */
 	#hostname: string | null = null;
 	/** Who waits in its namespaces to be told to build (standing.ts, or its own monitor said so): from then on, and before, null. */
 	standingPid: number | null = null;
@@ -206,7 +206,8 @@ export class Container {
 		made.#monitor = null;
 		made.#onMonitorDone();
 		this.#around.cgroups.adopt(this.id, name);
-		this.#hostname = hostnameOf(this.id);
+		// Nobody knows a passing one by its name, nor asks for it over a network.
+		this.#hostname = this.passing && this.request.address === null ? "" : hostnameOf(this.id);
 		this.#state = { ...this.#state, pid: made.state.pid, firstId: made.state.firstId };
 		monitor.handTo(this.id, (event) => this.#follow(event));
 		this.#attached(monitor);
@@ -219,7 +220,7 @@ export class Container {
 
 	/** Lets the first instruction run. Rejects with the reason when that cannot be, `unreachable` without a monitor. */
 	async tellToStart(epoch: number): Promise<void> {
-		const argument = this.#hostname === null ? String(epoch) : `${epoch} ${this.#hostname}`;
+		const argument = this.#hostname ? `${epoch} ${this.#hostname}` : String(epoch);
 		this.#hostname = null;
 		await this.#monitor?.request("start", argument);
 	}

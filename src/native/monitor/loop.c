@@ -402,7 +402,8 @@ static int finish(struct monitor *monitor, struct sw_error *error)
 	/* The working directory: a container that was made ahead has been moved to its place. */
 	if (recorded)
 		result = exit_record_write(&monitor->exit, ".", error);
-	unlink("monitor.sock");
+	if (!monitor->launch.passing)
+		unlink("monitor.sock");
 	sw_close(&monitor->lock);
 	struct pollfd listener = { monitor->control.listener, POLLIN, 0 };
 	while (poll(&listener, 1, 0) > 0 && control_accept(&monitor->control) >= 0)

@@ -50,6 +50,8 @@ class Store implements ImageStore {
 	readonly #logger: Logger;
 	readonly #clock: Clock;
 	readonly #images = new Map<Digest, StoredImage>();
+	/** By the reference that was asked for last: programs start containers of one image many times. */
+	readonly #prepared = new WeakMap<StoredImage, { readonly reference: string; readonly prepared: PreparedImage }>();
 	/** Blobs and layers of imports on their way, with how many want them. */
 	readonly #pins = new Map<string, number>();
 	readonly #sweepAllowed: boolean;
@@ -236,18 +238,18 @@ class Store implements ImageStore {
 			return prepared;
 		}
 		const image = this.#mustHave(reference);
-		const lowerDirectories: string[] = [];
+		const known = this.#prepared.get(image);
+		const prepared = known?.reference === reference ? known.prepared : this.#prepareNamed(reference, image);
+		this.#prepared.set(image, { reference, prepared });
+		const gone = prepared.lowerDirectories.find((path) => !existsSync(path));
+		if (gone === undefined) return prepared;
+		throw new SwarmError("corrupt", `Cannot use the image ${reference}: its layer ${gone} is gone, import it again`);
+	}
+
+	#prepareNamed(reference: string, image: StoredImage): PreparedImage {
 		// Uppermost first. Overlayfs takes no directory twice; of a layer that occurs twice the upper one decides.
-		for (const diffId of new Set([...image.config.diffIds].reverse())) {
-			const path = layerPath(this.#directory, diffId);
-			if (!existsSync(path)) {
-				throw new SwarmError(
-					"corrupt",
-					`Cannot use the image ${reference}: its layer ${diffId} is gone, import it again`,
-				);
-			}
-			lowerDirectories.push(path);
-		}
+		const diffIds = new Set([...image.config.diffIds].reverse());
+		const lowerDirectories = [...diffIds].map((diffId) => layerPath(this.#directory, diffId));
 		const parsed = parseReference(reference);
 		const name = parsed?.kind === "name" ? parsed.name : (image.names[0] ?? image.digest);
 		return { name, digest: image.digest, lowerDirectories, hostPaths: [], config: image.config.config };
