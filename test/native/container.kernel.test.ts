@@ -260,13 +260,13 @@ describe.skipIf(lacking !== null)(title, () => {
 		await until("the init to end", () => !native.signal(trial?.pid ?? 0, 0));
 	});
 
-	test("holds the mounts of a passing one until whoever was told of the end lets go, or not for long", async () => {
+	test("holds mounts and network of a passing one until whoever was told of the end lets go, or not for long", async () => {
 		for (const letsGo of [true, false]) {
 			trial = await make(root.path, { passing: true, args: ["true"] });
 			expect(await trial.exited()).toMatchObject({ code: 0 });
 			const descriptors = `/proc/${trial.monitorPid}/fd`;
 			const held = readdirSync(descriptors).map((name) => readlinkSync(join(descriptors, name)));
-			expect(held.filter((file) => file.startsWith("mnt:["))).toHaveLength(1);
+			expect(held.map((file) => file.replace(/:\[.*/, ""))).toEqual(expect.arrayContaining(["mnt", "net"]));
 			if (!letsGo) await until("the monitor to end", () => !existsSync(descriptors));
 			await trial.dispose();
 			trial = null;

@@ -103,17 +103,27 @@ static void close_parts(struct parts *parts)
 	sw_close(&parts->report);
 }
 
+/* For the rest of our life; without it the end only takes longer. */
+static void hold(const struct monitor *monitor, const char *namespace)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)monitor->pid, namespace);
+	int ignored = open(path, O_RDONLY | O_CLOEXEC);
+	(void)ignored;
+}
+
 /* Whoever waits for the end of a passing container does not wait for its mounts to be taken down: that happens when we end. Those of a
  * user namespace come from the init. */
 static void hold_mounts(const struct monitor *monitor)
 {
-	char path[64];
-	if (!monitor->launch.passing || monitor->launch.security.userns_base)
-		return;
-	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)monitor->pid);
-	/* Kept for the rest of our life; without it the end only takes longer. */
-	int ignored = open(path, O_RDONLY | O_CLOEXEC);
-	(void)ignored;
+	if (monitor->launch.passing && !monitor->launch.security.userns_base)
+		hold(monitor, "mnt");
+}
+
+void container_hold_network(const struct monitor *monitor)
+{
+	if (monitor->launch.passing)
+		hold(monitor, "net");
 }
 
 static int begin(struct monitor *monitor, struct sw_error *error)

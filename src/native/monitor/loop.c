@@ -170,6 +170,7 @@ static void take_reports(struct monitor *monitor)
 			monitor->orphaned = false;
 			if (monitor->restored)
 				monitor->pid = report.code;
+			container_hold_network(monitor);
 			if (!begins)
 				announce(monitor);
 		} else if (report.kind == SW_RUNNING && monitor->phase == PHASE_STARTING) {

@@ -67,6 +67,9 @@ int container_stand(struct monitor *monitor, struct sw_error *error);
 /* What a container that stands waited for is there (the launch file of one that stood ready is read): lets the init or criu go on. */
 int container_launch(struct monitor *monitor, struct sw_error *error);
 
+/* It is built: the end of a passing one does not wait for its network to be taken down, as it does not for its mounts. */
+void container_hold_network(const struct monitor *monitor);
+
 /* Starts criu with the arguments of <directory>/restore: builder, logs[].pipe and report_fd are set, pid when the copy is whole. */
 int container_restore(struct monitor *monitor, struct sw_error *error);
 
