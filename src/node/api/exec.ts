@@ -127,14 +127,19 @@ async function* framesOf(session: ExecSession): AsyncIterable<Uint8Array> {
 		});
 		session[kind].once("end", done).once("close", done);
 	}
-	while (!isOver || waiting.length > 0) {
-		const frames = waiting;
-		waiting = [];
-		for (const frame of frames) yield frame;
-		for (const stream of streams) if (stream.isPaused()) stream.resume();
-		if (!isOver && waiting.length === 0)
-			await new Promise<void>((resolve) => {
-				wake = resolve;
-			});
+	try {
+		while (!isOver || waiting.length > 0) {
+			const frames = waiting;
+			waiting = [];
+			for (const frame of frames) yield frame;
+			for (const stream of streams) if (stream.isPaused()) stream.resume();
+			if (!isOver && waiting.length === 0)
+				await new Promise<void>((resolve) => {
+					wake = resolve;
+				});
+		}
+	} finally {
+		// Of a caller who stopped reading: what is left would be held for nobody.
+		for (const stream of streams) stream.destroy();
 	}
 }

@@ -110,6 +110,22 @@ describe("exec", () => {
 		expect(killed).toBe(1);
 	});
 
+	it("lets go of the outputs of a command whose caller has stopped reading", async () => {
+		const stdout = Readable.from(endless());
+		const call = {
+			method: "POST",
+			path: "/",
+			query: new URLSearchParams(),
+			body: Readable.from([]),
+			local: true,
+			guest: null,
+		};
+		const session = { ...endedSession(0), stdout, exit: new Promise<number>(() => {}) };
+		const { body } = await execAnswer(session, { ...call, signal: new AbortController().signal }, false);
+		for await (const part of body as AsyncIterable<Uint8Array>) if (part.length > 0) break;
+		expect(stdout.destroyed).toBe(true);
+	});
+
 	it("refuses a request that is no object", () => {
 		expect(() => execRequestOf("null")).toThrow(expect.objectContaining({ code: "usage" }));
 	});
