@@ -178,6 +178,8 @@ static int build(const char *directory, bool standing, struct sw_launch *launch,
 		result = identity_find(launch->user, identity, error);
 	if (result == 0)
 		result = open_streams(launch, identity, error);
+	if (result == 0)
+		workload_look(launch->args.items[0], &launch->env);
 	return result == 0 ? privileges_drop(launch, &seccomp, userns, identity, launch->workdir, warn, error) : result;
 }
 

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../common/cleanup.h"
 #include "../common/report.h"
@@ -63,26 +64,48 @@ static int execute(const char *path, const char *const *arguments, const char *c
 	return errno;
 }
 
+/* The program in the next directory of a PATH, which moves on; false at its end. One whose name would be too long is "". */
+static bool next_candidate(const char **path, const char *program, char candidate[PATH_MAX])
+{
+	if (!*path)
+		return false;
+	size_t size = strcspn(*path, ":");
+	int length = snprintf(candidate, PATH_MAX, "%.*s%s%s", (int)size, *path, size ? "/" : "", program);
+	if (length < 0 || length >= PATH_MAX)
+		candidate[0] = 0;
+	*path = (*path)[size] ? *path + size + 1 : NULL;
+	return true;
+}
+
 /* As a shell does: the first that can be executed; a refusal is remembered in case nothing better comes. */
 static int search(const char *const *arguments, const char *const *environment)
 {
 	const char *path = workload_variable(environment, "PATH");
 	char candidate[PATH_MAX];
 	int worst = ENOENT;
-	while (path) {
-		size_t size = strcspn(path, ":");
-		int length = snprintf(candidate, sizeof candidate, "%.*s%s%s", (int)size, path, size ? "/" : "",
-				      arguments[0]);
-		if (length > 0 && (size_t)length < sizeof candidate) {
-			int code = execute(candidate, arguments, environment);
-			if (code != ENOENT && code != ENOTDIR)
-				worst = code;
-			if (code != ENOENT && code != ENOTDIR && code != EACCES)
-				return code;
-		}
-		path = path[size] ? path + size + 1 : NULL;
+	while (next_candidate(&path, arguments[0], candidate)) {
+		int code = execute(candidate, arguments, environment);
+		if (code != ENOENT && code != ENOTDIR)
+			worst = code;
+		if (code != ENOENT && code != ENOTDIR && code != EACCES)
+			return code;
 	}
 	return worst;
+}
+
+void workload_look(const char *program, const struct sw_strings *environment)
+{
+	char candidate[PATH_MAX];
+	struct stat status;
+	if (strchr(program, '/')) {
+		(void)!stat(program, &status);
+		return;
+	}
+	const char *path = environment->count > 0 ? workload_variable(environment->items, "PATH") : NULL;
+	if (!path)
+		path = DEFAULT_PATH + strlen("PATH=");
+	while (next_candidate(&path, program, candidate) && stat(candidate, &status) < 0)
+		;
 }
 
 int workload_execute(const char *const *arguments, const char *const *environment, struct sw_error *error)

@@ -18,4 +18,7 @@ const char *workload_variable(const char *const *environment, const char *name);
  * message "Cannot start <program>: …" in *error. */
 int workload_execute(const char *const *arguments, const char *const *environment, struct sw_error *error);
 
+/* The first look at a file of an overlay takes a fifth of an execve: it is over when the start comes. What is not found is no failure. */
+void workload_look(const char *program, const struct sw_strings *environment);
+
 #endif
