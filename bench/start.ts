@@ -18,7 +18,7 @@ import { type BenchCommand, type BenchRootfs, commands, makeRootfs } from "./roo
 const ROUNDS = 15;
 const BATCH = 10;
 /** Of ours, before anything is measured: until then Node compiles what runs. */
-const WARM_ROUNDS = 40;
+const WARM_ROUNDS = 80;
 /** More than a batch, so that none of it waits for one to be made. */
 const POOL = 16;
 /** Issue goals: at most these shares of crun's. */
