@@ -6,8 +6,10 @@ import { compareTimes } from "./hybrid-time.js";
 import type { ClusterView, RecordKey } from "./state.js";
 import type { DocumentRecords } from "./view.js";
 
-/** A tombstone that every member is known to hold goes after this time, which lets writes end that were begun before it was seen. */
+/** A tombstone that every member is known to hold goes after this time, which lets writes end that were begun before it was seen … */
 export const SETTLED_MS = 30_000;
+/** … and after this one when its writer has TOMBSTONES_KEPT later ones. */
+export const SETTLED_MS_FLOOR = 5_000;
 /** Another stays at least this long, for members that are away … */
 export const TOMBSTONE_MS_MIN = 24 * 60 * 60 * 1000;
 /** … unless its writer has so many later ones: programs that deploy and remove all day must not fill the document. */
@@ -76,8 +78,9 @@ function expiredWorkloads(input: HousekeepingInput): ReadonlySet<string> {
 		ofWriter.sort((a, b) => compareTimes(b.time, a.time));
 		const acknowledgedMs = input.acknowledgedMs(writer);
 		for (const [index, { name, time }] of ofWriter.entries()) {
-			const waitsMs = index < TOMBSTONES_KEPT ? TOMBSTONE_MS_MIN : TOMBSTONE_MS_FLOOR;
-			if (input.nowMs - time.ms >= (time.ms <= acknowledgedMs ? SETTLED_MS : waitsMs)) expired.add(name);
+			const [settledMs, waitsMs] =
+				index < TOMBSTONES_KEPT ? [SETTLED_MS, TOMBSTONE_MS_MIN] : [SETTLED_MS_FLOOR, TOMBSTONE_MS_FLOOR];
+			if (input.nowMs - time.ms >= (time.ms <= acknowledgedMs ? settledMs : waitsMs)) expired.add(name);
 		}
 	}
 	return expired;

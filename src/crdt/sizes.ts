@@ -39,7 +39,7 @@ export function createSizes(): Sizes {
 			for (const [key, size] of before) set(key, size);
 			throw new SwarmError(
 				"too-large",
-				`Cannot write to the state: ${wouldHave}, at most ${RECORDS_MAX} and ${DOCUMENT_CHARACTERS_MAX} are allowed`,
+				`Cannot write to the state: ${wouldHave}, at most ${RECORDS_MAX} and ${DOCUMENT_CHARACTERS_MAX} are allowed; remove workloads, and try again in a minute`,
 			);
 		},
 		reset(document, staged) {

@@ -220,7 +220,7 @@ export class Reconciler {
 		const untilMs = final ? Number.POSITIVE_INFINITY : this.#ports.clock.monotonicMs() + delayMs;
 		this.#failures.set(effect.container, { epoch, removed, attempts, untilMs });
 		this.#ports.logger.warn("effect failed", { effect: effect.kind, container: effect.container, attempts, error });
-		if (effect.kind === "run" && held === null)
+		if (effect.kind === "run" && held === null && !this.#isGone(effect.claim.workload))
 			this.#ports.state.put([failedRecord(effect.claim, this.#ports.state.self, error, this.#ports.clock.nowMs())]);
 	}
 
@@ -244,10 +244,7 @@ export class Reconciler {
 				await runtime.update(effect.container, effect.epoch, effect.spec.revision, effect.spec.spec.resources);
 				return;
 			case "remove":
-				await runtime.remove(effect.container, effect.epoch);
-				leases.release(effect.container);
-				this.#ports.state.put([], [`container/${effect.container}`]);
-				return;
+				return this.#remove(effect.container, effect.epoch);
 			case "supersede":
 				return this.#supersede(effect.container, effect.winner);
 			case "place":
@@ -290,13 +287,27 @@ export class Reconciler {
 		if (runtime.get(claim.container) === null) {
 			const holders = view.images.filter((image) => image.name === spec.spec.image).map((image) => image.node);
 			const image = await images.ensure(spec.spec.image, holders, signal);
+			if (this.#isGone(claim.workload)) return;
 			const address =
 				spec.spec.network === "bridge" ? freeAddress(view, runtime.addresses(), () => chance.fraction()) : null;
 			const { container, epoch, revision } = claim;
 			await runtime.create({ container, epoch, revision, spec: spec.spec, image, address }, signal);
+			if (this.#isGone(claim.workload)) return this.#remove(container, epoch);
 		}
 		await this.#ports.leases.arm(claim.container, claim.epoch);
 		await runtime.start(claim.container, claim.epoch, signal);
+	}
+
+	/** Of one that was wanted: an image can take longer to come than a tombstone stays, and then nothing says any more that it is unwanted. */
+	#isGone(workload: string): boolean {
+		return this.#ports.state.view().specs.get(workload)?.removed !== false;
+	}
+
+	async #remove(container: ContainerId, epoch: number): Promise<void> {
+		const { runtime, leases, state } = this.#ports;
+		await runtime.remove(container, epoch);
+		leases.release(container);
+		state.put([], [`container/${container}`]);
 	}
 
 	async #supersede(container: ContainerId, winner: ClaimRecord): Promise<void> {

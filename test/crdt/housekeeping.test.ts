@@ -3,6 +3,7 @@ import {
 	EXPIRED_TOKEN_MS_KEPT,
 	housekeeping,
 	SETTLED_MS,
+	SETTLED_MS_FLOOR,
 	TOMBSTONE_MS_FLOOR,
 	TOMBSTONE_MS_MIN,
 	TOMBSTONES_KEPT,
@@ -69,6 +70,10 @@ test("of very many tombstones the oldest go early", () => {
 	);
 	expect(dropped(TOMBSTONE_MS_FLOOR - 1, documentOf(N1, ...many))).toEqual([]);
 	expect(dropped(TOMBSTONE_MS_FLOOR + 1, documentOf(N1, ...many))).toEqual(["spec/w0", "spec/w1"]);
+	const seenMs = many.length;
+	expect(droppedWhenSeen(seenMs, SETTLED_MS_FLOOR - 1, documentOf(N1, ...many))).toEqual([]);
+	expect(droppedWhenSeen(seenMs, SETTLED_MS_FLOOR + 1, documentOf(N1, ...many))).toEqual(["spec/w0", "spec/w1"]);
+	expect(droppedWhenSeen(0, SETTLED_MS_FLOOR + 1, documentOf(N1, ...many))).toEqual(["spec/w0"]);
 });
 
 test("a tombstone stays while any document holds an older record, a claim or a container of it", () => {

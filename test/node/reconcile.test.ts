@@ -48,3 +48,22 @@ test("a node that must not change the state lets what runs go on and begins noth
 	expect(running()).toEqual(["db.0"]);
 	expect(phaseOf("web.0")).toBe("stopped");
 });
+
+test("a container whose workload was removed while it was being made goes, also when the tombstone has gone meanwhile", async () => {
+	const { world, daemon, running } = await aNode("late");
+	const { ensure } = daemon.ports.images;
+	const { promise: fetched, resolve: fetch } = Promise.withResolvers<void>();
+	daemon.ports.images.ensure = async (...image) => {
+		await fetched;
+		return ensure(...image);
+	};
+	const spec = validateSpec({ name: "late", image: "host", command: ["count"] });
+	void daemon.core.operations.deploy(spec, patience).catch(() => {});
+	await world.run(1_000);
+	void daemon.core.operations.remove("late", patience).catch(() => {});
+	await world.run(60_000);
+	expect(daemon.state.view().specs.has("late")).toBe(false);
+	fetch();
+	await world.run(5_000);
+	expect(running()).toEqual(["db.0", "web.0"]);
+});
