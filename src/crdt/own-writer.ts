@@ -56,6 +56,8 @@ export interface OwnWriter {
 	/** Opens a new generation soon: peers held a document of ours that it must take over, or the journal needs it. */
 	reopen(): void;
 	needsReopen(): boolean;
+	/** Whether its document is more than half full. */
+	isCrowded(): boolean;
 	/** Writes what waits, then takes no more. */
 	stop(): Promise<void>;
 }
@@ -237,6 +239,7 @@ export function createOwnWriter(options: OwnWriterOptions): OwnWriter {
 			reopenWanted = true;
 			schedule(REOPEN_DELAY_MS);
 		},
+		isCrowded: sizes.isCrowded,
 		needsReopen: () => reopenWanted || journal.needsRewrite(bytesOf(documents.all())),
 		async stop() {
 			if (staged.size > 0 && !stopped) flush();

@@ -11,6 +11,8 @@ export const DOCUMENT_CHARACTERS_MAX = 4 * 1024 * 1024;
 export interface Sizes {
 	/** Counts the change in; `too-large`, and nothing counted, when the document would pass its limits by it. */
 	change(records: readonly { readonly key: RecordKey; readonly size: number }[], drop: readonly RecordKey[]): void;
+	/** Whether more than half of what it may become is taken. */
+	isCrowded(): boolean;
 	/** Counts anew. */
 	reset(
 		document: { readonly records: ReadonlyMap<RecordKey, StateRecord> },
@@ -42,6 +44,7 @@ export function createSizes(): Sizes {
 				`Cannot write to the state: ${wouldHave}, at most ${RECORDS_MAX} and ${DOCUMENT_CHARACTERS_MAX} are allowed; remove workloads, and try again in a minute`,
 			);
 		},
+		isCrowded: () => sizes.size > RECORDS_MAX / 2 || total > DOCUMENT_CHARACTERS_MAX / 2,
 		reset(document, staged) {
 			sizes = new Map();
 			total = 0;

@@ -26,6 +26,8 @@ import type { ClusterView, RecordKey, State } from "./state.js";
 /** Listeners hear of changes at most once in this time. */
 const VIEW_PERIOD_MS = 5;
 const HOUSEKEEPING_PERIOD_MS = 10_000;
+/** Of a document that is more than half full. */
+const HOUSEKEEPING_CROWDED_MS = 1_000;
 
 export interface StateOptions {
 	readonly self: NodeId;
@@ -187,7 +189,7 @@ export async function openState(options: StateOptions): Promise<State> {
 		const input = { self, view: seen, documents: documents.all(), nowMs: clock.nowMs(), acknowledgedMs };
 		writer.tidy(housekeeping(input));
 		if (writer.needsReopen()) writer.reopen();
-		cancelHouse = clock.after(HOUSEKEEPING_PERIOD_MS, keepHouse);
+		cancelHouse = clock.after(writer.isCrowded() ? HOUSEKEEPING_CROWDED_MS : HOUSEKEEPING_PERIOD_MS, keepHouse);
 	};
 	let cancelHouse = clock.after(HOUSEKEEPING_PERIOD_MS, keepHouse);
 

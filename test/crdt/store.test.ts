@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { TOMBSTONES_KEPT } from "../../src/crdt/housekeeping.js";
 import type { NodeId } from "../../src/model.js";
 import { createSimProcess } from "../cluster/sim/sim-process.js";
 import { createStoreWorld, type StoreWorld, viewText } from "../cluster/sim/store-world.js";
@@ -64,6 +65,22 @@ test("a node that was down catches up, also on documents of nodes that are down 
 	await world.timeline.run(6000);
 	expect(world.state(2).view().specs.get("web")?.writer).toBe(N1);
 	expect(viewText(world.state(1))).toBe(viewText(world.state(2)));
+});
+
+test("a document that is more than half full is tidied every second", async () => {
+	const world = await createStoreWorld("crowded", 1);
+	await world.timeline.run(6_000);
+	const { spec } = aSpecRecord(N1, "web");
+	const large = { ...spec, env: { TEXT: "x".repeat(4_500) } };
+	const { ms } = world.state(0).time();
+	const removed = Array.from({ length: 600 }, (_, index) =>
+		aSpecRecord(N1, `w${index}`, { spec: large, removed: true, time: { ms, logical: index } }),
+	);
+	void world.state(0).commit(removed);
+	await world.timeline.run(4_500);
+	expect(world.state(0).view().specs.size).toBe(600);
+	await world.timeline.run(1_500);
+	expect(world.state(0).view().specs.size).toBe(TOMBSTONES_KEPT);
 });
 
 test("a removed workload leaves no record when every member has heard of it, and one while a member is away", async () => {
