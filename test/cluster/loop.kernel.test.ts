@@ -52,12 +52,13 @@ describe.skipIf(missingForCluster !== null)(
 				await loop(WARM_UP);
 				const before = await inventory();
 				await loop(TOTAL);
-				// Links go in the kernel's own time.
+				// Links go in the kernel's own time, tombstones of the last workloads after half a minute.
 				const after = await until(
-					"links to go",
+					"links and tombstones to go",
 					async () => {
 						const now = await inventory();
-						return now.veths === before.veths && now.descriptors === before.descriptors ? now : null;
+						const isAtRest = now.heldMb - before.heldMb < HELD_MB_MAX;
+						return isAtRest && now.veths === before.veths && now.descriptors === before.descriptors ? now : null;
 					},
 					AT_REST_MS_MAX,
 				).catch(inventory);
