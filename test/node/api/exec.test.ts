@@ -7,7 +7,7 @@ import { SwarmError } from "../../../src/errors.js";
 import { connectLocal, SOCKET_NAME } from "../../../src/node/api/client.js";
 import { execAnswer, execRequestOf } from "../../../src/node/api/exec.js";
 import { serveHttp } from "../../../src/node/api/http-server.js";
-import type { ApiHandler } from "../../../src/node/api/message.js";
+import type { ApiCall, ApiHandler } from "../../../src/node/api/message.js";
 import { errorAnswer } from "../../../src/node/api/message.js";
 import { plainExec } from "../../../src/runtime/exec-request.js";
 import type { ExecSession } from "../../../src/runtime/runtime.js";
@@ -48,6 +48,11 @@ function endedSession(exitCode: number): ExecSession {
 		kill: () => {},
 		resize: () => {},
 	};
+}
+
+function callUntil(signal: AbortSignal): ApiCall {
+	const query = new URLSearchParams();
+	return { method: "POST", path: "/", query, body: Readable.from([]), local: true, guest: null, signal };
 }
 
 function* endless(): Iterable<Buffer> {
@@ -97,31 +102,15 @@ describe("exec", () => {
 		const abort = new AbortController();
 		let killed = 0;
 		const session = { ...endedSession(0), kill: () => void killed++ };
-		const call = {
-			method: "POST",
-			path: "/",
-			query: new URLSearchParams(),
-			body: Readable.from([]),
-			local: true,
-			guest: null,
-		};
-		execAnswer(session, { ...call, signal: abort.signal }, true);
+		execAnswer(session, callUntil(abort.signal), true);
 		abort.abort();
 		expect(killed).toBe(1);
 	});
 
 	it("lets go of the outputs of a command whose caller has stopped reading", async () => {
 		const stdout = Readable.from(endless());
-		const call = {
-			method: "POST",
-			path: "/",
-			query: new URLSearchParams(),
-			body: Readable.from([]),
-			local: true,
-			guest: null,
-		};
 		const session = { ...endedSession(0), stdout, exit: new Promise<number>(() => {}) };
-		const { body } = await execAnswer(session, { ...call, signal: new AbortController().signal }, false);
+		const { body } = await execAnswer(session, callUntil(new AbortController().signal), false);
 		for await (const part of body as AsyncIterable<Uint8Array>) if (part.length > 0) break;
 		expect(stdout.destroyed).toBe(true);
 	});
